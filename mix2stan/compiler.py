@@ -1,0 +1,114 @@
+"""The driver: R text and data in, a Stan program and its data out, one stage after the other.
+
+Every stage can be called on its own, and its result printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mix2stan.design import evaluate_data
+from mix2stan.dialects import Request, lower, model_call
+from mix2stan.errors import DataError, FormulaError
+from mix2stan.graph import ModelGraph, note
+from mix2stan.matrices import Data, bind
+from mix2stan.parser import parse
+from mix2stan.passes import Context, run_passes
+from mix2stan.plan import Plan, plan
+from mix2stan.render import render
+from mix2stan.stan_data import stan_data
+from mix2stan.syntax import Argument, Call, Name, Node
+
+__all__ = ["Compiled", "compile_model"]
+
+#: What ``data=`` may be: one frame, or several by the names the R text uses.
+DataArgument = pd.DataFrame | Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The result of every stage that a user may want to see."""
+
+    text: str
+    graph: ModelGraph
+    data: Data
+    plan: Plan
+    stan_code: str
+    stan_data: dict[str, Any]
+
+
+def compile_model(text: str, data: DataArgument, prior: str = "default") -> Compiled:
+    """Compile one R model call.
+
+    Args:
+        text: R code with one model call.
+        data: the data frame, or a mapping from the names in the text to data frames.
+        prior: the name of a set of default priors.
+
+    Raises:
+        FormulaError: if the text cannot be read or does not fit the data; its ``text`` is set.
+        Unsupported: if the model is understood but cannot be expressed.
+        DataError: if the data do not fit.
+    """
+    frames = _frames(data)
+    columns = frozenset(str(c) for frame in frames.values() for c in frame.columns)
+    try:
+        syntax = parse(text)
+        call = model_call(syntax, columns)
+        request = lower(call)
+        frame = _rows(request, frames)
+        bound = bind(request.graph, frame, request.na_action, request.contrasts)
+        graph = note(request.graph, *_remarks(request, bound))
+        graph = run_passes(graph, Context(bound, prior))
+        program = plan(graph)
+        return Compiled(text, graph, bound, program, render(program), stan_data(graph, bound))
+    except FormulaError as error:
+        raise error.at(text) from None
+
+
+def _frames(data: DataArgument) -> dict[str, pd.DataFrame]:
+    frames = {"": data} if isinstance(data, pd.DataFrame) else dict(data)
+    for name, frame in frames.items():
+        if not isinstance(frame, pd.DataFrame):
+            what = f"data[{name!r}]" if name else "data"
+            raise DataError(f"{what} has to be a pandas data frame, not {type(frame).__name__}")
+    return frames
+
+
+def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The data frame the call is about, ``subset`` applied."""
+    node: Node = request.data if request.data is not None else Name(next(iter(frames), ""))
+    if request.subset is not None:
+        arguments = (Argument(None, node), Argument(None, request.subset))
+        node = Call("subset", arguments, span=request.subset.span)
+    return evaluate_data(node, _Bindings(frames))
+
+
+class _Bindings(dict[str, pd.DataFrame]):
+    """Frames by name; a single frame without a name answers to every name."""
+
+    def __init__(self, frames: dict[str, pd.DataFrame]) -> None:
+        super().__init__(frames)
+        self._single = next(iter(frames.values())) if len(frames) == 1 else None
+
+    def __contains__(self, name: object) -> bool:
+        return self._single is not None or super().__contains__(name)
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        if self._single is None:
+            raise KeyError(name)
+        return self._single
+
+
+def _remarks(request: Request, data: Data) -> list[str]:
+    remarks = []
+    if request.ignored:
+        remarks.append(f"ignored, having no meaning here: {', '.join(request.ignored)}")
+    if data.frame.dropped:
+        rows = "row" if data.frame.dropped == 1 else "rows"
+        remarks.append(f"{data.frame.dropped} {rows} with missing values dropped")
+    return remarks

@@ -1,0 +1,74 @@
+"""From a data frame to R's model frame and model matrix, and again for new data.
+
+The stages are R's: ``terms`` expands a formula, ``model_frame`` evaluates its variables and drops
+incomplete rows, ``design`` decides the coding of every factor, and the resulting specification makes
+the matrix, for the data it was made from or for others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from mix2stan.design.data_verbs import evaluate_data
+from mix2stan.design.frame import Column, Frame
+from mix2stan.design.grouping import Grouping, grouping, incidence
+from mix2stan.design.matrix import DesignSpec, design, independent_columns
+from mix2stan.design.model_frame import ModelFrame, model_frame
+from mix2stan.design.tables import read_table
+from mix2stan.design.terms import Term, Terms, terms
+from mix2stan.errors import FormulaError
+from mix2stan.parser import parse_expression
+
+__all__ = [
+    "Column",
+    "DesignSpec",
+    "Frame",
+    "Grouping",
+    "ModelFrame",
+    "Term",
+    "Terms",
+    "design",
+    "evaluate_data",
+    "grouping",
+    "incidence",
+    "independent_columns",
+    "model_frame",
+    "model_matrix",
+    "read_table",
+    "terms",
+]
+
+
+def model_matrix(
+    formula: str, data: pd.DataFrame, contrasts: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """R's ``model.matrix(formula, data)``.
+
+    Args:
+        formula: R text, such as ``"~ a * b + poly(x, 2)"``.
+        data: the data frame; rows with missing values are dropped.
+        contrasts: contrast function by factor (``{"a": "contr.sum"}``); the keys ``"unordered"`` and
+            ``"ordered"`` set the default, which is ``contr.treatment`` and ``contr.poly``.
+
+    Returns:
+        A row per complete row of the data, with its index; columns named as R names them.  As in R,
+        unused levels of a factor keep their columns.
+
+    Raises:
+        FormulaError: if the formula cannot be read or does not fit the data.
+
+    >>> model_matrix("~ g + x", pd.DataFrame({"g": ["a", "b"], "x": [1.0, 2.0]})).columns.tolist()
+    ['(Intercept)', 'gb', 'x']
+    """
+    try:
+        frame = Frame.of(data)
+        parts = terms(parse_expression(formula), columns=frame.names)
+        wanted = dict.fromkeys((*parts.variables, *parts.offsets))
+        variables = model_frame(tuple(wanted), frame, drop_levels=False)
+        spec = design(parts, variables, contrasts)
+    except FormulaError as error:
+        raise error.at(formula) from None
+    matrix = spec.matrix(variables)
+    return pd.DataFrame(matrix, columns=list(spec.names), index=data.index[variables.rows])

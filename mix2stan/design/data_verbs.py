@@ -1,0 +1,109 @@
+"""The data argument: a frame by name, or ``transform``, ``subset`` and ``na.omit`` of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from mix2stan.design.evaluate import Evaluation
+from mix2stan.design.frame import Column, Frame
+from mix2stan.errors import FormulaError, suggestion
+from mix2stan.syntax import Argument, Call, Name, Node, Number, Operator, Parens
+
+__all__ = ["evaluate_data"]
+
+
+def evaluate_data(node: Node, bound: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The data frame an expression stands for.
+
+    Args:
+        node: a name, or calls of ``transform``, ``subset``, ``na.omit``, ``droplevels`` around one.
+        bound: data frames by name.
+
+    Raises:
+        FormulaError: for an unknown name or function.
+    """
+    match node:
+        case Parens(inner=inner):
+            return evaluate_data(inner, bound)
+        case Name(name=name) if name in bound:
+            return bound[name]
+        case Name(name=name):
+            hint = suggestion(name, bound, what="the data given") if bound else "give data="
+            raise FormulaError(f"there are no data called {name!r}", span=node.span, hint=hint)
+        case Call(function="transform", args=(first, *rest)):
+            return _transform(evaluate_data(first.value, bound), rest)
+        case Call(function="subset", args=(first, *rest)):
+            return _subset(evaluate_data(first.value, bound), rest, node)
+        case Call(function="na.omit", args=(first,)):
+            return evaluate_data(first.value, bound).dropna()
+        case Call(function="droplevels" | "as.data.frame" | "data.frame", args=(first,)):
+            return evaluate_data(first.value, bound)
+        case Call(function=name):
+            message = f"{name}() of data cannot be computed here"
+            hint = "transform(d, …), subset(d, …) and na.omit(d) can"
+            raise FormulaError(message, span=node.span, hint=hint)
+    raise FormulaError(f"{node} is not a data frame", span=node.span)
+
+
+def _transform(df: pd.DataFrame, arguments: list[Argument]) -> pd.DataFrame:
+    """New columns; all are computed from the old frame, as in R."""
+    evaluation = Evaluation(Frame.of(df))
+    made = {}
+    for argument in arguments:
+        if argument.name is None:
+            hint = f"write transform(d, name = {argument.value})"
+            raise FormulaError("a new column needs a name", span=argument.span, hint=hint)
+        made[argument.name] = _series(evaluation.variable(argument.value), df.index)
+    return df.assign(**made)
+
+
+def _subset(df: pd.DataFrame, arguments: list[Argument], call: Call) -> pd.DataFrame:
+    """The rows where a condition is true (not missing), and the columns of ``select``."""
+    condition = call.argument("subset", 1)
+    if condition is not None and condition in arguments:
+        evaluation = Evaluation(Frame.of(df))
+        truth = evaluation.variable(condition.value)
+        if truth.kind != "logical":
+            message = "the condition of a subset has to be true or false"
+            raise FormulaError(message, span=condition.span, hint="write it with ==, < or %in%")
+        df = df[truth.values == 1]
+    select = call.argument("select")
+    return df if select is None else df[_selected(select.value, df)]
+
+
+def _selected(node: Node, df: pd.DataFrame) -> list[str]:
+    """``select = c(a, b)`` or ``-c(a, b)``."""
+    columns = [str(c) for c in df.columns]
+    if isinstance(node, Operator) and node.symbol == "-" and len(node.operands) == 1:
+        dropped = _selected(node.operands[0], df)
+        return [c for c in columns if c not in dropped]
+    nodes = [a.value for a in node.args] if isinstance(node, Call) and node.function == "c" else [node]
+    chosen = []
+    for item in nodes:
+        match item:
+            case Name(name=name) if name in columns:
+                chosen.append(name)
+            case Number(value=value) if 1 <= value <= len(columns):
+                chosen.append(columns[int(value) - 1])
+            case _:
+                hint = suggestion(str(item), columns, what="the columns")
+                raise FormulaError(f"there is no column {item}", span=item.span, hint=hint)
+    return chosen
+
+
+def _series(column: Column, index: pd.Index) -> pd.Series:
+    """A column back as pandas."""
+    if column.kind == "numeric":
+        values = column.values if column.values.ndim == 1 else column.values[:, 0]
+        return pd.Series(values, index=index)
+    if column.kind == "logical":
+        known = pd.array(np.where(column.values == 1, True, False), dtype="boolean")
+        known[column.missing] = pd.NA
+        return pd.Series(known, index=index)
+    codes = pd.Categorical.from_codes(
+        column.values, categories=list(column.levels), ordered=column.kind == "ordered"
+    )
+    return pd.Series(codes, index=index)

@@ -1,0 +1,201 @@
+"""R's functions that make and change factors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.design.contrasts import contrast_columns
+from mix2stan.design.evaluate import Evaluation
+from mix2stan.design.frame import Column
+from mix2stan.errors import DataError, FormulaError, suggestion
+from mix2stan.syntax import Call, Name, Node, String
+
+__all__ = [
+    "as_factor",
+    "choose_contrasts",
+    "cut",
+    "dummy",
+    "factor",
+    "interaction",
+    "ordered",
+    "relevel",
+]
+
+Arguments = Mapping[str, Node]
+
+
+def factor(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``factor(x, levels, labels, ordered)``: the levels in use, or those that are given."""
+    made = _factor_of(evaluation, call, arguments)
+    if "ordered" in arguments:
+        return replace(made, kind="ordered" if evaluation.flag(arguments["ordered"]) else "factor")
+    return made
+
+
+def ordered(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``ordered(x, levels)``."""
+    return replace(_factor_of(evaluation, call, arguments), kind="ordered")
+
+
+def as_factor(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``as.factor(x)``; levels learnt from the data stay what they were on new data."""
+    return _factor_of(evaluation, call, arguments)
+
+
+def _factor_of(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    column = evaluation.column(arguments["x"]).as_factor()
+
+    def learn() -> tuple[str, ...]:
+        if "levels" in arguments:
+            return tuple(evaluation.strings(arguments["levels"]))
+        keep_all = call.function in ("as.factor", "as.character", "as.ordered")
+        return column.levels if keep_all else column.used_levels().levels
+
+    levels = evaluation.remember(call, learn)
+    made = _with_levels(column, levels)
+    if "labels" not in arguments:
+        return made
+    labels = tuple(evaluation.strings(arguments["labels"]))
+    if len(labels) != len(levels):
+        message = f"{len(labels)} labels for {len(levels)} levels"
+        raise FormulaError(message, span=arguments["labels"].span)
+    return replace(made, levels=labels)
+
+
+def _with_levels(column: Column, levels: tuple[str, ...]) -> Column:
+    """The column with these levels; values that have none of them are missing."""
+    place = {level: i for i, level in enumerate(levels)}
+    table = np.array([place.get(level, -1) for level in column.levels] + [-1], dtype=np.int64)
+    return replace(column, values=table[column.values], levels=levels)
+
+
+def relevel(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``relevel(f, ref)``: another first level."""
+    column = evaluation.column(arguments["x"]).as_factor()
+    (ref,) = evaluation.strings(arguments["ref"])[:1] or [""]
+    if ref not in column.levels:
+        hint = suggestion(ref, column.levels, what="the levels")
+        raise FormulaError(f"there is no level {ref!r}", span=arguments["ref"].span, hint=hint)
+    levels = (ref, *(level for level in column.levels if level != ref))
+    return _with_levels(column, levels)
+
+
+def dummy(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """lme4's ``dummy(f, "level")``: 1 for the rows of a level, 0 for the others."""
+    column = evaluation.column(arguments["x"]).as_factor()
+    if "level" not in arguments:
+        level = column.levels[-1] if column.levels else ""
+    else:
+        (level,) = evaluation.strings(arguments["level"])[:1] or [""]
+    if level not in column.levels:
+        hint = suggestion(level, column.levels, what="the levels")
+        raise FormulaError(f"there is no level {level!r}", span=call.span, hint=hint)
+    hits = (column.values == column.levels.index(level)).astype(float)
+    return Column.numeric(np.where(column.missing, np.nan, hits))
+
+
+def interaction(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``interaction(a, b)``: all combinations, the first factor fastest, joined by a dot."""
+    separator = evaluation.strings(arguments["sep"])[0] if "sep" in arguments else "."
+    parts = [n for name, n in arguments.items() if name.startswith("...")]
+    if not parts:
+        raise FormulaError("interaction() needs factors", span=call.span)
+    columns = [evaluation.column(n).as_factor() for n in parts]
+    codes, levels = columns[0].values, columns[0].levels
+    for column in columns[1:]:
+        missing = (codes < 0) | column.missing
+        codes = np.where(missing, -1, codes + len(levels) * column.values)
+        levels = tuple(f"{a}{separator}{b}" for b in column.levels for a in levels)
+    made = Column("factor", codes, levels)
+    drop = "drop" in arguments and evaluation.flag(arguments["drop"])
+    return made.used_levels() if drop else made
+
+
+def cut(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``cut(x, breaks)``: intervals, closed on the right unless ``right = FALSE``."""
+    values = evaluation.numbers(arguments["x"])
+    right = "right" not in arguments or evaluation.flag(arguments["right"])
+    lowest = "include.lowest" in arguments and evaluation.flag(arguments["include.lowest"])
+
+    def learn() -> NDArray[np.float64]:
+        given = np.sort(evaluation.numbers(arguments["breaks"]))
+        return _equal_breaks(values, int(given[0])) if len(given) == 1 else given
+
+    breaks = evaluation.remember(call, learn)
+    if len(breaks) < 2 or len(set(breaks.tolist())) != len(breaks):
+        raise FormulaError("the breaks are not distinct", span=arguments["breaks"].span)
+    codes = np.searchsorted(breaks, values, side="left" if right else "right") - 1
+    if lowest:
+        codes = np.where(values == breaks[0 if right else -1], 0 if right else len(breaks) - 2, codes)
+    outside = np.isnan(values) | (codes < 0) | (codes >= len(breaks) - 1)
+    levels = _interval_labels(evaluation, arguments, breaks, right, lowest)
+    is_ordered = "ordered_result" in arguments and evaluation.flag(arguments["ordered_result"])
+    codes = np.where(outside, -1, codes).astype(np.int64)
+    return Column("ordered" if is_ordered else "factor", codes, levels)
+
+
+def _equal_breaks(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """R's breaks for a number of intervals: equal, the outer ones moved out by 0.1 %."""
+    if not 2 <= count <= 10_000:
+        raise DataError("cut() takes between 2 and 10,000 intervals")
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    width = high - low
+    if width == 0:
+        width = abs(low)
+        return np.linspace(low - width / 1000, high + width / 1000, count + 1)
+    breaks = np.linspace(low, high, count + 1)
+    breaks[0], breaks[-1] = low - width / 1000, high + width / 1000
+    return breaks
+
+
+def _interval_labels(
+    evaluation: Evaluation,
+    arguments: Arguments,
+    breaks: NDArray[np.float64],
+    right: bool,
+    lowest: bool,
+) -> tuple[str, ...]:
+    count = len(breaks) - 1
+    if "labels" in arguments:
+        option = evaluation.column(arguments["labels"])
+        if option.kind == "logical":
+            return tuple(str(i + 1) for i in range(count))
+        labels = tuple(evaluation.strings(arguments["labels"]))
+        if len(labels) != count:
+            message = f"{len(labels)} labels for {count} intervals"
+            raise FormulaError(message, span=arguments["labels"].span)
+        return labels
+    digits = int(evaluation.scalar(arguments["dig.lab"])) if "dig.lab" in arguments else 3
+    shown = [f"{b:.{digits}g}" for b in breaks]
+    while len(set(shown)) < len(shown) and digits < 16:
+        digits += 1
+        shown = [f"{b:.{digits}g}" for b in breaks]
+    left, close = ("(", "]") if right else ("[", ")")
+    labels = [f"{left}{a},{b}{close}" for a, b in zip(shown, shown[1:], strict=False)]
+    if lowest and right:
+        labels[0] = "[" + labels[0][1:]
+    elif lowest:
+        labels[-1] = labels[-1][:-1] + "]"
+    return tuple(labels)
+
+
+def choose_contrasts(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``C(f, contr.sum)``: the factor with its own contrasts, by name or as a matrix."""
+    column = evaluation.column(arguments["x"]).as_factor()
+    match arguments.get("contr"):
+        case None:
+            return column
+        case Name(name=kind) | String(value=kind):
+            contrast_columns(column.levels, kind)
+            return replace(column, contrasts=kind)
+        case other:
+            values = evaluation.numbers(other)
+            if len(column.levels) == 0 or values.size % len(column.levels):
+                message = f"{values.size} contrast weights do not fit {len(column.levels)} levels"
+                raise FormulaError(message, span=other.span)
+            matrix = values.reshape(-1, len(column.levels)).T
+            return replace(column, contrasts=matrix)

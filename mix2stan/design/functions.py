@@ -1,0 +1,316 @@
+"""The functions a formula may use: one row each, with R's arguments and R's meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from mix2stan.design import factors, splines
+from mix2stan.design.evaluate import Evaluation
+from mix2stan.design.frame import Column
+from mix2stan.errors import FormulaError, suggestion
+from mix2stan.syntax import Argument, Call, Node
+
+__all__ = ["FUNCTIONS", "Function"]
+
+Array = NDArray[np.float64]
+Arguments = Mapping[str, Node]
+Evaluate = Callable[[Evaluation, Call, Arguments], Column]
+
+
+def _nothing(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    raise FormulaError(f"{call.function}() has no value here", span=call.span)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of R.
+
+    Attributes:
+        arguments: its arguments in R's order; the first ``required`` must be given.  An entry
+            ``...`` takes any further ones, as ``...1``, ``...2`` and so on.
+        evaluate: computes it from the arguments by name.
+        reason: why it cannot be expressed, if it is known but cannot.
+    """
+
+    arguments: tuple[str, ...]
+    evaluate: Evaluate = _nothing
+    required: int = 1
+    reason: str | None = None
+
+    def match(self, call: Call) -> dict[str, Node]:
+        """The call's arguments by name, as R matches them."""
+        named = {n for n in self.arguments if n != "..."}
+        matched: dict[str, Node] = {}
+        rest: list[Argument] = []
+        for argument in call.args:
+            if argument.name is None or (argument.name not in named and "..." in self.arguments):
+                rest.append(argument)
+            elif argument.name in named and argument.name not in matched:
+                matched[argument.name] = argument.value
+            else:
+                hint = suggestion(argument.name, named, what="its arguments")
+                message = f"{call.function}() has no argument '{argument.name}'"
+                raise FormulaError(message, span=argument.span, hint=hint)
+        for argument in rest:
+            free = [n for n in self.arguments if n not in matched]
+            if not free:
+                message = f"{call.function}() has no place for this argument"
+                raise FormulaError(message, span=argument.span)
+            name = f"...{len(matched)}" if free[0] == "..." else free[0]
+            matched[name] = argument.value
+        missing = [n for n in self.arguments[: self.required] if n not in matched and n != "..."]
+        if missing:
+            message = f"{call.function}() needs its argument '{missing[0]}'"
+            raise FormulaError(message, span=call.span)
+        return matched
+
+
+def _elementwise(function: Callable[[Array], Array]) -> Function:
+    def evaluate(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+        with np.errstate(all="ignore"):
+            return Column.numeric(function(evaluation.numbers(arguments["x"])))
+
+    return Function(("x",), evaluate)
+
+
+def _summary(function: Callable[[Array], float]) -> Function:
+    """A single number learnt from the data the model is fitted to."""
+
+    def evaluate(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+        def learn() -> float:
+            values = evaluation.numbers(arguments["x"])
+            return float(function(values[~np.isnan(values)]))
+
+        return Column.numeric([evaluation.remember(call, learn)])
+
+    return Function(("x", "na.rm"), evaluate)
+
+
+def _itself(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    return evaluation.column(arguments["x"])
+
+
+def _log(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    with np.errstate(all="ignore"):
+        values = np.log(evaluation.numbers(arguments["x"]))
+        if "base" in arguments:
+            values = values / np.log(evaluation.scalar(arguments["base"]))
+    return Column.numeric(values)
+
+
+def _round(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    digits = int(evaluation.scalar(arguments["digits"])) if "digits" in arguments else 0
+    return Column.numeric(np.round(evaluation.numbers(arguments["x"]), digits))
+
+
+def _scale(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """R's ``scale``: minus the mean, over the standard deviation with n - 1."""
+    values = evaluation.numbers(arguments["x"])
+
+    def learn() -> tuple[Array, Array]:
+        centre = _scale_option(evaluation, arguments, "center", lambda: np.nanmean(values, axis=0))
+        moved = values - centre
+        degrees = np.maximum(np.sum(~np.isnan(moved), axis=0) - 1, 1)
+        # without centring R divides by the root mean square, also with n - 1
+        spread = _scale_option(
+            evaluation, arguments, "scale", lambda: np.sqrt(np.nansum(moved**2, axis=0) / degrees)
+        )
+        return centre, spread if "scale" in arguments and not np.any(spread) else spread
+
+    centre, spread = evaluation.remember(call, learn)
+    with np.errstate(all="ignore"):
+        return Column.numeric((values - centre) / spread)
+
+
+def _scale_option(
+    evaluation: Evaluation, arguments: Arguments, name: str, compute: Callable[[], Array]
+) -> Array:
+    """``TRUE``: computed; ``FALSE``: none; a number: that number."""
+    neutral = 0.0 if name == "center" else 1.0
+    if name not in arguments:
+        return compute()
+    option = evaluation.column(arguments[name])
+    if option.kind == "logical":
+        return compute() if option.values[0] == 1 else np.asarray(neutral)
+    return np.asarray(evaluation.scalar(arguments[name]))
+
+
+def _center(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    values = evaluation.numbers(arguments["x"])
+    return Column.numeric(values - evaluation.remember(call, lambda: np.nanmean(values, axis=0)))
+
+
+def _ifelse(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    test = evaluation.truths(arguments["test"])
+    yes, no = (evaluation.column(arguments[name]) for name in ("yes", "no"))
+    if {"factor", "ordered"} & {yes.kind, no.kind}:
+        yes, no = yes.as_factor(), no.as_factor()
+        levels = tuple(sorted({*yes.levels, *no.levels}))
+        tables = [np.array([levels.index(v) for v in c.levels] + [-1]) for c in (yes, no)]
+        codes = np.where(test.values == 1, tables[0][yes.values], tables[1][no.values])
+        return Column("factor", np.where(test.missing, -1, codes), levels)
+    values = np.where(test.values == 1, yes.numbers(), no.numbers())
+    return Column.numeric(np.where(test.missing, np.nan, values))
+
+
+def _is_na(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    return Column.logical(evaluation.column(arguments["x"]).missing)
+
+
+def _extreme(function: Callable[[Array, Array], Array]) -> Function:
+    def evaluate(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+        values = [evaluation.numbers(a) for a in arguments.values()]
+        total = values[0]
+        for value in values[1:]:
+            total = function(total, value)
+        return Column.numeric(total)
+
+    return Function(("x", "..."), evaluate)
+
+
+def _combine(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    return evaluation.concatenate(list(arguments.values()))
+
+
+def _rep(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    column = evaluation.column(arguments["x"])
+    index = np.arange(len(column))
+    each = int(evaluation.scalar(arguments["each"])) if "each" in arguments else 1
+    index = np.repeat(index, _bounded(each, call))
+    if "length.out" in arguments:
+        length = _bounded(int(evaluation.scalar(arguments["length.out"])), call)
+        return column.rows(np.resize(index, length))
+    times = evaluation.numbers(arguments["times"]).astype(int) if "times" in arguments else np.array([1])
+    if len(times) == len(index) and len(times) > 1:
+        return column.rows(np.repeat(index, times))
+    return column.rows(np.tile(index, _bounded(int(times[0]), call)))
+
+
+def _sequence(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    start = evaluation.scalar(arguments["from"])
+    if "to" not in arguments:
+        return Column.numeric(np.arange(1, _bounded(int(start), call) + 1))
+    end = evaluation.scalar(arguments["to"])
+    if "length.out" in arguments:
+        count = _bounded(int(evaluation.scalar(arguments["length.out"])), call)
+        return Column.numeric(np.linspace(start, end, count))
+    step = evaluation.scalar(arguments["by"]) if "by" in arguments else (1.0 if end >= start else -1.0)
+    if step == 0 or (end - start) / step < 0:
+        raise FormulaError("this sequence never ends", span=call.span)
+    count = _bounded(int((end - start) / step + 1e-10) + 1, call)
+    return Column.numeric(start + step * np.arange(count))
+
+
+def _seq_len(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    return Column.numeric(np.arange(1, _bounded(int(evaluation.scalar(arguments["x"])), call) + 1))
+
+
+def _bounded(count: int, call: Call) -> int:
+    if not 0 <= count <= 10_000_000:
+        raise FormulaError("this sequence is too long", span=call.span)
+    return count
+
+
+def _as_numeric(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    column = evaluation.column(arguments["x"])
+    if column.kind in ("factor", "ordered"):
+        return Column.numeric(np.where(column.values < 0, np.nan, column.values + 1.0))
+    return Column.numeric(column.numbers())
+
+
+def _as_integer(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    column = _as_numeric(evaluation, call, arguments)
+    return replace(column, values=np.trunc(column.values))
+
+
+def _as_logical(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    return evaluation.truths(arguments["x"])
+
+
+def _refused(reason: str) -> Function:
+    return Function(("x", "..."), reason=reason)
+
+
+FUNCTIONS: dict[str, Function] = {
+    "I": Function(("x",), _itself),
+    "offset": Function(("x",), _itself),
+    "c": Function(("...",), _combine, required=0),
+    "log": Function(("x", "base"), _log),
+    "round": Function(("x", "digits"), _round),
+    "scale": Function(("x", "center", "scale"), _scale),
+    "center": Function(("x",), _center),
+    "ifelse": Function(("test", "yes", "no"), _ifelse, required=3),
+    "is.na": Function(("x",), _is_na),
+    "pmin": _extreme(np.minimum),
+    "pmax": _extreme(np.maximum),
+    "rep": Function(("x", "times", "each", "length.out"), _rep),
+    "seq": Function(("from", "to", "by", "length.out"), _sequence),
+    "seq_len": Function(("x",), _seq_len),
+    "as.numeric": Function(("x",), _as_numeric),
+    "as.double": Function(("x",), _as_numeric),
+    "as.integer": Function(("x",), _as_integer),
+    "as.logical": Function(("x",), _as_logical),
+    "poly": Function(("x", "degree", "coefs", "raw", "simple"), splines.evaluate_poly),
+    "bs": Function(
+        ("x", "df", "knots", "degree", "intercept", "Boundary.knots"), splines.evaluate_bs
+    ),
+    "ns": Function(("x", "df", "knots", "intercept", "Boundary.knots"), splines.evaluate_ns),
+    "factor": Function(("x", "levels", "labels", "exclude", "ordered"), factors.factor),
+    "ordered": Function(("x", "levels", "labels"), factors.ordered),
+    "as.factor": Function(("x",), factors.as_factor),
+    "as.character": Function(("x",), factors.as_factor),
+    "as.ordered": Function(("x",), factors.ordered),
+    "relevel": Function(("x", "ref"), factors.relevel, required=2),
+    "cut": Function(
+        ("x", "breaks", "labels", "include.lowest", "right", "dig.lab", "ordered_result"),
+        factors.cut,
+        required=2,
+    ),
+    "interaction": Function(("...", "sep", "lex.order", "drop"), factors.interaction, required=0),
+    "dummy": Function(("x", "level"), factors.dummy, required=1),
+    "C": Function(("x", "contr", "how.many"), factors.choose_contrasts),
+    "lag": _refused("stats::lag() does not shift the values of a data frame; make a column first"),
+    "s": _refused("smooth terms; ns(x, df = 4) and poly(x, 3) can be expressed"),
+    "mean": _summary(np.mean),
+    "median": _summary(np.median),
+    "sd": _summary(lambda x: float(np.std(x, ddof=1))),
+    "var": _summary(lambda x: float(np.var(x, ddof=1))),
+    "min": _summary(np.min),
+    "max": _summary(np.max),
+    "sum": _summary(np.sum),
+    "length": _summary(len),
+    **{
+        name: _elementwise(function)
+        for name, function in {
+            "log2": np.log2,
+            "log10": np.log10,
+            "log1p": np.log1p,
+            "exp": np.exp,
+            "expm1": np.expm1,
+            "sqrt": np.sqrt,
+            "abs": np.abs,
+            "sign": np.sign,
+            "floor": np.floor,
+            "ceiling": np.ceil,
+            "trunc": np.trunc,
+            "sin": np.sin,
+            "cos": np.cos,
+            "tan": np.tan,
+            "asin": np.arcsin,
+            "acos": np.arccos,
+            "atan": np.arctan,
+            "sinh": np.sinh,
+            "cosh": np.cosh,
+            "tanh": np.tanh,
+            "plogis": special.expit,
+            "qlogis": special.logit,
+            "pnorm": special.ndtr,
+            "qnorm": special.ndtri,
+        }.items()
+    },
+}

@@ -1,0 +1,72 @@
+"""Grouping factors and the incidence matrices of random terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from mix2stan.design.model_frame import ModelFrame
+from mix2stan.syntax import Node
+
+__all__ = ["Grouping", "grouping", "incidence"]
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """The level of every row.
+
+    Attributes:
+        codes: shape (n,), counted from 0.
+        levels: names of the levels that have rows, ``"a:b"`` for combinations.
+    """
+
+    codes: NDArray[np.int64]
+    levels: tuple[str, ...]
+
+
+def grouping(
+    variables: Sequence[Node],
+    frame: ModelFrame,
+    order: Literal["first_slowest", "first_fastest"] = "first_slowest",
+) -> Grouping:
+    """One factor, or the combinations of several that have rows.
+
+    Args:
+        variables: the factors; numbers are treated as factors.
+        order: which of several factors varies slowest in the list of levels.
+    """
+    factors = [frame.column(v).as_factor() for v in variables]
+    if order == "first_fastest":
+        factors = factors[::-1]
+    codes = factors[0].values
+    for factor in factors[1:]:
+        codes = codes * len(factor.levels) + factor.values
+    used, codes = np.unique(codes, return_inverse=True)
+    sizes = [len(f.levels) for f in factors]
+    parts = np.unravel_index(used, sizes)
+    columns = [[f.levels[i] for i in p.tolist()] for f, p in zip(factors, parts, strict=True)]
+    if order == "first_fastest":
+        columns = columns[::-1]
+    levels = tuple(":".join(labels) for labels in zip(*columns, strict=True))
+    return Grouping(codes.astype(np.int64), levels)
+
+
+def incidence(groups: Grouping, columns: NDArray[np.float64]) -> sparse.csr_matrix:
+    """Z of one term: shape (n, J q), level by level, zeros not stored.
+
+    Args:
+        groups: the level of every row; J levels.
+        columns: the design within a level, shape (n, q).
+    """
+    n, q = columns.shape
+    place = groups.codes[:, None] * q + np.arange(q)
+    shape = (n, len(groups.levels) * q)
+    rows = np.repeat(np.arange(n), q)
+    Z = sparse.csr_matrix((columns.ravel(), (rows, place.ravel())), shape=shape)
+    Z.eliminate_zeros()
+    return Z

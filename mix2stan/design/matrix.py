@@ -1,0 +1,168 @@
+"""R's model matrix: which factor is coded how, in which column, under which name.
+
+The coding rule is that of R's ``model.matrix``: within a term, a factor is coded by contrasts if the
+term without it is already in the model (is part of an earlier term, or is the intercept), and by a
+dummy for each level otherwise (Chambers & Hastie 1992, section 2.4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.design.contrasts import contrast_columns
+from mix2stan.design.frame import Column
+from mix2stan.design.model_frame import ModelFrame
+from mix2stan.design.terms import Term, Terms
+from mix2stan.errors import FormulaError
+from mix2stan.syntax import Node
+
+__all__ = ["DesignSpec", "design", "independent_columns"]
+
+Array = NDArray[np.float64]
+Contrasts = Mapping[str, str]
+
+R_CONTRASTS = {"unordered": "contr.treatment", "ordered": "contr.poly"}
+
+
+@dataclass(frozen=True, eq=False)
+class _Coding:
+    """One variable within one term: the matrix that replaces a factor's codes, or None for numbers."""
+
+    variable: Node
+    matrix: Array | None
+    labels: tuple[str, ...]
+
+    def columns(self, frame: ModelFrame) -> Array:
+        """Shape (n, number of labels)."""
+        column = frame.column(self.variable)
+        if self.matrix is None:
+            return column.values.reshape(len(column), -1)
+        return np.asarray(self.matrix[column.values])
+
+
+@dataclass(frozen=True, eq=False)
+class DesignSpec:
+    """How to build the columns of a design from a model frame; holds for new data too.
+
+    Attributes:
+        intercept: whether the first column is the intercept.
+        codings: for each term, the codings of its variables.
+        names: R's column names.
+        assign: for each column the number of its term, 0 for the intercept.
+    """
+
+    intercept: bool
+    codings: tuple[tuple[_Coding, ...], ...]
+    names: tuple[str, ...]
+    assign: tuple[int, ...]
+
+    def matrix(self, frame: ModelFrame) -> Array:
+        """The design, shape (n, number of names)."""
+        blocks = [np.ones((frame.n, 1))] if self.intercept else []
+        blocks += [_product([c.columns(frame) for c in codings]) for codings in self.codings]
+        return np.hstack(blocks) if blocks else np.zeros((frame.n, 0))
+
+
+def design(terms: Terms, frame: ModelFrame, contrasts: Contrasts | None = None) -> DesignSpec:
+    """Decide the coding of every term.
+
+    Args:
+        terms: the expanded formula.
+        frame: its variables.
+        contrasts: contrast function by variable, and by ``"unordered"`` and ``"ordered"``.
+
+    Raises:
+        FormulaError: for a factor of one level that would need a contrast.
+    """
+    chosen = {**R_CONTRASTS, **(contrasts or {})}
+    full = _first_factor(terms, frame) if not terms.intercept else None
+    codings: list[tuple[_Coding, ...]] = []
+    names = ["(Intercept)"] if terms.intercept else []
+    assign = [0] if terms.intercept else []
+    for number, term in enumerate(terms.terms):
+        coded = tuple(
+            _code(v, frame.column(v), chosen, dummies=(number, v) == full or not _marginal(terms, number, v))
+            for v in term.variables
+        )
+        codings.append(coded)
+        labels = _product_names([c.labels for c in coded])
+        names += labels
+        assign += [number + 1] * len(labels)
+    return DesignSpec(terms.intercept, tuple(codings), tuple(names), tuple(assign))
+
+
+def _marginal(terms: Terms, number: int, variable: Node) -> bool:
+    """Whether the term without the variable is empty, or part of an earlier term."""
+    rest = set(terms.terms[number].variables) - {variable}
+    return not rest or any(rest <= set(t.variables) for t in terms.terms[:number])
+
+
+def _first_factor(terms: Terms, frame: ModelFrame) -> tuple[int, Node] | None:
+    """Without an intercept, the first factor of the first term that has one gets all its dummies."""
+    for number, term in enumerate(terms.terms):
+        for variable in term.variables:
+            if frame.column(variable).is_factor:
+                return number, variable
+    return None
+
+
+def _code(variable: Node, column: Column, contrasts: Contrasts, dummies: bool) -> _Coding:
+    label = str(variable)
+    if not column.is_factor:
+        labels = tuple(label + sub for sub in column.labels) or (label,)
+        return _Coding(variable, None, labels)
+    if dummies:
+        return _Coding(variable, np.eye(len(column.levels)), tuple(label + v for v in column.levels))
+    if len(column.levels) < 2:
+        message = f"{label} has only one level, so it has no contrast"
+        hint = "leave it out; the intercept stands for it"
+        raise FormulaError(message, span=variable.span, hint=hint)
+    default = contrasts["ordered" if column.kind == "ordered" else "unordered"]
+    kind = contrasts.get(label, column.contrasts if column.contrasts is not None else default)
+    matrix, labels_of = contrast_columns(column.levels, kind)
+    return _Coding(variable, matrix, tuple(label + v for v in labels_of))
+
+
+def _product(blocks: list[Array]) -> Array:
+    """The columns of an interaction, the first variable's fastest."""
+    result = blocks[0]
+    for block in blocks[1:]:
+        result = (block[:, :, None] * result[:, None, :]).reshape(len(block), -1)
+    return result
+
+
+def _product_names(labels: list[tuple[str, ...]]) -> list[str]:
+    result = list(labels[0])
+    for more in labels[1:]:
+        result = [f"{a}:{b}" for b in more for a in result]
+    return result
+
+
+def independent_columns(X: Array, tolerance: float = 1e-7) -> list[int]:
+    """The columns that R's ``qr`` keeps: each that is not a combination of kept ones before it.
+
+    As LINPACK's ``dqrdc2`` does, a column goes if orthogonalising it leaves less than ``tolerance``
+    of its length.
+
+    Args:
+        X: shape (n, K).
+    """
+    kept: list[int] = []
+    basis = np.zeros((len(X), 0))
+    for k in range(X.shape[1]):
+        if len(kept) == len(X):
+            break
+        column = X[:, k]
+        length = np.linalg.norm(column)
+        # twice is enough (Giraud et al. 2005): once leaves rounding errors in the direction
+        rest = column - basis @ (basis.T @ column)
+        rest = rest - basis @ (basis.T @ rest)
+        left = np.linalg.norm(rest)
+        if length > 0 and left > tolerance * length:
+            kept.append(k)
+            basis = np.column_stack([basis, rest / left])
+    return kept

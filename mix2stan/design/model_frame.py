@@ -1,0 +1,127 @@
+"""R's model frame: the variables of a model, evaluated, and the rows that have all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.design.evaluate import Evaluation
+from mix2stan.design.frame import Column, Frame
+from mix2stan.errors import DataError
+from mix2stan.syntax import Node
+
+__all__ = ["ModelFrame", "model_frame"]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFrame:
+    """Evaluated variables on complete rows.
+
+    Attributes:
+        columns: the variables by their expressions.
+        rows: positions of the rows in the frame they came from, shape (n,).
+        dropped: how many rows lacked a value.
+        states: what functions such as ``poly`` learnt, for :meth:`replay`.
+    """
+
+    columns: Mapping[Node, Column]
+    rows: NDArray[np.int64]
+    dropped: int
+    states: Mapping[Node, Any]
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def column(self, expression: Node) -> Column:
+        """The variable an expression stands for."""
+        return self.columns[expression]
+
+    def replay(self, frame: Frame, expressions: Sequence[Node] | None = None) -> ModelFrame:
+        """The same variables on new data: same levels, knots, means; incomplete rows dropped.
+
+        Args:
+            frame: the new data.
+            expressions: the variables wanted; all if None.
+
+        Raises:
+            DataError: for a level that was not there before.
+        """
+        wanted = tuple(self.columns) if expressions is None else expressions
+        evaluation = Evaluation(frame, dict(self.states))
+        columns = {}
+        for node in wanted:
+            old, new = self.columns[node], evaluation.variable(node)
+            columns[node] = _recode(new, old, node) if old.is_factor else new
+        rows, dropped = _complete_rows(columns, frame.n)
+        return ModelFrame({k: c.rows(rows) for k, c in columns.items()}, rows, dropped, self.states)
+
+
+def model_frame(
+    expressions: Sequence[Node], frame: Frame, *, na_action: str = "na.omit", drop_levels: bool = True
+) -> ModelFrame:
+    """Evaluate variables and drop incomplete rows, in R's order.
+
+    Functions learn from all rows; then rows in which any variable is missing are dropped; then
+    levels that no row has any more.
+
+    Args:
+        expressions: the variables, each once.
+        frame: the data.
+        na_action: ``"na.omit"`` or ``"na.exclude"`` to drop rows, ``"na.fail"`` to stop at them.
+        drop_levels: whether unused levels go, as in the fitting functions but not ``model.matrix``.
+
+    Raises:
+        DataError: if no row is left, if a value is infinite, or for missing values under
+            ``na.fail``.
+    """
+    evaluation = Evaluation(frame)
+    columns = {node: evaluation.variable(node) for node in expressions}
+    for node, column in columns.items():
+        _check_finite(node, column)
+    rows, dropped = _complete_rows(columns, frame.n)
+    if dropped and na_action == "na.fail":
+        culprit = next(str(n) for n, c in columns.items() if c.missing.any())
+        raise DataError(f"{dropped} rows have missing values, first in {culprit}, and na.action is na.fail")
+    if len(rows) == 0:
+        reason = "every row has a missing value" if frame.n else "the data have no rows"
+        raise DataError(f"there is nothing to fit: {reason}")
+    if dropped:
+        columns = {node: column.rows(rows) for node, column in columns.items()}
+    if drop_levels:
+        columns = {n: c.used_levels() if c.kind in ("factor", "ordered") else c for n, c in columns.items()}
+    return ModelFrame(columns, rows, dropped, evaluation.states)
+
+
+def _complete_rows(columns: Mapping[Node, Column], n: int) -> tuple[NDArray[np.int64], int]:
+    complete = np.ones(n, dtype=bool)
+    for column in columns.values():
+        complete &= ~column.missing
+    rows = np.flatnonzero(complete)
+    return rows, n - len(rows)
+
+
+def _check_finite(node: Node, column: Column) -> None:
+    if column.kind != "numeric":
+        return
+    infinite = np.isinf(column.values)
+    if infinite.any():
+        row = int(np.argwhere(infinite)[0][0])
+        raise DataError(f"{node} is infinite in row {row + 1}")
+
+
+def _recode(new: Column, old: Column, node: Node) -> Column:
+    """A new factor with the old one's levels."""
+    place = {level: i for i, level in enumerate(old.levels)}
+    new = new.as_factor() if new.kind != old.kind else new
+    used = set(new.values.tolist())
+    unknown = [level for i, level in enumerate(new.levels) if level not in place and i in used]
+    if unknown:
+        raise DataError(f"{node} has the level {unknown[0]!r}, which the model has not seen")
+    table = np.array([place.get(level, -1) for level in new.levels] + [-1], dtype=np.int64)
+    return Column(old.kind, table[new.values], old.levels, contrasts=old.contrasts)

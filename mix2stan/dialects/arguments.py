@@ -1,0 +1,170 @@
+"""R's rules for the arguments of a call, and what lowering a call results in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.graph import ModelGraph
+from mix2stan.syntax import Argument, Call, Constant, Formula, Name, Node, String
+
+__all__ = ["Arguments", "Request", "Signature", "match_arguments", "request"]
+
+_NA_ACTIONS = ("na.omit", "na.fail", "na.exclude", "na.pass")
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The arguments of an R function.
+
+    Attributes:
+        names: all of them, in R's order.
+        ignored: those without meaning for a posterior; accepted, and listed as ignored.
+        refused: those that would change the model in a way that cannot be expressed, each with
+            what to do instead.
+    """
+
+    names: tuple[str, ...]
+    ignored: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of one call by their full names."""
+
+    call: Call
+    values: Mapping[str, Argument]
+    ignored: tuple[str, ...]
+
+    def get(self, name: str) -> Node | None:
+        """The argument's value, None if it is missing or ``NULL``."""
+        argument = self.values.get(name)
+        if argument is None or argument.value == Constant("NULL"):
+            return None
+        return argument.value
+
+    def formula(self, name: str, example: str) -> Formula:
+        """The argument as a formula; ``example`` shows what is expected where it is not one."""
+        value = self.get(name)
+        if isinstance(value, Formula):
+            return value
+        if value is None:
+            message = f"{self.call.function}() needs a formula"
+        elif isinstance(value, String):
+            message = f"'{name}' has to be a formula; this is a string"
+        else:
+            message = f"'{name}' has to be a formula"
+        span = self.call.span if value is None else value.span
+        raise FormulaError(message, span=span, hint=f"write {example}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a call asks for: a model graph, and which rows of which data it is about.
+
+    Attributes:
+        graph: the model, its names not yet resolved.
+        data: the data argument, None if the call has none.
+        subset: the rows to keep, as an expression of the columns.
+        na_action: R's name for what happens to rows with missing values.
+        contrasts: contrast function by factor, and by ``"unordered"`` and ``"ordered"``.
+        ignored: arguments that have no meaning here.
+    """
+
+    graph: ModelGraph
+    data: Node | None = None
+    subset: Node | None = None
+    na_action: str = "na.omit"
+    contrasts: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+
+
+def match_arguments(call: Call, signature: Signature) -> Arguments:
+    """Pair arguments with parameter names as R does: exact names, then partial ones, then order.
+
+    Raises:
+        FormulaError: for a name the function does not have, or has twice.
+        Unsupported: for an argument that changes the model and cannot be expressed.
+    """
+    values: dict[str, Argument] = {}
+    positional: list[Argument] = []
+    for argument in call.args:
+        if argument.name is None:
+            positional.append(argument)
+            continue
+        name = _full_name(argument.name, signature, call, argument)
+        if name in values:
+            message = f"the argument '{name}' is given twice"
+            raise FormulaError(message, span=argument.span)
+        values[name] = argument
+    free = [n for n in signature.names if n not in values]
+    if len(positional) > len(free):
+        extra = positional[len(free)]
+        raise FormulaError(f"{call.function}() has no place for this argument", span=extra.span)
+    values |= dict(zip(free, positional, strict=False))
+    for name, argument in values.items():
+        if name in signature.refused and argument.value != Constant("NULL"):
+            message = f"'{name}' of {call.function}() cannot be expressed"
+            raise Unsupported(message, span=argument.span, hint=signature.refused[name])
+    ignored = tuple(n for n in signature.names if n in values and n in signature.ignored)
+    return Arguments(call, values, ignored)
+
+
+def _full_name(name: str, signature: Signature, call: Call, argument: Argument) -> str:
+    if name in signature.names:
+        return name
+    partial = [n for n in signature.names if n.startswith(name)]
+    if len(partial) == 1:
+        return partial[0]
+    message = f"{call.function}() has no argument '{name}'"
+    hint = suggestion(name, partial or signature.names, what="its arguments")
+    raise FormulaError(message, span=argument.span, hint=hint)
+
+
+def request(arguments: Arguments, graph: ModelGraph) -> Request:
+    """The request of a lowered call: its graph, and the arguments all functions share."""
+    return Request(
+        graph=replace(graph, call=_shown_call(arguments)),
+        data=arguments.get("data"),
+        subset=arguments.get("subset"),
+        na_action=_na_action(arguments.get("na.action")),
+        contrasts=_contrasts(arguments.get("contrasts")),
+        ignored=arguments.ignored,
+    )
+
+
+def _shown_call(arguments: Arguments) -> str:
+    """The call without what does not matter to the model."""
+    hidden = {"data", "subset", "na.action", *arguments.ignored}
+    hidden_args = [a for n, a in arguments.values.items() if n in hidden]
+    kept = tuple(a for a in arguments.call.args if not any(a is h for h in hidden_args))
+    return str(replace(arguments.call, args=kept))
+
+
+def _na_action(node: Node | None) -> str:
+    if node is None:
+        return "na.omit"
+    name = node.name if isinstance(node, Name) else node.value if isinstance(node, String) else ""
+    if name not in _NA_ACTIONS or name == "na.pass":
+        message = f"na.action cannot be {node}"
+        hint = "na.omit drops rows with missing values, na.fail stops at them"
+        raise FormulaError(message, span=node.span, hint=hint)
+    return name
+
+
+def _contrasts(node: Node | None) -> Mapping[str, str]:
+    """``list(a = "contr.sum", b = contr.helmert)`` as a dictionary."""
+    if node is None:
+        return {}
+    wanted = {}
+    if isinstance(node, Call) and node.function in ("list", "c"):
+        for argument in node.args:
+            match argument.value:
+                case Name(name=kind) | String(value=kind) if argument.name:
+                    wanted[argument.name] = kind
+    if not isinstance(node, Call) or len(wanted) != len(node.args):
+        hint = 'write contrasts = list(a = "contr.sum")'
+        raise FormulaError("the contrasts cannot be read", span=node.span, hint=hint)
+    return wanted

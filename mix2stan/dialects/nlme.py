@@ -1,0 +1,137 @@
+"""nlme: ``lme`` and ``gls``."""
+
+from __future__ import annotations
+
+from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
+from mix2stan.dialects.bars import response_of
+from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.graph import Columns, Covariance, Factor, Group, ModelGraph, Population, Response
+from mix2stan.syntax import Argument, Call, Formula, Name, Node, Operator, Parens
+
+__all__ = ["FUNCTIONS"]
+
+_RESIDUAL = {
+    "correlation": "only independent errors can be expressed",
+    "weights": "only errors of one variance can be expressed",
+}
+
+_LME = Signature(
+    names=(
+        "fixed", "data", "random", "correlation", "weights", "subset", "method", "na.action",
+        "control", "contrasts", "keep.data",
+    ),
+    ignored=frozenset({"method", "control", "keep.data"}),
+    refused=_RESIDUAL,
+)  # fmt: skip
+
+_GLS = Signature(
+    names=(
+        "model", "data", "correlation", "weights", "subset", "method", "na.action", "control",
+        "verbose",
+    ),
+    ignored=frozenset({"method", "control", "verbose"}),
+    refused=_RESIDUAL,
+)  # fmt: skip
+
+#: nlme's classes of positive-definite matrices, by the covariance structure they are.
+_PD_CLASSES = {
+    "pdSymm": "us",
+    "pdLogChol": "us",
+    "pdNatural": "us",
+    "pdDiag": "idh",
+    "pdIdent": "idv",
+}
+
+
+def lower_lme(call: Call) -> Request:
+    """``lme(y ~ x, random = ~ x | g)``; the factors of ``a/b`` and of a list are nested."""
+    arguments = match_arguments(call, _LME)
+    formula = arguments.formula("fixed", "lme(y ~ x, random = ~ 1 | g)")
+    graph = ModelGraph(
+        Response(response_of(formula, "lme")),
+        Population(Columns((formula.right,))),
+        tuple(_random(arguments)),
+    )
+    return request(arguments, graph)
+
+
+def lower_gls(call: Call) -> Request:
+    """``gls(y ~ x)``: a linear model; its error structures are arguments of their own."""
+    arguments = match_arguments(call, _GLS)
+    formula = arguments.formula("model", "gls(y ~ x)")
+    response = Response(response_of(formula, "gls"))
+    return request(arguments, ModelGraph(response, Population(Columns((formula.right,)))))
+
+
+def _random(arguments: Arguments) -> list[Group]:
+    random = arguments.get("random")
+    match random:
+        case None:
+            hint = "write random = ~ 1 | g, or use gls() for a model without random effects"
+            raise FormulaError("lme() needs 'random'", span=arguments.call.span, hint=hint)
+        case Formula(left=None, right=Operator(symbol="|", operands=(columns, nesting))):
+            return [_group(columns, factor, "us", random) for factor in _nested(nesting)]
+        case Formula(left=None, right=right):
+            write = f"~ 1 | {right}" if isinstance(right, Name) else f"~ {right} | g"
+            message = "'random' does not say what the groups are"
+            raise FormulaError(message, span=random.span, hint=f"write {write}")
+        case Call(function="list", args=args) if args:
+            return _random_list(args)
+        case Call(function=name) if name in _PD_CLASSES:
+            message = f"{name}() does not say what the groups are"
+            hint = f"write random = list(g = {random})"
+            raise FormulaError(message, span=random.span, hint=hint)
+    message = "'random' has to be a formula or a list of them"
+    raise FormulaError(message, span=random.span, hint="write random = ~ 1 | g")
+
+
+def _random_list(args: tuple[Argument, ...]) -> list[Group]:
+    """``list(a = ~ 1, b = pdDiag(~ x))``: each factor is nested in those before it."""
+    groups = []
+    outer: tuple[Node, ...] = ()
+    for argument in args:
+        if argument.name is None:
+            hint = "write list(g = ~ 1)"
+            raise FormulaError("this part of 'random' has no group", span=argument.span, hint=hint)
+        outer = (*outer, Name(argument.name, span=argument.span))
+        columns, kind = _structure(argument.value)
+        groups.append(_group(columns, Factor(outer), kind, argument))
+    return groups
+
+
+def _structure(node: Node) -> tuple[Node, str]:
+    """The columns and the covariance of ``~ x`` or ``pdDiag(~ x)``."""
+    match node:
+        case Formula(left=None, right=right):
+            return right, "us"
+        case Call(function=name, args=args) if name in _PD_CLASSES:
+            form = node.argument("form") or node.argument("value", 0)
+            if form is not None and isinstance(form.value, Formula) and len(args) == 1:
+                return form.value.right, _PD_CLASSES[name]
+            hint = f"write {name}(~ x)"
+            raise Unsupported(f"{name}() takes a formula here", span=node.span, hint=hint)
+        case Call(function=name) if name.startswith("pd"):
+            hint = suggestion(name, _PD_CLASSES, what="available")
+            raise Unsupported(f"the class {name}() cannot be expressed", span=node.span, hint=hint)
+    raise FormulaError("a formula is expected here", span=node.span, hint="write ~ 1")
+
+
+def _nested(nesting: Node) -> list[Factor]:
+    """``a/b/c`` as the factors ``a``, ``a:b`` and ``a:b:c``."""
+    match nesting:
+        case Parens(inner=inner):
+            return _nested(inner)
+        case Operator(symbol="/", operands=(outer, inner)):
+            factors = _nested(outer)
+            return [*factors, *(Factor(factors[-1].variables + f.variables) for f in _nested(inner))]
+        case Name():
+            return [Factor((nesting,))]
+    hint = "write the name of a column, or a/b for b nested in a"
+    raise FormulaError(f"{nesting} cannot be a grouping factor", span=nesting.span, hint=hint)
+
+
+def _group(columns: Node, factor: Factor, kind: str, where: Node) -> Group:
+    return Group(Columns((columns,)), factor, Covariance(kind), span=where.span)
+
+
+FUNCTIONS = {"lme": lower_lme, "gls": lower_gls}

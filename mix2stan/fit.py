@@ -1,0 +1,258 @@
+"""The posterior of a model: labelled draws, and R's tables of them."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from mix2stan import inference_data
+from mix2stan.diagnostics import Problem, find_problems
+from mix2stan.errors import Mix2stanError
+from mix2stan.labels import GroupLabels, Labels
+from mix2stan.summaries import summarise
+
+if TYPE_CHECKING:
+    from mix2stan.engines import Draws
+
+__all__ = ["Fit", "load"]
+
+Kind = Literal["main", "fixef", "ranef", "all"]
+
+_FORMAT = 1
+
+
+class Fit:
+    """Draws from a posterior.
+
+    Attributes:
+        idata: ArviZ's container (InferenceData, or DataTree from ArviZ 1.0 on) with the groups
+            ``posterior`` and ``sample_stats``; variables by Stan name, dims and coords by R's.
+        labels: what the variables are called, and the call they belong to.
+        engine: what drew them.
+    """
+
+    def __init__(self, idata: Any, labels: Labels, engine: str, max_treedepth: int) -> None:
+        self.idata = idata
+        self.labels = labels
+        self.engine = engine
+        self._max_treedepth = max_treedepth
+
+    @classmethod
+    def of(cls, draws: Draws, labels: Labels) -> Fit:
+        """Label the draws of an engine."""
+        idata = inference_data.build(draws.variables, draws.stats, labels)
+        return cls(idata, labels, draws.engine, draws.max_treedepth)
+
+    @property
+    def posterior(self) -> Any:
+        """The draws as an xarray dataset with the dims ``chain`` and ``draw`` first."""
+        return inference_data.dataset(self.idata, "posterior")
+
+    @property
+    def sample_stats(self) -> Any:
+        """The sampler's own figures, per chain and draw."""
+        return inference_data.dataset(self.idata, "sample_stats")
+
+    # -- tables ------------------------------------------------------------------------------------
+
+    def summary(self, kind: Kind = "main") -> pd.DataFrame:
+        """Posterior summaries: ``mean sd 2.5% 50% 97.5% ess_bulk ess_tail r_hat``.
+
+        Args:
+            kind: ``"main"`` for all but the single effects, ``"fixef"`` for the population effects
+                by R's names alone, ``"ranef"`` for the effects of every level, ``"all"`` for all.
+        """
+        if kind == "fixef":
+            return self._table({"beta": self.labels.coefficients} if self.labels.coefficients else {})
+        effects = {f"b_{g.id}": _effect_names(g) for g in self.labels.groups}
+        if kind == "ranef":
+            return self._table(effects)
+        main = self._main_names()
+        if kind == "main":
+            return self._table(main)
+        if kind == "all":
+            return self._table(main | effects)
+        raise Mix2stanError(
+            f"there is no summary of kind {kind!r}", hint="main, fixef, ranef or all"
+        )
+
+    def fixef(self) -> pd.Series:
+        """Posterior means of the population effects, by R's names."""
+        names = list(self.labels.coefficients)
+        means = self._draws("beta").mean(axis=(0, 1)) if names else np.zeros(0)
+        return pd.Series(means, index=names, name="mean")
+
+    def ranef(self) -> pd.DataFrame:
+        """Posterior means of the group effects: a row per ``group level effect``, ``mean`` and ``sd``."""
+        tables = [self._ranef(g) for g in self.labels.groups]
+        if not tables:
+            return pd.DataFrame(columns=["mean", "sd"])
+        return pd.concat(tables)
+
+    def coef(self) -> pd.DataFrame:
+        """Population plus group effects: a row per ``group level``, a column per coefficient.
+
+        As in lme4, an effect without a population effect stands alone, and a population effect
+        without a group effect is the same in every row.
+        """
+        fixed = self.fixef()
+        tables = []
+        for group in self.labels.groups:
+            means = self._effects(group).mean(axis=(0, 1))
+            index = pd.MultiIndex.from_product([[group.factor], group.levels], names=["group", "level"])
+            table = pd.DataFrame({name: value for name, value in fixed.items()}, index=index)
+            for k, name in enumerate(group.coefficients):
+                table[name] = means[:, k] + fixed.get(name, 0.0)
+            tables.append(table)
+        return pd.concat(tables) if tables else pd.DataFrame(columns=list(fixed.index))
+
+    def VarCorr(self) -> pd.DataFrame:
+        """Standard deviations and correlations of the group effects, and the residual's.
+
+        A row per ``group effect``; the columns ``sd``, ``2.5%``, ``97.5%`` of the standard deviation,
+        then the posterior mean correlation with each earlier effect of the term.
+        """
+        rows = [row for group in self.labels.groups for row in self._varcorr(group)]
+        sigma = self._draws("sigma")
+        rows.append({"group": "Residual", "effect": "", **_sd_columns(sigma)})
+        return pd.DataFrame(rows).set_index(["group", "effect"])
+
+    def sigma(self) -> float:
+        """Posterior mean of the residual standard deviation."""
+        return float(self._draws("sigma").mean())
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the sampling, most serious first; empty if nothing is."""
+        return find_problems(self.summary("all"), self.sample_stats, self._max_treedepth)
+
+    def __str__(self) -> str:
+        chains, draws = (self.posterior.sizes[d] for d in ("chain", "draw"))
+        parts = [
+            self.labels.call,
+            f"{chains} chains of {draws} draws, {self.engine}",
+            self.summary().to_string(float_format=lambda x: f"{x:.4g}"),
+            *(f"warning: {problem}" for problem in self.problems),
+        ]
+        return "\n\n".join(parts)
+
+    def __repr__(self) -> str:
+        return f"<mix2stan fit: {self.labels.call}>"
+
+    # -- files -------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> Path:
+        """Write draws, labels and call to one NetCDF file.
+
+        Returns:
+            The path.
+        """
+        about = {
+            "format": _FORMAT,
+            "engine": self.engine,
+            "max_treedepth": self._max_treedepth,
+            "labels": self.labels.to_json(),
+        }
+        return inference_data.save(self.idata, Path(path), json.dumps(about))
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _draws(self, variable: str) -> np.ndarray:
+        """The draws of a variable, shape (chains, draws, …)."""
+        return np.asarray(self.posterior[variable].values)
+
+    def _effects(self, group: GroupLabels) -> np.ndarray:
+        """Shape (chains, draws, J, q), also for a term of one effect."""
+        draws = self._draws(f"b_{group.id}")
+        return draws[..., None] if group.covariance == "scalar" else draws
+
+    def _main_names(self) -> dict[str, tuple[str, ...]]:
+        """The labels of the elements of every variable that is not an effect of one level."""
+        names: dict[str, tuple[str, ...]] = {}
+        if self.labels.coefficients:
+            names["beta"] = tuple(f"beta[{c}]" for c in self.labels.coefficients)
+        for g in self.labels.groups:
+            vector = f"sd_{g.id}" in self.labels.dims()
+            sds = tuple(f"sd_{g.id}[{c}]" for c in g.coefficients)
+            names[f"sd_{g.id}"] = sds if vector else (f"sd_{g.id}",)
+            if g.covariance == "us":
+                pairs = _pairs(g.coefficients)
+                names[f"R_{g.id}"] = tuple(f"cor_{g.id}[{a}, {b}]" for a, b in pairs)
+        names["sigma"] = ("sigma",)
+        return names
+
+    def _table(self, names: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+        columns = []
+        for variable, labels in names.items():
+            draws = self._draws(variable)
+            flat = draws.reshape(*draws.shape[:2], -1)
+            if variable.startswith("R_"):
+                q = draws.shape[-1]
+                flat = flat[..., [i * q + j for i in range(q) for j in range(i)]]
+            columns.append((labels, flat))
+        return summarise(columns)
+
+    def _ranef(self, group: GroupLabels) -> pd.DataFrame:
+        effects = self._effects(group)
+        index = pd.MultiIndex.from_product(
+            [[group.factor], group.levels, group.coefficients], names=["group", "level", "effect"]
+        )
+        mean, sd = effects.mean(axis=(0, 1)), effects.std(axis=(0, 1), ddof=1)
+        return pd.DataFrame({"mean": mean.ravel(), "sd": sd.ravel()}, index=index)
+
+    def _varcorr(self, group: GroupLabels) -> list[dict[str, Any]]:
+        sds = self._draws(f"sd_{group.id}")
+        sds = np.broadcast_to(
+            sds if sds.ndim == 3 else sds[..., None], (*sds.shape[:2], len(group.coefficients))
+        )
+        rows = []
+        for k, name in enumerate(group.coefficients):
+            row: dict[str, Any] = {"group": group.factor, "effect": name, **_sd_columns(sds[..., k])}
+            if group.covariance == "us":
+                correlations = self._draws(f"R_{group.id}").mean(axis=(0, 1))
+                row |= {f"cor {other}": correlations[k, j] for j, other in enumerate(group.coefficients[:k])}
+            rows.append(row)
+        return rows
+
+
+def load(path: str | Path) -> Fit:
+    """Read a fit that :meth:`Fit.save` wrote.
+
+    Raises:
+        Mix2stanError: if the file is missing, truncated, or not a fit of this version.
+    """
+    idata, text = inference_data.load(Path(path))
+    try:
+        about = json.loads(text)
+        if about["format"] != _FORMAT:
+            raise Mix2stanError(
+                f"{path} was written by another version of mix2stan (format {about['format']})",
+                hint=f"this one reads format {_FORMAT}",
+            )
+        labels = Labels.from_json(about["labels"])
+        return Fit(idata, labels, about["engine"], about["max_treedepth"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Mix2stanError(f"{path} is not a fit that mix2stan saved") from error
+
+
+def _sd_columns(draws: np.ndarray) -> dict[str, float]:
+    lower, upper = np.quantile(draws, [0.025, 0.975])
+    return {"sd": float(draws.mean()), "2.5%": float(lower), "97.5%": float(upper)}
+
+
+def _pairs(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(names[j], names[i]) for i in range(len(names)) for j in range(i)]
+
+
+def _effect_names(group: GroupLabels) -> tuple[str, ...]:
+    """``b_Subject[308, Days]``; without the effect where there is only one."""
+    if group.covariance == "scalar":
+        return tuple(f"b_{group.id}[{level}]" for level in group.levels)
+    return tuple(
+        f"b_{group.id}[{level}, {name}]" for level in group.levels for name in group.coefficients
+    )

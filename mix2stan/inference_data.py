@@ -1,0 +1,142 @@
+"""ArviZ's container for draws, in both of its shapes.
+
+ArviZ 0.x (Python 3.11) has ``InferenceData``, ArviZ 1.x (newer Pythons) xarray's ``DataTree``.  Both
+are built from the same xarray datasets here, and nothing outside this file knows the difference.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from mix2stan.errors import Mix2stanError
+from mix2stan.labels import Labels
+
+__all__ = ["build", "convergence", "dataset", "load", "save"]
+
+_ABOUT = "mix2stan"
+
+
+def build(variables: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray], labels: Labels) -> Any:
+    """Draws and sampler statistics, labelled.
+
+    Args:
+        variables: draws by Stan name, shape (chains, draws, …).
+        stats: sampler statistics by ArviZ's names, shape (chains, draws).
+        labels: dims and coordinates of the variables.
+    """
+    import xarray as xr
+
+    dims, coords = labels.dims(), labels.coords()
+    arrays = {}
+    for name, values in variables.items():
+        inner = dims.get(name)
+        if inner is None or len(inner) != values.ndim - 2:
+            inner = tuple(f"{name}_dim_{i}" for i in range(values.ndim - 2))
+        arrays[name] = xr.DataArray(
+            values,
+            dims=("chain", "draw", *inner),
+            coords={d: list(coords[d]) for d in inner if d in coords},
+        )
+    posterior = _numbered(xr.Dataset(arrays))
+    sampler = _numbered(xr.Dataset({k: (("chain", "draw"), v) for k, v in stats.items()}))
+    return _container({"posterior": posterior, "sample_stats": sampler})
+
+
+def dataset(idata: Any, group: str) -> Any:
+    """One group as an xarray dataset."""
+    found = idata[group]
+    return found.to_dataset() if hasattr(found, "to_dataset") else found
+
+
+def convergence(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bulk and tail effective sample size and R-hat of every quantity.
+
+    Args:
+        draws: shape (chains, draws, n).
+
+    Returns:
+        Three arrays of shape (n,).
+    """
+    import xarray as xr
+
+    data = _numbered(xr.Dataset({"x": (("chain", "draw", "i"), draws)}))
+    with warnings.catch_warnings():
+        # a constant quantity, such as a fixed correlation, has no effective sample size
+        warnings.simplefilter("ignore")
+        az = _arviz()
+        results = [
+            az.ess(data, method="bulk"),
+            az.ess(data, method="tail"),
+            az.rhat(data),
+        ]
+    bulk, tail, r_hat = (np.asarray(r["x"].values, dtype=float) for r in results)
+    return bulk, tail, r_hat
+
+
+def save(idata: Any, path: Path, about: str) -> Path:
+    """Write a NetCDF file, whole or not at all; ``about`` is kept with the posterior."""
+    groups = {g: dataset(idata, g).copy() for g in ("posterior", "sample_stats")}
+    groups["posterior"].attrs[_ABOUT] = about
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(suffix=".nc", dir=path.parent)
+    os.close(handle)
+    try:
+        _container(groups).to_netcdf(temporary, engine="h5netcdf")
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def load(path: Path) -> tuple[Any, str]:
+    """Read what :func:`save` wrote.
+
+    Raises:
+        Mix2stanError: if the file is missing or damaged.
+    """
+    import xarray as xr
+
+    if not path.is_file():
+        raise Mix2stanError(f"there is no file {path}")
+    groups = {}
+    for name in ("posterior", "sample_stats"):
+        try:
+            with xr.open_dataset(path, group=name, engine="h5netcdf") as data:
+                groups[name] = data.load()
+        except (OSError, ValueError, KeyError) as error:
+            raise Mix2stanError(f"{path} is damaged, or not a fit that mix2stan saved") from error
+    about = str(groups["posterior"].attrs.pop(_ABOUT, ""))
+    return _container(groups), about
+
+
+def _container(groups: Mapping[str, Any]) -> Any:
+    import xarray as xr
+
+    az = _arviz()
+    if hasattr(az, "InferenceData"):
+        return az.InferenceData(**groups)
+    return xr.DataTree.from_dict(dict(groups))
+
+
+def _numbered(data: Any) -> Any:
+    """With chains and draws counted from 0, as ArviZ does."""
+    return data.assign_coords({d: np.arange(data.sizes[d]) for d in ("chain", "draw")})
+
+
+@functools.cache
+def _arviz() -> ModuleType:
+    with warnings.catch_warnings():
+        # ArviZ 0.x announces its own successor on import
+        warnings.simplefilter("ignore", FutureWarning)
+        import arviz
+    return arviz

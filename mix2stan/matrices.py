@@ -1,0 +1,142 @@
+"""A model graph's expressions as numbers: design matrices, grouping factors, the response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from mix2stan.design import (
+    Column,
+    DesignSpec,
+    Frame,
+    Grouping,
+    ModelFrame,
+    design,
+    grouping,
+    incidence,
+    model_frame,
+    terms,
+)
+from mix2stan.errors import FormulaError
+from mix2stan.graph import Columns, Factor, Group, ModelGraph
+from mix2stan.syntax import Formula, Node
+
+__all__ = ["Data", "RandomTerm", "bind"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RandomTerm:
+    """One random term as numbers.
+
+    Attributes:
+        group: the grouping factor, as R prints it (``"cask:batch"``).
+        levels: its levels that have data, in order; J of them.
+        coefficients: R's names of the q columns.
+        matrix: shape (N, J q), sparse; level by level, the coefficients of one level side by side.
+    """
+
+    group: str
+    levels: tuple[str, ...]
+    coefficients: tuple[str, ...]
+    matrix: sparse.csr_matrix
+
+
+class Data:
+    """The rows a model is fitted to, and its expressions evaluated on them.
+
+    Args:
+        frame: R's model frame: every variable of the model, incomplete rows dropped.
+        names: the columns of the data, for ``.`` in formulas.
+        response: the left side, whose variables ``.`` leaves out.
+        contrasts: contrast function by factor.
+    """
+
+    def __init__(
+        self,
+        frame: ModelFrame,
+        names: Sequence[str],
+        response: Node,
+        contrasts: Mapping[str, str],
+    ) -> None:
+        self.frame = frame
+        self._names = tuple(names)
+        self._response = response
+        self._contrasts = contrasts
+        self._specs: dict[Node, DesignSpec] = {}
+        self._groupings: dict[Factor, Grouping] = {}
+
+    @property
+    def rows(self) -> int:
+        return self.frame.n
+
+    def spec(self, formula: Node) -> DesignSpec:
+        """The design specification of one right-hand side."""
+        if formula not in self._specs:
+            parts = terms(Formula(self._response, formula), columns=self._names)
+            self._specs[formula] = design(parts, self.frame, self._contrasts)
+        return self._specs[formula]
+
+    def names(self, formulas: Sequence[Node]) -> tuple[str, ...]:
+        """R's names of the columns of formulas that stand side by side."""
+        return tuple(name for f in formulas for name in self.spec(f).names)
+
+    def matrix(self, columns: Columns) -> Array:
+        """The design, shape (N, q): of all columns, or of those the graph has names for."""
+        blocks = [self.spec(f).matrix(self.frame) for f in columns.formulas]
+        whole = np.hstack(blocks) if len(blocks) != 1 else blocks[0]
+        if len(columns.names) in (0, whole.shape[1]):
+            return whole
+        names = self.names(columns.formulas)
+        return whole[:, [names.index(name) for name in columns.names]]
+
+    def grouping(self, factor: Factor) -> Grouping:
+        """The level of every row."""
+        if factor not in self._groupings:
+            self._groupings[factor] = grouping(factor.variables, self.frame, factor.order)
+        return self._groupings[factor]
+
+    def vector(self, expression: Node) -> Array:
+        """A numeric expression, shape (N,)."""
+        column: Column = self.frame.column(expression)
+        if column.levels is not None or column.values.ndim != 1:
+            message = f"{expression} is not numeric"
+            raise FormulaError(message, span=expression.span)
+        return np.asarray(column.values, dtype=float)
+
+    def random_term(self, group: Group) -> RandomTerm:
+        """The incidence of one group term."""
+        levels = self.grouping(group.factor)
+        return RandomTerm(
+            str(group.factor),
+            levels.levels,
+            group.columns.names,
+            incidence(levels, self.matrix(group.columns)),
+        )
+
+
+def bind(
+    graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping[str, str]
+) -> Data:
+    """Evaluate the variables of a lowered graph on a data frame.
+
+    Rows with a missing value in any of them are dropped, as ``na_action`` says.
+    """
+    frame = Frame.of(df)
+    response = graph.response.expression
+    wanted: dict[Node, None] = {response: None}
+    for formula in graph.formulas():
+        parts = terms(Formula(response, formula), columns=frame.names)
+        wanted |= dict.fromkeys((*parts.variables, *parts.offsets))
+    for group in graph.groups:
+        wanted |= dict.fromkeys(group.factor.variables)
+    wanted |= dict.fromkeys(graph.population.offsets)
+    model = model_frame(tuple(wanted), frame, na_action=na_action)
+    return Data(model, frame.names, response, contrasts)

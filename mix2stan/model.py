@@ -1,0 +1,179 @@
+"""The model a user holds: its program, its data, its words, and the way to its posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mix2stan.compiler import Compiled, DataArgument, compile_model
+from mix2stan.describe import describe_model
+from mix2stan.export import export_model
+from mix2stan.graph import ModelGraph
+from mix2stan.inits import starting_points
+from mix2stan.labels import Labels, labels_of
+from mix2stan.matrices import RandomTerm
+from mix2stan.prior_table import prior_table
+
+if TYPE_CHECKING:
+    from mix2stan.engines import Progress
+    from mix2stan.fit import Fit
+
+__all__ = ["Model", "model"]
+
+
+class Model:
+    """A mixed model, compiled to Stan.  Made by :func:`mix2stan.model` and the R functions' names.
+
+    Attributes:
+        call: the R call, without what does not matter to the model.
+        stan_code: the Stan program.
+        stan_data: its data: numbers and numpy arrays by their Stan names.
+        notes: remarks: rows dropped, arguments ignored, what the data cannot tell apart.
+    """
+
+    def __init__(self, compiled: Compiled) -> None:
+        self._compiled = compiled
+
+    @property
+    def call(self) -> str:
+        return self._compiled.graph.call
+
+    @property
+    def graph(self) -> ModelGraph:
+        """What the model means, free of the package it was written for."""
+        return self._compiled.graph
+
+    @property
+    def stan_code(self) -> str:
+        return self._compiled.stan_code
+
+    @property
+    def stan_data(self) -> dict[str, Any]:
+        return self._compiled.stan_data
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._compiled.graph.notes
+
+    @cached_property
+    def X(self) -> pd.DataFrame:
+        """The population design: a row per observation, columns named as R's ``model.matrix``."""
+        columns = self.graph.population.columns
+        data = self._compiled.data
+        index = pd.Index(data.frame.rows, name="row")
+        return pd.DataFrame(data.matrix(columns), columns=list(columns.names), index=index)
+
+    @cached_property
+    def Z(self) -> tuple[RandomTerm, ...]:
+        """The random terms, in order; each has ``group levels coefficients matrix``."""
+        return tuple(self._compiled.data.random_term(group) for group in self.graph.groups)
+
+    @cached_property
+    def priors(self) -> pd.DataFrame:
+        """The prior of every parameter: ``density`` with its numbers, and their ``source``."""
+        return prior_table(self.graph)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The user's names for the program's variables."""
+        priors = dict(zip(self.priors.index, self.priors["density"], strict=True))
+        return labels_of(self.graph, self._compiled.data, priors)
+
+    def __str__(self) -> str:
+        return describe_model(self.graph, self.labels, self.priors)
+
+    def __repr__(self) -> str:
+        return f"<mix2stan model: {self.call}>"
+
+    def sample(
+        self,
+        chains: int = 4,
+        warmup: int = 1000,
+        draws: int = 1000,
+        seed: int | None = None,
+        engine: str | None = "auto",
+        *,
+        adapt_delta: float = 0.9,
+        max_treedepth: int = 10,
+        threads: int | None = None,
+        inits: float | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        folder: str | Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Fit:
+        """Draw from the posterior with Stan's NUTS.
+
+        Args:
+            chains: number of Markov chains.
+            warmup: warm-up iterations of each chain, not kept.
+            draws: iterations of each chain that are kept.
+            seed: makes the draws reproducible; drawn at random if None.
+            engine: ``"cmdstan"``, ``"stanli"``, or ``"auto"``: CmdStan if it is installed.
+            adapt_delta: target acceptance rate; closer to 1 means smaller steps.
+            max_treedepth: limit of the trajectory length, as a power of two.
+            threads: how many chains run at once; as many as there are cores if None.
+            inits: starting values by Stan name (one mapping, or one per chain), or the radius of
+                random ones; near the least-squares fit if None.
+            folder: where an engine that writes files keeps them.
+            progress: called with a :class:`~mix2stan.engines.Progress` now and then.
+
+        Raises:
+            EngineError: if the engine fails; a chain that died is named.
+        """
+        from mix2stan.engines import Settings, pick_engine
+        from mix2stan.fit import Fit
+
+        if seed is None:
+            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        if inits is None:
+            inits = starting_points(self.graph, self.stan_data, chains, seed)
+        settings = Settings(
+            chains=chains,
+            warmup=warmup,
+            draws=draws,
+            seed=seed,
+            adapt_delta=adapt_delta,
+            max_treedepth=max_treedepth,
+            threads=threads,
+            inits=inits,
+            folder=None if folder is None else Path(folder),
+        )
+        program = pick_engine(engine).compile(self.stan_code, self.stan_data)
+        return Fit.of(program.sample(settings, progress), self.labels)
+
+    def export(self, folder: str | Path) -> Path:
+        """Write ``model.stan data.json names.json run.py run.R``, enough to run it anywhere.
+
+        Returns:
+            The folder; it is made if needed.
+        """
+        return export_model(self.stan_code, self.stan_data, self.labels, Path(folder))
+
+
+def model(text: str, data: DataArgument, *, prior: str = "default") -> Model:
+    """Read an R model call.
+
+    Args:
+        text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
+            in a script, also with assignments before it or with console prompts.
+        data: the data frame, or a mapping from the names in the text to data frames.
+        prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"`` or ``"flat"``.
+
+    Returns:
+        The model; nothing is sampled yet.
+
+    Raises:
+        FormulaError: if the text cannot be read or does not fit the data.
+        Unsupported: if it is understood but cannot be expressed.
+        DataError: if the data do not fit.
+
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"y": [1.0, 2, 4, 3], "x": [0.0, 1, 2, 3], "g": list("aabb")})
+    >>> model("lmer(y ~ x + (1 | g), data = df)", data=df)
+    <mix2stan model: lmer(y ~ x + (1 | g))>
+    """
+    return Model(compile_model(text, data, prior))

@@ -1,0 +1,39 @@
+"""The passes: each refines the model graph, none guesses.
+
+They run in the order of :data:`PASSES`; the comments say why each stands where it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mix2stan.graph import ModelGraph
+from mix2stan.passes.canonicalise import canonicalise
+from mix2stan.passes.check import check
+from mix2stan.passes.context import Context
+from mix2stan.passes.identify import identify
+from mix2stan.passes.priors import set_priors
+from mix2stan.passes.resolve import resolve
+
+__all__ = ["PASSES", "Context", "run_passes"]
+
+Pass = Callable[[ModelGraph, Context], ModelGraph]
+
+PASSES: tuple[Pass, ...] = (
+    # First, because everything after it asks how many columns a term has.
+    resolve,
+    # Before names are given out: terms that are one term get one name.
+    canonicalise,
+    # Before any work is spent on a model that cannot be meant; sees the terms as they will be.
+    check,
+    identify,
+    # Last: priors are written by Stan names.
+    set_priors,
+)
+
+
+def run_passes(graph: ModelGraph, context: Context) -> ModelGraph:
+    """The graph after all passes."""
+    for step in PASSES:
+        graph = step(graph, context)
+    return graph

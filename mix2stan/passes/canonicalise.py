@@ -1,0 +1,44 @@
+"""Canonicalise: one form for what can be written in several ways."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mix2stan.graph import Columns, Covariance, Group, ModelGraph
+from mix2stan.passes.context import Context
+
+__all__ = ["canonicalise"]
+
+_INDEPENDENT = ("scalar", "idh")
+
+
+def canonicalise(graph: ModelGraph, context: Context) -> ModelGraph:
+    """Every structure of a single column is ``scalar``; independent terms of one factor are one.
+
+    So ``us(1):g`` is ``(1 | g)``, and ``(1 | g) + (0 + x | g)`` is ``idh(1 + x):g``.
+    """
+    merged: list[Group] = []
+    for group in map(_single_column, graph.groups):
+        place = next((i for i, other in enumerate(merged) if _mergeable(other, group)), None)
+        if place is None:
+            merged.append(group)
+        else:
+            merged[place] = _merge(merged[place], group)
+    return replace(graph, groups=tuple(merged))
+
+
+def _single_column(group: Group) -> Group:
+    if len(group.columns.names) == 1:
+        return replace(group, covariance=Covariance("scalar"))
+    return group
+
+
+def _mergeable(a: Group, b: Group) -> bool:
+    """Independent of each other and within, on the same levels; a column twice is no merge."""
+    independent = a.covariance.kind in _INDEPENDENT and b.covariance.kind in _INDEPENDENT
+    return independent and a.factor == b.factor and not set(a.columns.names) & set(b.columns.names)
+
+
+def _merge(a: Group, b: Group) -> Group:
+    columns = Columns(a.columns.formulas + b.columns.formulas, a.columns.names + b.columns.names)
+    return replace(a, columns=columns, covariance=Covariance("idh"), span=a.span.to(b.span))

@@ -1,0 +1,20 @@
+"""What the passes may look at besides the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mix2stan.matrices import Data
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The data the graph is bound to, and the user's choices.
+
+    ``prior`` is the name of a set of default priors.
+    """
+
+    data: Data
+    prior: str = "default"

@@ -1,0 +1,147 @@
+"""How a model is computed: which templates say it, in which order, about what.
+
+The plan is the last stage that knows anything; the renderer below it only asks templates for text.
+A part is a paragraph of each block (the response, the population, one group term, the residual);
+its components are the templates that together make it up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mix2stan.covariances import COVARIANCES
+from mix2stan.graph import Group, ModelGraph, Prior
+from mix2stan.priors import DENSITIES, PriorText
+
+__all__ = ["Component", "GroupView", "ModelView", "Part", "Plan", "plan"]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A template and what its macros are told about."""
+
+    template: str
+    subject: object
+
+
+@dataclass(frozen=True)
+class Part:
+    """The components that share a paragraph."""
+
+    components: tuple[Component, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program to be rendered: the R call for its header, and the parts in order."""
+
+    call: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class GroupView:
+    """What the templates of a group term see.
+
+    ``columns`` and ``covariance`` are template names, so that one template can use another's macros.
+    """
+
+    id: str
+    label: str
+    formula: str
+    columns: str
+    covariance: str
+    priors: dict[str, PriorText]
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """What the templates of the response, the population and the residual see.
+
+    ``terms`` are the parts of the predictor besides the population's columns; ``x`` and
+    ``coefficients`` name the design matrix and its coefficients in the likelihood, ``eta`` the rest
+    of the predictor there.
+    """
+
+    response: str
+    formula: str
+    terms: tuple[Component, ...]
+    x: str
+    coefficients: str
+    eta: str
+    priors: dict[str, PriorText]
+
+
+def plan(graph: ModelGraph) -> Plan:
+    """Choose the templates for a graph that the passes have completed."""
+    names = graph.population.columns.names
+    orthogonal = names not in ((), ("(Intercept)",))
+    groups = tuple(_group_view(g, graph.priors) for g in graph.groups)
+    terms = [Component(g.columns, g) for g in groups]
+    if graph.population.offsets:
+        terms.insert(0, Component("columns/offset", graph.population))
+    view = ModelView(
+        response=comment(graph.response.expression),
+        formula=comment(graph.population.columns),
+        terms=tuple(terms),
+        x="Q" if orthogonal else "X",
+        coefficients="theta" if orthogonal else "beta",
+        eta="eta" if terms else "0",
+        priors=_texts(graph.priors, "intercept", "beta", "sigma"),
+    )
+    family = "families/gaussian_glm" if names else "families/gaussian"
+    parts = [Part((Component("families/response", view), Component(family, view)))]
+    if graph.population.offsets:
+        parts.append(Part((terms[0],)))
+    if names:
+        columns = "population/orthogonal" if orthogonal else "population/plain"
+        templates = (columns, *_population_priors(names, view.priors))
+        parts.append(Part(tuple(Component(t, view) for t in templates)))
+    parts += [Part(_group_components(g)) for g in groups]
+    parts.append(Part((Component("residuals/homoscedastic", view),)))
+    functions = dict.fromkeys(DENSITIES[p.density].functions for p in graph.priors)
+    parts += [Part((Component(f, None),)) for f in functions if f]
+    return Plan(comment(graph.call, 1000), tuple(parts))
+
+
+def _population_priors(names: tuple[str, ...], priors: dict[str, PriorText]) -> list[str]:
+    if names == ("(Intercept)",):
+        return ["population/prior_intercept"]
+    if "intercept" not in priors:
+        return ["population/prior_all"]
+    mean = ["population/prior_mean_response"] if priors["intercept"].density.text else []
+    return [*mean, "population/prior_slopes"]
+
+
+def _group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
+    if group.covariance.kind != "scalar":
+        columns = "columns/matrix"
+    else:
+        columns = "columns/intercept" if group.columns.intercept_only else "columns/slope"
+    sd, root = f"sd_{group.id}", f"L_{group.id}"
+    texts = _texts(priors, sd, root)
+    return GroupView(
+        id=group.id,
+        label=comment(group.factor),
+        formula=comment(group.columns),
+        columns=columns,
+        covariance=COVARIANCES[group.covariance.kind].template,
+        priors={block: texts[name] for block, name in (("sd", sd), ("L", root)) if name in texts},
+    )
+
+
+def _group_components(group: GroupView) -> tuple[Component, ...]:
+    effects = "effects/noncentred_vector"
+    if group.columns == "columns/matrix":
+        effects = "effects/noncentred_matrix"
+    return tuple(Component(t, group) for t in (group.columns, group.covariance, effects))
+
+
+def _texts(priors: tuple[Prior, ...], *blocks: str) -> dict[str, PriorText]:
+    return {p.block: PriorText(p.block, DENSITIES[p.density]) for p in priors if p.block in blocks}
+
+
+def comment(node: object, longest: int = 60) -> str:
+    """Formula text that is safe in a ``//`` comment: one line, printable, not endless."""
+    text = "".join(c if c.isprintable() else " " for c in str(node))
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,0 +1,47 @@
+"""The priors of a model as a table."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mix2stan.graph import Group, ModelGraph, Prior
+from mix2stan.priors import DENSITIES, describe
+
+__all__ = ["prior_table"]
+
+
+def prior_table(graph: ModelGraph) -> pd.DataFrame:
+    """A row per parameter, labelled as the draws are: ``density``, ``source``, ``proper``."""
+    rows = [row for prior in graph.priors for row in _rows(graph, prior)]
+    table = pd.DataFrame(rows, columns=["parameter", "density", "source", "proper"])
+    return table.set_index("parameter")
+
+
+def _rows(graph: ModelGraph, prior: Prior) -> list[tuple[str, str, str, bool]]:
+    proper = DENSITIES[prior.density].proper
+    parameters = _parameters(graph, prior)
+    return [
+        (label, describe(prior, i), prior.source, proper) for i, label in enumerate(parameters)
+    ]
+
+
+def _parameters(graph: ModelGraph, prior: Prior) -> list[str]:
+    """The labels of a block's elements."""
+    names = graph.population.columns.names
+    if prior.block == "intercept":
+        return ["beta[(Intercept)]"]
+    if prior.block == "beta":
+        slopes = names[1:] if any(p.block == "intercept" for p in graph.priors) else names
+        return [f"beta[{name}]" for name in slopes]
+    for group in graph.groups:
+        if prior.block == f"sd_{group.id}":
+            return _standard_deviations(group, prior)
+        if prior.block == f"L_{group.id}":
+            return [f"cor_{group.id}"]
+    return [prior.block]
+
+
+def _standard_deviations(group: Group, prior: Prior) -> list[str]:
+    if group.covariance.kind in ("scalar", "idv"):
+        return [prior.block]
+    return [f"{prior.block}[{name}]" for name in group.columns.names]

@@ -1,0 +1,73 @@
+"""The data of a rendered program: one entry for every declaration of its data block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.graph import Group, ModelGraph
+from mix2stan.matrices import Data
+
+__all__ = ["orthogonaliser", "stan_data"]
+
+Array = NDArray[np.float64]
+
+
+def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
+    """Sizes, response, designs, levels and prior scales, by their Stan names."""
+    entries: dict[str, Any] = {"N": data.rows, "y": data.vector(graph.response.expression)}
+    entries |= _population(graph, data)
+    for group in graph.groups:
+        entries |= _group(group, data)
+    for prior in graph.priors:
+        scalar = _is_scalar(graph, prior.block)
+        for slot, values in prior.values:
+            entries[f"{prior.block}_{slot}"] = values[0] if scalar else np.array(values)
+    return entries
+
+
+def orthogonaliser(X: Array) -> Array:
+    """The matrix T for which the columns of X T are orthogonal and of length sqrt(N).
+
+    X has full column rank; T is upper triangular, K x K, with a positive diagonal.
+    """
+    R = np.linalg.qr(X, mode="r")
+    R = R * np.where(np.diag(R) < 0, -1.0, 1.0)[:, None]
+    return np.asarray(np.linalg.solve(R, np.eye(len(R)) * np.sqrt(len(X))), dtype=float)
+
+
+def _population(graph: ModelGraph, data: Data) -> dict[str, Any]:
+    entries: dict[str, Any] = {}
+    columns = graph.population.columns
+    if columns.names:
+        X = data.matrix(columns)
+        entries |= {"K": X.shape[1], "X": X}
+        if not columns.intercept_only:
+            entries["R_inverse"] = orthogonaliser(X)
+            if any(p.block == "intercept" and p.values for p in graph.priors):
+                entries["X_mean"] = X.mean(axis=0)
+    if graph.population.offsets:
+        entries["known"] = sum(data.vector(o) for o in graph.population.offsets)
+    return entries
+
+
+def _group(group: Group, data: Data) -> dict[str, Any]:
+    levels = data.grouping(group.factor)
+    entries: dict[str, Any] = {
+        f"J_{group.id}": len(levels.levels),
+        group.id: levels.codes + 1,
+    }
+    if group.covariance.kind != "scalar":
+        Z = data.matrix(group.columns)
+        entries |= {f"Q_{group.id}": Z.shape[1], f"Z_{group.id}": Z}
+    elif not group.columns.intercept_only:
+        entries[f"Z_{group.id}"] = data.matrix(group.columns)[:, 0]
+    return entries
+
+
+def _is_scalar(graph: ModelGraph, block: str) -> bool:
+    """Whether a block of parameters is declared as a real."""
+    singles = {f"sd_{g.id}" for g in graph.groups if g.covariance.kind in ("scalar", "idv")}
+    return block in ("sigma", "intercept") or block in singles
