@@ -1,0 +1,205 @@
+"""The embedded engine: stanli, which needs no compiler."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import stanli
+
+from mix2stan.engines.contract import (
+    Array,
+    ChainError,
+    Draws,
+    Interrupted,
+    Optimum,
+    Progress,
+    ProgressCallback,
+    Settings,
+    Values,
+    kept,
+)
+from mix2stan.engines.stan_text import without_model
+from mix2stan.engines.values import layout, split, stats, to_json
+from mix2stan.errors import EngineError
+
+__all__ = ["Stanli"]
+
+_PROGRESS = re.compile(r"Chain \[(\d+)\] Iteration:\s*(\d+) / (\d+) .*\((Warmup|Sampling)\)")
+_FAILED = re.compile(r"chain (\d+)", re.IGNORECASE)
+
+
+class Stanli:
+    """Makes programs of the embedded engine."""
+
+    name = "stanli"
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+
+    @property
+    def version(self) -> str:
+        return f"stanli {stanli.__version__}"
+
+    def compile(self, stan_code: str, data: Values) -> StanliProgram:
+        return StanliProgram(stan_code, data)
+
+
+class StanliProgram:
+    """A program in stanli's hands."""
+
+    def __init__(self, stan_code: str, data: Values) -> None:
+        self.stan_code = stan_code
+        self._data = to_json(data)
+        self._model = self._build(stan_code)
+
+    @property
+    def engine(self) -> str:
+        return f"stanli {stanli.__version__}"
+
+    def sample(self, settings: Settings, progress: ProgressCallback | None = None) -> Draws:
+        inits = self._starts(settings)
+        listener = _Listener(progress)
+        try:
+            with contextlib.redirect_stdout(listener):
+                fit = self._model.sample(
+                    chains=settings.chains,
+                    seed=settings.seed,
+                    warmup=settings.warmup,
+                    samples=settings.draws,
+                    delta=settings.adapt_delta,
+                    max_depth=settings.max_treedepth,
+                    thin=settings.thin,
+                    inits=inits,
+                    init_radius=settings.radius,
+                    parallel_chains=settings.at_once,
+                    adapt_engaged=settings.warmup > 0,
+                    refresh=settings.refresh if progress else 0,
+                )
+        except KeyboardInterrupt:
+            # stanli hands over draws only when all chains are through
+            raise Interrupted(f"stopped: {kept([], settings.chains, None)}", finished=None) from None
+        except (RuntimeError, ValueError) as error:
+            raise _chain_error(str(error)) from error
+        names = stanli.SAMPLER_COLUMNS
+        columns = {name: fit.sampler_stats[..., i] for i, name in enumerate(names)}
+        return Draws(
+            variables=split(fit.draws(), layout(fit.names)),
+            stats=stats(columns),
+            engine=self.engine,
+            chain_ids=tuple(range(1, settings.chains + 1)),
+            messages=tuple(listener.messages),
+            max_treedepth=settings.max_treedepth,
+        )
+
+    def log_density(self, point: Values, jacobian: bool = True) -> tuple[float, Array]:
+        q = self._unconstrain(point)
+        value, gradient = self._evaluate(self._model, q)
+        if not jacobian:
+            change, slope = self._evaluate(self._jacobian, q)
+            value, gradient = value - change, gradient - slope
+        return value, gradient
+
+    def optimize(
+        self, inits: Values | None = None, *, jacobian: bool = False, seed: int = 1
+    ) -> Optimum:
+        start = None if inits is None else self._unconstrain(inits)
+        try:
+            found = self._model.optimize(seed=seed, init=start)
+            if not jacobian:
+                found = self._without_jacobian(found.unconstrained)
+        except RuntimeError as error:
+            raise EngineError(f"stanli could not optimise: {error}") from error
+        values = np.array(list(found.values()))
+        log_density = float(found.lp)
+        return Optimum(split(values, layout(list(found))), log_density, jacobian)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _jacobian(self) -> stanli.Model:
+        """The same program without its model: the log Jacobian alone."""
+        return self._build(without_model(self.stan_code))
+
+    def _build(self, stan_code: str) -> stanli.Model:
+        try:
+            return stanli.Model(stan_code=stan_code, data=self._data)
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"stanli cannot run the program\n{error}") from error
+
+    def _without_jacobian(self, start: Array) -> Any:
+        """The mode without the change of variables, which stanli always includes.
+
+        SciPy climbs the difference of the two densities; stanli then evaluates every variable
+        there by an optimisation of no iterations.
+        """
+        from scipy import optimize
+
+        def objective(q: Array) -> tuple[float, Array]:
+            value, gradient = self._evaluate(self._model, q)
+            change, slope = self._evaluate(self._jacobian, q)
+            return change - value, slope - gradient
+
+        options = {"maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-14, "gtol": 1e-8}
+        best = optimize.minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+        found = self._model.optimize(init=best.x, iter=0)
+        found.lp = -best.fun
+        return found
+
+    def _evaluate(self, model: stanli.Model, q: Array) -> tuple[float, Array]:
+        try:
+            value, gradient = model.log_prob_grad(q)
+        except RuntimeError as error:
+            raise EngineError(f"stanli: {error}") from error
+        return float(value), gradient
+
+    def _unconstrain(self, values: Values) -> Array:
+        # stanli takes containers as a CSV has them, the first index fastest
+        flat = {k: np.asarray(v, dtype=float).ravel(order="F").tolist() for k, v in values.items()}
+        flat = {k: v[0] if np.ndim(values[k]) == 0 else v for k, v in flat.items()}
+        try:
+            return np.asarray(self._model.unconstrain(flat))
+        except ValueError as error:
+            raise EngineError(f"the starting values do not fit the program: {error}") from error
+
+    def _starts(self, settings: Settings) -> Array | None:
+        if not isinstance(settings.inits, Mapping | list | tuple):
+            return None
+        chains = range(1, settings.chains + 1)
+        return np.stack([self._unconstrain(settings.inits_of(c) or {}) for c in chains])
+
+
+def _chain_error(text: str) -> ChainError:
+    match = _FAILED.search(text.split("first:")[-1])
+    chain = int(match.group(1)) if match else 1
+    return ChainError(f"chain {chain} failed", chain=chain, output=text, finished=None)
+
+
+class _Listener(io.TextIOBase):
+    """Takes what stanli prints while it samples, and turns its progress lines into reports."""
+
+    def __init__(self, progress: ProgressCallback | None) -> None:
+        self._progress = progress
+        self._line = ""
+        self.messages: list[str] = []
+
+    def write(self, text: str) -> int:
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._take(line)
+        return len(text)
+
+    def _take(self, line: str) -> None:
+        match = _PROGRESS.match(line)
+        if match is None:
+            if line.startswith("Warning"):
+                self.messages.append(line)
+        elif self._progress is not None:
+            chain, iteration, total = (int(match.group(i)) for i in (1, 2, 3))
+            warmup = match.group(4) == "Warmup"
+            self._progress(Progress(chain, iteration, total, "warmup" if warmup else "sampling"))
