@@ -1,3 +1,34 @@
-"""mix2stan: R mixed-model calls to Stan programs and posterior draws."""
+"""mix2stan: R's mixed-model calls, compiled to readable Stan and sampled.
 
-from mix2stan.compiler import compile_model
+>>> import mix2stan as m2s
+>>> model = m2s.model("lmer(Reaction ~ Days + (Days | Subject))", data=df)  # doctest: +SKIP
+>>> print(model.stan_code)  # doctest: +SKIP
+>>> model.sample(seed=1).summary()  # doctest: +SKIP
+"""
+
+from mix2stan.calls import MCMCglmm, gls, lm, lme, lmer
+from mix2stan.design import model_matrix, read_table
+from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError, Unsupported
+from mix2stan.fit import Fit, load
+from mix2stan.model import Model, model
+
+__all__ = [
+    "DataError",
+    "EngineError",
+    "Fit",
+    "FormulaError",
+    "MCMCglmm",
+    "Mix2stanError",
+    "Model",
+    "Unsupported",
+    "gls",
+    "lm",
+    "lme",
+    "lmer",
+    "load",
+    "model",
+    "model_matrix",
+    "read_table",
+]
+
+__version__ = "0.1.0"

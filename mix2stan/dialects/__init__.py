@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mix2stan.dialects import lme4, mcmcglmm, nlme
 from mix2stan.dialects.arguments import Request
-from mix2stan.errors import FormulaError, Span, suggestion
+from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.syntax import Assignment, Call, Node, Program, replace_names
 
 __all__ = ["MODEL_FUNCTIONS", "Request", "lower", "model_call"]
@@ -16,6 +16,19 @@ MODEL_FUNCTIONS: dict[str, Callable[[Call], Request]] = {
     **lme4.FUNCTIONS,
     **nlme.FUNCTIONS,
     **mcmcglmm.FUNCTIONS,
+}
+
+#: Model functions that are known but not read, each with what is.
+_NOT_READ = {
+    **dict.fromkeys(
+        ("glmer", "glmer.nb", "glm", "glm.nb", "glmmTMB", "glmmPQL", "stan_glmer"),
+        "responses are Gaussian: lmer(), or lm()",
+    ),
+    **dict.fromkeys(("brm", "stan_lmer"), "lmer() has the same random terms"),
+    **dict.fromkeys(("nlme", "nlmer", "gnls", "nls"), "models are linear: lme(), gls(), lmer()"),
+    **dict.fromkeys(("gam", "gamm", "gamm4"), "splines of fixed degree: bs() and ns() in lmer()"),
+    **dict.fromkeys(("aov", "lmList"), "lmer(), lme() or lm()"),
+    **dict.fromkeys(("clm", "clmm", "polr"), "responses are Gaussian: lmer(), or lm()"),
 }
 
 
@@ -63,6 +76,10 @@ def _no_model_call(program: Program) -> FormulaError:
         if isinstance(call, Call):
             message = f"{call.function}() is not a model function that can be read"
             span = Span(call.span.start, call.span.start + len(call.function))
+            if call.function in _NOT_READ:
+                message = f"{call.function}() cannot be expressed yet"
+                hint = f"what can: {_NOT_READ[call.function]}"
+                return Unsupported(message, program.text, span, hint)
             near = suggestion(call.function, MODEL_FUNCTIONS, what="the functions that are read")
             return FormulaError(message, program.text, span, near)
     message = "there is no model call in this text"

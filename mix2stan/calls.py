@@ -1,0 +1,70 @@
+"""R's function names in Python: each writes the R call its arguments stand for, and reads it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mix2stan.compiler import DataArgument
+from mix2stan.errors import Mix2stanError
+from mix2stan.model import Model, model
+from mix2stan.syntax import String, format_number, quote_name
+
+__all__ = ["MCMCglmm", "gls", "lm", "lme", "lmer"]
+
+#: Arguments that R takes as strings; any other string is R text.
+_STRINGS = frozenset({"method", "contrasts"})
+
+
+def _reader(function: str, package: str) -> Callable[..., Model]:
+    def read(formula: str, *, data: DataArgument, prior: str = "default", **arguments: Any) -> Model:
+        parts = [formula]
+        parts += [f"{_r_name(name)} = {_r_text(name, value)}" for name, value in arguments.items()]
+        return model(f"{function}({', '.join(parts)})", data, prior=prior)
+
+    read.__name__ = read.__qualname__ = function
+    read.__doc__ = f"""Read a model as R's ``{package}::{function}`` would.
+
+    Args:
+        formula: the first formula, as R text.
+        data: the data frame, or a mapping from names to data frames.
+        prior: a set of default priors, see :func:`mix2stan.model`.
+        **arguments: R's other arguments. Strings are R text (``random="~ us(1 + x):g"``), numbers
+            and truth values R's, mappings ``list(name = value)``; ``na_action`` is ``na.action``.
+
+    Returns:
+        The model; nothing is sampled yet.
+
+    Raises:
+        FormulaError, Unsupported, DataError: as :func:`mix2stan.model`.
+    """
+    return read
+
+
+def _r_name(name: str) -> str:
+    return quote_name(name.replace("_", "."))
+
+
+def _r_text(name: str, value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int | float):
+        return format_number(float(value)) if math.isfinite(value) else str(value).capitalize()
+    if isinstance(value, str):
+        return str(String(value)) if name in _STRINGS else value
+    if isinstance(value, Mapping):
+        items = [f"{quote_name(str(k))} = {_r_text(name, v)}" for k, v in value.items()]
+        return f"list({', '.join(items)})"
+    if isinstance(value, Sequence):
+        return f"c({', '.join(_r_text(name, v) for v in value)})"
+    raise Mix2stanError(f"{name} cannot be a {type(value).__name__}", hint="give R text, or a number")
+
+
+lm = _reader("lm", "stats")
+lmer = _reader("lmer", "lme4")
+lme = _reader("lme", "nlme")
+gls = _reader("gls", "nlme")
+MCMCglmm = _reader("MCMCglmm", "MCMCglmm")

@@ -1,0 +1,213 @@
+"""The command line: the same words as the Python interface."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mix2stan.errors import DataError, Mix2stanError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mix2stan.fit import Fit
+    from mix2stan.model import Model
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="mix2stan",
+    help="Read an R mixed-model call, write the Stan program, sample its posterior.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Call = Annotated[str, typer.Argument(help="R text with one model call; - reads standard input.")]
+Data = Annotated[
+    list[str],
+    typer.Option("--data", "-d", help="CSV or Parquet file; NAME=FILE binds a name of the call."),
+]
+Columns = Annotated[
+    Path | None, typer.Option(help="Column types (JSON); found beside the data if not given.")
+]
+Priors = Annotated[str, typer.Option("--prior", help="default, brms, rstanarm or flat.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def fit(
+    call: Call,
+    data: Data,
+    columns: Columns = None,
+    prior: Priors = "default",
+    chains: Annotated[int, typer.Option(help="Markov chains.")] = 4,
+    warmup: Annotated[int, typer.Option(help="Warm-up iterations of each chain.")] = 1000,
+    draws: Annotated[int, typer.Option(help="Draws of each chain.")] = 1000,
+    seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, cmdstan or stanli.")] = "auto",
+    adapt_delta: Annotated[float, typer.Option(help="Target acceptance rate.")] = 0.9,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for model.stan, data.json, fit.nc, summary.csv.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Sample the posterior, and print its tables."""
+    from mix2stan.engines import Interrupted, pick_engine
+    from mix2stan.progress import show_progress
+
+    model = _model(call, data, columns, prior)
+    chosen = pick_engine(engine)
+    for line in (*model.notes, f"{chosen.version}: {chosen.reason}"):
+        typer.echo(line, err=True)
+    with show_progress(chains, warmup + draws) as progress:
+        try:
+            result = model.sample(
+                chains=chains,
+                warmup=warmup,
+                draws=draws,
+                seed=seed,
+                engine=chosen.name,
+                adapt_delta=adapt_delta,
+                folder=None if out is None else out / "draws",
+                progress=progress,
+            )
+        except Interrupted as stopped:
+            typer.echo(str(stopped), err=True)
+            raise typer.Exit(1) from None
+    if out is not None:
+        _write(model, result, out)
+    typer.echo(_fit_json(result) if as_json else str(result))
+
+
+@app.command()
+def stan(call: Call, data: Data, columns: Columns = None, prior: Priors = "default") -> None:
+    """Print the Stan program."""
+    typer.echo(_model(call, data, columns, prior).stan_code, nl=False)
+
+
+@app.command("data")
+def stan_data(call: Call, data: Data, columns: Columns = None, prior: Priors = "default") -> None:
+    """Print the program's data as JSON."""
+    from mix2stan.engines import to_json
+
+    typer.echo(to_json(_model(call, data, columns, prior).stan_data))
+
+
+@app.command()
+def export(
+    call: Call,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    columns: Columns = None,
+    prior: Priors = "default",
+) -> None:
+    """Write model.stan, data.json, names.json, run.py and run.R."""
+    typer.echo(_model(call, data, columns, prior).export(out))
+
+
+@app.command()
+def explain(call: Call, data: Data, columns: Columns = None, prior: Priors = "default") -> None:
+    """Print the model in words and mathematics."""
+    typer.echo(str(_model(call, data, columns, prior)))
+
+
+@app.command()
+def priors(
+    call: Call,
+    data: Data,
+    columns: Columns = None,
+    prior: Priors = "default",
+    as_json: Json = False,
+) -> None:
+    """Print the prior of every parameter, and where its numbers come from."""
+    table = _model(call, data, columns, prior).priors
+    text = table.to_json(orient="index", force_ascii=False) if as_json else table.to_string()
+    typer.echo(text)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Print versions and the engines found, and try a tiny model on each."""
+    from dataclasses import asdict
+
+    from mix2stan.engines.doctor import examine
+
+    checks = examine()
+    if as_json:
+        typer.echo(json.dumps([asdict(c) for c in checks], ensure_ascii=False))
+    else:
+        marks = {True: "ok", False: "no", None: "  "}
+        for check in checks:
+            detail = check.detail.replace("\n", "\n" + " " * 19)
+            typer.echo(f"{marks[check.ok]} {check.name:<15} {detail}")
+    if not any(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command("install-cmdstan")
+def install(
+    version: Annotated[str | None, typer.Option(help="Its version; the newest if not given.")] = None,
+    cores: Annotated[int, typer.Option(help="Processes to build with.")] = 2,
+) -> None:
+    """Download and build CmdStan, the reference engine."""
+    from mix2stan.engines.install import install_cmdstan
+
+    typer.echo(f"CmdStan is in {install_cmdstan(version, cores)}")
+
+
+def _model(call: str, data: list[str], columns: Path | None, prior: str) -> Model:
+    from mix2stan.model import model
+
+    text = sys.stdin.read() if call == "-" else call
+    return model(text, _tables(data, columns), prior=prior)
+
+
+def _tables(data: list[str], columns: Path | None) -> pd.DataFrame | dict[str, pd.DataFrame]:
+    """One table, or several by name."""
+    from mix2stan.design import read_table
+
+    if len(data) == 1 and not _named(data[0]):
+        return read_table(data[0], columns)
+    tables = {}
+    for entry in data:
+        name, _, path = entry.partition("=")
+        if not _named(entry):
+            raise DataError(f"'{entry}' has no name", hint="with several tables write NAME=FILE")
+        tables[name] = read_table(path, columns if len(data) == 1 else None)
+    return tables
+
+
+def _named(entry: str) -> bool:
+    name, equals, _ = entry.partition("=")
+    return bool(equals) and "/" not in name and not Path(entry).exists()
+
+
+def _fit_json(result: Fit) -> str:
+    return json.dumps(
+        {
+            "call": result.labels.call,
+            "engine": result.engine,
+            "summary": json.loads(result.summary().to_json(orient="index")),
+            "problems": [str(problem) for problem in result.problems],
+        },
+        ensure_ascii=False,
+    )
+
+
+def _write(model: Model, result: Fit, folder: Path) -> None:
+    model.export(folder)
+    result.save(folder / "fit.nc")
+    result.summary("all").to_csv(folder / "summary.csv", index_label="parameter")
+
+
+def main() -> None:
+    """Run the command line; an error of the user's is a message and exit code 1."""
+    try:
+        app()
+    except (Mix2stanError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
