@@ -18,7 +18,9 @@ _STRINGS = frozenset({"method", "contrasts"})
 
 
 def _reader(function: str, package: str) -> Callable[..., Model]:
-    def read(formula: str, *, data: DataArgument, prior: str = "default", **arguments: Any) -> Model:
+    def read(
+        formula: str, *, data: DataArgument, prior: str = "default", **arguments: Any
+    ) -> Model:
         parts = [formula]
         parts += [f"{_r_name(name)} = {_r_text(name, value)}" for name, value in arguments.items()]
         return model(f"{function}({', '.join(parts)})", data, prior=prior)
@@ -60,7 +62,9 @@ def _r_text(name: str, value: Any) -> str:
         return f"list({', '.join(items)})"
     if isinstance(value, Sequence):
         return f"c({', '.join(_r_text(name, v) for v in value)})"
-    raise Mix2stanError(f"{name} cannot be a {type(value).__name__}", hint="give R text, or a number")
+    raise Mix2stanError(
+        f"{name} cannot be a {type(value).__name__}", hint="give R text, or a number"
+    )
 
 
 lm = _reader("lm", "stats")

@@ -150,7 +150,9 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command("install-cmdstan")
 def install(
-    version: Annotated[str | None, typer.Option(help="Its version; the newest if not given.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Its version; the newest if not given.")
+    ] = None,
     cores: Annotated[int, typer.Option(help="Processes to build with.")] = 2,
 ) -> None:
     """Download and build CmdStan, the reference engine."""

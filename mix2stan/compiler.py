@@ -71,11 +71,13 @@ def compile_model(text: str, data: DataArgument, prior: str = "default") -> Comp
 
 
 def _frames(data: DataArgument) -> dict[str, pd.DataFrame]:
-    frames = {"": data} if isinstance(data, pd.DataFrame) else dict(data)
-    for name, frame in frames.items():
+    given: Mapping[str, object] = {"": data} if isinstance(data, pd.DataFrame) else data
+    frames: dict[str, pd.DataFrame] = {}
+    for name, frame in given.items():
         if not isinstance(frame, pd.DataFrame):
             what = f"data[{name!r}]" if name else "data"
             raise DataError(f"{what} has to be a pandas data frame, not {type(frame).__name__}")
+        frames[name] = frame
     return frames
 
 

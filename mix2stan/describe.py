@@ -45,7 +45,9 @@ def _distribution(group: Group) -> str:
         case "idh":
             return f"b_{group.id} ~ normal(0, sd_{group.id}), an sd for each effect, independent"
         case "idv":
-            return f"b_{group.id} ~ normal(0, sd_{group.id}), the same sd for all effects, independent"
+            return (
+                f"b_{group.id} ~ normal(0, sd_{group.id}), the same sd for all effects, independent"
+            )
     return f"b_{group.id} ~ normal(0, sd_{group.id})"
 
 

@@ -68,7 +68,9 @@ class Fit:
                 by R's names alone, ``"ranef"`` for the effects of every level, ``"all"`` for all.
         """
         if kind == "fixef":
-            return self._table({"beta": self.labels.coefficients} if self.labels.coefficients else {})
+            return self._table(
+                {"beta": self.labels.coefficients} if self.labels.coefficients else {}
+            )
         effects = {f"b_{g.id}": _effect_names(g) for g in self.labels.groups}
         if kind == "ranef":
             return self._table(effects)
@@ -88,7 +90,7 @@ class Fit:
         return pd.Series(means, index=names, name="mean")
 
     def ranef(self) -> pd.DataFrame:
-        """Posterior means of the group effects: a row per ``group level effect``, ``mean`` and ``sd``."""
+        """Means and sds of the group effects: a row per ``group level effect``."""
         tables = [self._ranef(g) for g in self.labels.groups]
         if not tables:
             return pd.DataFrame(columns=["mean", "sd"])
@@ -104,8 +106,10 @@ class Fit:
         tables = []
         for group in self.labels.groups:
             means = self._effects(group).mean(axis=(0, 1))
-            index = pd.MultiIndex.from_product([[group.factor], group.levels], names=["group", "level"])
-            table = pd.DataFrame({name: value for name, value in fixed.items()}, index=index)
+            index = pd.MultiIndex.from_product(
+                [[group.factor], group.levels], names=["group", "level"]
+            )
+            table = pd.DataFrame(dict(fixed.items()), index=index)
             for k, name in enumerate(group.coefficients):
                 table[name] = means[:, k] + fixed.get(name, 0.0)
             tables.append(table)
@@ -212,10 +216,17 @@ class Fit:
         )
         rows = []
         for k, name in enumerate(group.coefficients):
-            row: dict[str, Any] = {"group": group.factor, "effect": name, **_sd_columns(sds[..., k])}
+            row: dict[str, Any] = {
+                "group": group.factor,
+                "effect": name,
+                **_sd_columns(sds[..., k]),
+            }
             if group.covariance == "us":
                 correlations = self._draws(f"R_{group.id}").mean(axis=(0, 1))
-                row |= {f"cor {other}": correlations[k, j] for j, other in enumerate(group.coefficients[:k])}
+                row |= {
+                    f"cor {other}": correlations[k, j]
+                    for j, other in enumerate(group.coefficients[:k])
+                }
             rows.append(row)
         return rows
 

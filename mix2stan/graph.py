@@ -150,7 +150,9 @@ class ModelGraph:
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.response} ~ {self.population}", *(f"  + {g}" for g in self.groups)])
+        return "\n".join(
+            [f"{self.response} ~ {self.population}", *(f"  + {g}" for g in self.groups)]
+        )
 
     def formulas(self) -> tuple[Node, ...]:
         """All design formulas, population first."""

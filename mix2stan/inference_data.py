@@ -25,7 +25,9 @@ __all__ = ["build", "convergence", "dataset", "load", "save"]
 _ABOUT = "mix2stan"
 
 
-def build(variables: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray], labels: Labels) -> Any:
+def build(
+    variables: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray], labels: Labels
+) -> Any:
     """Draws and sampler statistics, labelled.
 
     Args:
@@ -91,7 +93,7 @@ def save(idata: Any, path: Path, about: str) -> Path:
     os.close(handle)
     try:
         _container(groups).to_netcdf(temporary, engine="h5netcdf")
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -23,9 +22,9 @@ from mix2stan.design import (
     model_frame,
     terms,
 )
-from mix2stan.errors import FormulaError
+from mix2stan.errors import FormulaError, nearest
 from mix2stan.graph import Columns, Factor, Group, ModelGraph
-from mix2stan.syntax import Formula, Node
+from mix2stan.syntax import Formula, Name, Node
 
 __all__ = ["Data", "RandomTerm", "bind"]
 
@@ -122,9 +121,7 @@ class Data:
         )
 
 
-def bind(
-    graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping[str, str]
-) -> Data:
+def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping[str, str]) -> Data:
     """Evaluate the variables of a lowered graph on a data frame.
 
     Rows with a missing value in any of them are dropped, as ``na_action`` says.
@@ -136,7 +133,23 @@ def bind(
         parts = terms(Formula(response, formula), columns=frame.names)
         wanted |= dict.fromkeys((*parts.variables, *parts.offsets))
     for group in graph.groups:
+        _check_not_the_response(group, response, frame)
         wanted |= dict.fromkeys(group.factor.variables)
     wanted |= dict.fromkeys(graph.population.offsets)
     model = model_frame(tuple(wanted), frame, na_action=na_action)
     return Data(model, frame.names, response, contrasts)
+
+
+def _check_not_the_response(group: Group, response: Node, frame: Frame) -> None:
+    """Refuse a grouping factor that is no column but looks like the response misspelt."""
+    for variable in group.factor.variables:
+        if not isinstance(variable, Name) or variable.name in frame.names:
+            continue
+        near = nearest(variable.name, frame.names)
+        if near is not None and response == Name(near):
+            raise FormulaError(
+                f"the data have no column {variable.name!r}",
+                span=variable.span,
+                hint=f"nearest: '{near}', and that is the response: "
+                "a response cannot be its own grouping factor",
+            )

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mix2stan.compiler import Compiled, DataArgument, compile_model
 from mix2stan.describe import describe_model
+from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.export import export_model
 from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
@@ -116,8 +117,8 @@ class Model:
             adapt_delta: target acceptance rate; closer to 1 means smaller steps.
             max_treedepth: limit of the trajectory length, as a power of two.
             threads: how many chains run at once; as many as there are cores if None.
-            inits: starting values by Stan name (one mapping, or one per chain), or the radius of
-                random ones; near the least-squares fit if None.
+            inits: starting values by Stan name (one mapping, or one per chain), what they leave out
+                near the least-squares fit; or the radius of random ones.
             folder: where an engine that writes files keeps them.
             progress: called with a :class:`~mix2stan.engines.Progress` now and then.
 
@@ -129,8 +130,8 @@ class Model:
 
         if seed is None:
             seed = int(np.random.default_rng().integers(1, 2**31 - 1))
-        if inits is None:
-            inits = starting_points(self.graph, self.stan_data, chains, seed)
+        if not isinstance(inits, int | float):
+            inits = self._starts(inits, chains, seed)
         settings = Settings(
             chains=chains,
             warmup=warmup,
@@ -144,6 +145,22 @@ class Model:
         )
         program = pick_engine(engine).compile(self.stan_code, self.stan_data)
         return Fit.of(program.sample(settings, progress), self.labels)
+
+    def _starts(
+        self, given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, chains: int, seed: int
+    ) -> list[dict[str, Any]]:
+        """Starting values of every parameter for every chain, the user's before our own."""
+        own = starting_points(self.graph, self.stan_data, chains, seed)
+        if given is None:
+            return own
+        wanted = [given] * chains if isinstance(given, Mapping) else list(given)
+        if len(wanted) != chains:
+            raise Mix2stanError(f"inits has {len(wanted)} starting points for {chains} chains")
+        for values in wanted:
+            for name in values.keys() - own[0].keys():
+                hint = suggestion(name, own[0], what="parameters")
+                raise Mix2stanError(f"inits: there is no parameter '{name}'", hint=hint)
+        return [{**start, **values} for start, values in zip(own, wanted, strict=True)]
 
     def export(self, folder: str | Path) -> Path:
         """Write ``model.stan data.json names.json run.py run.R``, enough to run it anywhere.

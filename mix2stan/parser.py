@@ -85,7 +85,9 @@ def parse_expression(text: str) -> Node:
     program = _read(text, newlines_end_statements=False)
     match program.statements:
         case (Assignment() as statement,):
-            raise FormulaError("an expression is expected here, not an assignment", text, statement.span)
+            raise FormulaError(
+                "an expression is expected here, not an assignment", text, statement.span
+            )
         case (statement,):
             return statement
     raise FormulaError("one R expression is expected here", text, Span(0, len(text)))
@@ -275,7 +277,9 @@ def _advice(error: UnexpectedInput, text: str, grammar: Lark) -> FormulaError:
         return FormulaError(f"{character!r} has no meaning in R code", text, Span(at, at + 1))
     assert isinstance(error, UnexpectedToken)
     here: Token = error.token
-    before = [t for t in grammar.lex(text) if t.start_pos < at] if here.type != "$END" else None
+    before = (
+        [t for t in grammar.lex(text) if (t.start_pos or 0) < at] if here.type != "$END" else None
+    )
     if before is None:
         return _advice_at_end(list(grammar.lex(text)), text)
     last = before[-1] if before else None
@@ -314,7 +318,7 @@ def _advice_between(
     if last is None:
         return f"R code cannot start with {str(here)!r}", span, None
     match last.type, kind:
-        case ("NAME" | "STRING"), "EQUAL":
+        case (("NAME" | "STRING"), "EQUAL"):
             hint = "an equality test is written '=='" if opened == 0 else None
             return f"a comma is missing before '{last} ='", _span(last), hint
         case _, "EQUAL":
@@ -327,7 +331,7 @@ def _advice_between(
             return "an argument is missing after this comma", _span(last), None
         case "LPAR", "COMMA":
             return "an argument is missing before this comma", span, None
-        case ("LPAR" | "LSQB"), _ if kind == _OPEN[last.type]:
+        case (("LPAR" | "LSQB"), _) if kind == _OPEN[last.type]:
             return "nothing stands between these brackets", _span(last).to(span), None
         case _, ("RPAR" | "RSQB" | "COMMA") if last.type in _INCOMPLETE:
             return f"something is missing after {str(last)!r}", _span(last), None
@@ -337,7 +341,11 @@ def _advice_between(
             hint = "is the name of the function missing, as in lmer(…)?"
             return "a comma can only stand inside a call", span, hint
         case _, "COMMA":
-            return "this '(' is not closed before the next argument", _span(_unclosed(before)[-1]), None
+            return (
+                "this '(' is not closed before the next argument",
+                _span(_unclosed(before)[-1]),
+                None,
+            )
         case _ if kind in _INFIX and last.type in _INCOMPLETE | set(_OPEN):
             return f"something is missing before {str(here)!r}", span, None
         case ("TILDE", _) | (_, "TILDE"):

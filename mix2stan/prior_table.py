@@ -20,9 +20,7 @@ def prior_table(graph: ModelGraph) -> pd.DataFrame:
 def _rows(graph: ModelGraph, prior: Prior) -> list[tuple[str, str, str, bool]]:
     proper = DENSITIES[prior.density].proper
     parameters = _parameters(graph, prior)
-    return [
-        (label, describe(prior, i), prior.source, proper) for i, label in enumerate(parameters)
-    ]
+    return [(label, describe(prior, i), prior.source, proper) for i, label in enumerate(parameters)]
 
 
 def _parameters(graph: ModelGraph, prior: Prior) -> list[str]:

@@ -20,7 +20,15 @@ from mix2stan.errors import FormulaError, suggestion
 from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.syntax import format_number
 
-__all__ = ["DENSITIES", "PRIOR_SETS", "Density", "PriorText", "Summaries", "default_priors", "describe"]
+__all__ = [
+    "DENSITIES",
+    "PRIOR_SETS",
+    "Density",
+    "PriorText",
+    "Summaries",
+    "default_priors",
+    "describe",
+]
 
 Array = NDArray[np.float64]
 
@@ -65,9 +73,10 @@ class PriorText:
 
     def data(self, size: str | None) -> str:
         """Declarations of its data slots; ``size`` is the Stan size of the block, None for a real."""
-        kind = {None: "real{bound}"}.get(size, "vector{bound}[" + str(size) + "]")
+        kind = "real{bound}" if size is None else "vector{bound}[" + size + "]"
         lines = (
-            f"{kind.format(bound=_BOUNDS[slot])} {self.block}_{slot};" for slot in self.density.slots
+            f"{kind.format(bound=_BOUNDS[slot])} {self.block}_{slot};"
+            for slot in self.density.slots
         )
         return "\n".join(lines)
 
@@ -132,14 +141,16 @@ class Summaries:
     def constant_in_columns(self) -> Array | None:
         """Weights c with X c = 1, if the columns span the constant, else None."""
         ones = np.ones(len(self.X))
-        weights = np.linalg.lstsq(self.X, ones, rcond=None)[0]
+        weights: Array = np.linalg.lstsq(self.X, ones, rcond=None)[0].astype(float)
         return weights if np.allclose(self.X @ weights, ones, atol=1e-8) else None
 
 
 SetRule = Callable[[ModelGraph, Summaries], list[Prior]]
 
 
-def default_priors(graph: ModelGraph, data: Summaries, prior_set: str = "default") -> tuple[Prior, ...]:
+def default_priors(
+    graph: ModelGraph, data: Summaries, prior_set: str = "default"
+) -> tuple[Prior, ...]:
     """The priors of a named set for every block of a resolved graph.
 
     Raises:

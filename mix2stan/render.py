@@ -59,7 +59,10 @@ def render(plan: Plan) -> str:
 
 def _texts(plan: Plan, item: _Paragraphs | _Paragraph) -> list[str]:
     if isinstance(item, _Paragraphs):
-        texts = [_join(_say(c.template, item.section, c.subject) for c in p.components) for p in plan.parts]
+        texts = [
+            _join(_say(c.template, item.section, c.subject) for c in p.components)
+            for p in plan.parts
+        ]
         return [t for t in texts if t]
     everything = [c for part in plan.parts for c in part.components]
     text = _join(_say(c.template, s, c.subject) for s in item.sections for c in everything)

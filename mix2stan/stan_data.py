@@ -33,7 +33,7 @@ def orthogonaliser(X: Array) -> Array:
 
     X has full column rank; T is upper triangular, K x K, with a positive diagonal.
     """
-    R = np.linalg.qr(X, mode="r")
+    R = np.asarray(np.linalg.qr(X, mode="r"), dtype=float)
     R = R * np.where(np.diag(R) < 0, -1.0, 1.0)[:, None]
     return np.asarray(np.linalg.solve(R, np.eye(len(R)) * np.sqrt(len(X))), dtype=float)
 

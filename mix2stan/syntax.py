@@ -299,7 +299,9 @@ def rewrite(node: Node, change: Callable[[Node], Node]) -> Node:
     """A copy with ``change`` applied to every node, innermost first."""
     match node:
         case Call(args=args):
-            node = replace(node, args=tuple(replace(a, value=rewrite(a.value, change)) for a in args))
+            node = replace(
+                node, args=tuple(replace(a, value=rewrite(a.value, change)) for a in args)
+            )
         case Operator(operands=operands):
             node = replace(node, operands=tuple(rewrite(o, change) for o in operands))
         case Parens(inner=inner):

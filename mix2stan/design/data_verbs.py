@@ -80,7 +80,9 @@ def _selected(node: Node, df: pd.DataFrame) -> list[str]:
     if isinstance(node, Operator) and node.symbol == "-" and len(node.operands) == 1:
         dropped = _selected(node.operands[0], df)
         return [c for c in columns if c not in dropped]
-    nodes = [a.value for a in node.args] if isinstance(node, Call) and node.function == "c" else [node]
+    nodes = (
+        [a.value for a in node.args] if isinstance(node, Call) and node.function == "c" else [node]
+    )
     chosen = []
     for item in nodes:
         match item:
@@ -104,6 +106,6 @@ def _series(column: Column, index: pd.Index) -> pd.Series:
         known[column.missing] = pd.NA
         return pd.Series(known, index=index)
     codes = pd.Categorical.from_codes(
-        column.values, categories=list(column.levels), ordered=column.kind == "ordered"
+        column.values, categories=pd.Index(column.levels), ordered=column.kind == "ordered"
     )
     return pd.Series(codes, index=index)

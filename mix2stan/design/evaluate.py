@@ -110,7 +110,9 @@ class Evaluation:
         column = self.column(node)
         if column.kind in ("factor", "ordered"):
             message = f"{node} is a factor, which has no numeric value"
-            raise FormulaError(message, span=node.span, hint=f"write as.numeric({node}) for its codes")
+            raise FormulaError(
+                message, span=node.span, hint=f"write as.numeric({node}) for its codes"
+            )
         return column.numbers()
 
     def truths(self, node: Node) -> Column:
@@ -218,9 +220,13 @@ class Evaluation:
 
     def _comparison(self, symbol: str, operands: tuple[Node, ...]) -> Column:
         a, b = (self.column(o) for o in operands)
-        if a.kind == b.kind == "numeric" or "factor" not in (a.kind, b.kind) and "ordered" not in (
-            a.kind,
-            b.kind,
+        if a.kind == b.kind == "numeric" or (
+            "factor" not in (a.kind, b.kind)
+            and "ordered"
+            not in (
+                a.kind,
+                b.kind,
+            )
         ):
             x, y = self._same_length(a.numbers(), b.numbers(), operands[0])
             return Column.logical(_COMPARISONS[symbol](x, y), np.isnan(x) | np.isnan(y))
@@ -229,7 +235,9 @@ class Evaluation:
         if symbol not in ("==", "!=") and base.kind != "ordered":
             message = f"{symbol!r} has no meaning for a factor without an order"
             raise FormulaError(message, span=operands[0].span)
-        levels = base.levels if base.kind == "ordered" else tuple(dict.fromkeys(a.levels + b.levels))
+        levels = (
+            base.levels if base.kind == "ordered" else tuple(dict.fromkeys(a.levels + b.levels))
+        )
         x, y = (_codes_in(c, levels) for c in (a, b))
         return Column.logical(_COMPARISONS[symbol](x, y), (a.values < 0) | (b.values < 0))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -130,7 +131,9 @@ def cut(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
         raise FormulaError("the breaks are not distinct", span=arguments["breaks"].span)
     codes = np.searchsorted(breaks, values, side="left" if right else "right") - 1
     if lowest:
-        codes = np.where(values == breaks[0 if right else -1], 0 if right else len(breaks) - 2, codes)
+        codes = np.where(
+            values == breaks[0 if right else -1], 0 if right else len(breaks) - 2, codes
+        )
     outside = np.isnan(values) | (codes < 0) | (codes >= len(breaks) - 1)
     levels = _interval_labels(evaluation, arguments, breaks, right, lowest)
     is_ordered = "ordered_result" in arguments and evaluation.flag(arguments["ordered_result"])
@@ -175,12 +178,12 @@ def _interval_labels(
         digits += 1
         shown = [f"{b:.{digits}g}" for b in breaks]
     left, close = ("(", "]") if right else ("[", ")")
-    labels = [f"{left}{a},{b}{close}" for a, b in zip(shown, shown[1:], strict=False)]
+    intervals = [f"{left}{a},{b}{close}" for a, b in itertools.pairwise(shown)]
     if lowest and right:
-        labels[0] = "[" + labels[0][1:]
+        intervals[0] = "[" + intervals[0][1:]
     elif lowest:
-        labels[-1] = labels[-1][:-1] + "]"
-    return tuple(labels)
+        intervals[-1] = intervals[-1][:-1] + "]"
+    return tuple(intervals)
 
 
 def choose_contrasts(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:

@@ -120,7 +120,7 @@ def _scale(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
         spread = _scale_option(
             evaluation, arguments, "scale", lambda: np.sqrt(np.nansum(moved**2, axis=0) / degrees)
         )
-        return centre, spread if "scale" in arguments and not np.any(spread) else spread
+        return centre, spread
 
     centre, spread = evaluation.remember(call, learn)
     with np.errstate(all="ignore"):
@@ -185,7 +185,11 @@ def _rep(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     if "length.out" in arguments:
         length = _bounded(int(evaluation.scalar(arguments["length.out"])), call)
         return column.rows(np.resize(index, length))
-    times = evaluation.numbers(arguments["times"]).astype(int) if "times" in arguments else np.array([1])
+    times = (
+        evaluation.numbers(arguments["times"]).astype(int)
+        if "times" in arguments
+        else np.array([1])
+    )
     if len(times) == len(index) and len(times) > 1:
         return column.rows(np.repeat(index, times))
     return column.rows(np.tile(index, _bounded(int(times[0]), call)))
@@ -199,7 +203,9 @@ def _sequence(evaluation: Evaluation, call: Call, arguments: Arguments) -> Colum
     if "length.out" in arguments:
         count = _bounded(int(evaluation.scalar(arguments["length.out"])), call)
         return Column.numeric(np.linspace(start, end, count))
-    step = evaluation.scalar(arguments["by"]) if "by" in arguments else (1.0 if end >= start else -1.0)
+    step = (
+        evaluation.scalar(arguments["by"]) if "by" in arguments else (1.0 if end >= start else -1.0)
+    )
     if step == 0 or (end - start) / step < 0:
         raise FormulaError("this sequence never ends", span=call.span)
     count = _bounded(int((end - start) / step + 1e-10) + 1, call)

@@ -8,7 +8,7 @@ dummy for each level otherwise (Chambers & Hastie 1992, section 2.4.1).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mix2stan.design.contrasts import contrast_columns
 from mix2stan.design.frame import Column
 from mix2stan.design.model_frame import ModelFrame
-from mix2stan.design.terms import Term, Terms
+from mix2stan.design.terms import Terms
 from mix2stan.errors import FormulaError
 from mix2stan.syntax import Node
 
@@ -85,7 +85,12 @@ def design(terms: Terms, frame: ModelFrame, contrasts: Contrasts | None = None) 
     assign = [0] if terms.intercept else []
     for number, term in enumerate(terms.terms):
         coded = tuple(
-            _code(v, frame.column(v), chosen, dummies=(number, v) == full or not _marginal(terms, number, v))
+            _code(
+                v,
+                frame.column(v),
+                chosen,
+                dummies=(number, v) == full or not _marginal(terms, number, v),
+            )
             for v in term.variables
         )
         codings.append(coded)
@@ -116,7 +121,9 @@ def _code(variable: Node, column: Column, contrasts: Contrasts, dummies: bool) -
         labels = tuple(label + sub for sub in column.labels) or (label,)
         return _Coding(variable, None, labels)
     if dummies:
-        return _Coding(variable, np.eye(len(column.levels)), tuple(label + v for v in column.levels))
+        return _Coding(
+            variable, np.eye(len(column.levels)), tuple(label + v for v in column.levels)
+        )
     if len(column.levels) < 2:
         message = f"{label} has only one level, so it has no contrast"
         hint = "leave it out; the intercept stands for it"

@@ -63,7 +63,11 @@ class ModelFrame:
 
 
 def model_frame(
-    expressions: Sequence[Node], frame: Frame, *, na_action: str = "na.omit", drop_levels: bool = True
+    expressions: Sequence[Node],
+    frame: Frame,
+    *,
+    na_action: str = "na.omit",
+    drop_levels: bool = True,
 ) -> ModelFrame:
     """Evaluate variables and drop incomplete rows, in R's order.
 
@@ -87,14 +91,18 @@ def model_frame(
     rows, dropped = _complete_rows(columns, frame.n)
     if dropped and na_action == "na.fail":
         culprit = next(str(n) for n, c in columns.items() if c.missing.any())
-        raise DataError(f"{dropped} rows have missing values, first in {culprit}, and na.action is na.fail")
+        raise DataError(
+            f"{dropped} rows have missing values, first in {culprit}, and na.action is na.fail"
+        )
     if len(rows) == 0:
         reason = "every row has a missing value" if frame.n else "the data have no rows"
         raise DataError(f"there is nothing to fit: {reason}")
     if dropped:
         columns = {node: column.rows(rows) for node, column in columns.items()}
     if drop_levels:
-        columns = {n: c.used_levels() if c.kind in ("factor", "ordered") else c for n, c in columns.items()}
+        columns = {
+            n: c.used_levels() if c.kind in ("factor", "ordered") else c for n, c in columns.items()
+        }
     return ModelFrame(columns, rows, dropped, evaluation.states)
 
 

@@ -160,7 +160,8 @@ def _inner_knots(
     """As many quantiles of the data as make ``df`` columns; none if no df is asked for."""
     df = _whole(evaluation, arguments, "df", fewest)
     inside = known[(known >= ends[0]) & (known <= ends[1])]
-    return np.quantile(inside, np.linspace(0, 1, max(0, df - fewest) + 2)[1:-1])
+    shares = np.linspace(0, 1, max(0, df - fewest) + 2)[1:-1]
+    return np.asarray(np.quantile(inside, shares), dtype=float)
 
 
 def _vector(evaluation: Evaluation, node: Node) -> Array:

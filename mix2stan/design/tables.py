@@ -37,7 +37,7 @@ def read_table(source: str | Path | IO[bytes], columns: str | Path | None = None
             df = pd.read_parquet(str(source))
         else:
             options: dict[str, Any] = {"na_values": ["NA", ""], "keep_default_na": False}
-            df = pd.read_csv(source, dtype=as_strings, **options)  # type: ignore[arg-type]
+            df = pd.read_csv(source, dtype=as_strings, **options)
     except FileNotFoundError:
         raise DataError(f"there is no file {source}") from None
     except ImportError as error:
@@ -82,7 +82,9 @@ def _typed(series: pd.Series, described: dict[str, Any], name: str) -> pd.Series
             levels = sorted(series.dropna().unique())
         unknown = set(series.dropna().unique()) - set(levels)
         if unknown:
-            raise DataError(f"{name!r} has the value {min(unknown)!r}, which is not among its levels")
+            raise DataError(
+                f"{name!r} has the value {min(unknown)!r}, which is not among its levels"
+            )
         return pd.Series(
             pd.Categorical(series, categories=levels, ordered=kind == "ordered"), index=series.index
         )
@@ -92,5 +94,7 @@ def _typed(series: pd.Series, described: dict[str, Any], name: str) -> pd.Series
         except (ValueError, TypeError):
             raise DataError(f"{name!r} is not numeric") from None
     if kind == "logical":
-        return series.map({"TRUE": True, "FALSE": False, True: True, False: False}).astype("boolean")
+        return series.map({"TRUE": True, "FALSE": False, True: True, False: False}).astype(
+            "boolean"
+        )
     return series

@@ -12,8 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mix2stan.errors import FormulaError
-from mix2stan.syntax import Call, Constant, Formula, Name, Node, Number, Operator, Parens, String
-from mix2stan.syntax import names_in
+from mix2stan.syntax import (
+    Call,
+    Constant,
+    Formula,
+    Name,
+    Node,
+    Number,
+    Operator,
+    Parens,
+    String,
+    names_in,
+)
 
 __all__ = ["Term", "Terms", "terms"]
 
@@ -134,7 +144,11 @@ class _Algebra:
             return self.expand(operands[0])
         so_far: list[_Set] = []
         for operand in operands:
-            if isinstance(operand, Operator) and operand.symbol == "-" and len(operand.operands) == 1:
+            if (
+                isinstance(operand, Operator)
+                and operand.symbol == "-"
+                and len(operand.operands) == 1
+            ):
                 so_far = self._remove(so_far, operand.operands[0])
             else:
                 so_far += self.expand(operand)
@@ -183,7 +197,9 @@ def _cannot_stand(node: Node) -> FormulaError:
             return FormulaError("a string cannot stand in a formula", span=node.span, hint=hint)
         case Number() | Constant():
             message = f"{node} cannot stand in a formula"
-            return FormulaError(message, span=node.span, hint="0, 1 and -1 say whether there is an intercept")
+            return FormulaError(
+                message, span=node.span, hint="0, 1 and -1 say whether there is an intercept"
+            )
         case Operator(symbol=symbol):
             message = f"{symbol!r} has no meaning in a formula"
             return FormulaError(message, span=node.span, hint=f"arithmetic is written I({node})")

@@ -123,7 +123,10 @@ def _nested(nesting: Node) -> list[Factor]:
             return _nested(inner)
         case Operator(symbol="/", operands=(outer, inner)):
             factors = _nested(outer)
-            return [*factors, *(Factor(factors[-1].variables + f.variables) for f in _nested(inner))]
+            return [
+                *factors,
+                *(Factor(factors[-1].variables + f.variables) for f in _nested(inner)),
+            ]
         case Name():
             return [Factor((nesting,))]
     hint = "write the name of a column, or a/b for b nested in a"

@@ -68,7 +68,9 @@ def engine_named(name: str, reason: str = "") -> Engine:
         EngineError: if there is no such engine, or it is not installed.
     """
     if name not in ENGINES:
-        raise EngineError(f"there is no engine '{name}'", hint=suggestion(name, ENGINES, what="engines"))
+        raise EngineError(
+            f"there is no engine '{name}'", hint=suggestion(name, ENGINES, what="engines")
+        )
     module, attribute = ENGINES[name]
     try:
         engine: Engine = getattr(importlib.import_module(module), attribute)(reason)

@@ -29,6 +29,7 @@ from mix2stan.engines.contract import (
     Draws,
     Interrupted,
     Optimum,
+    Phase,
     Progress,
     ProgressCallback,
     Settings,
@@ -122,8 +123,10 @@ class CmdStanProgram:
     def sample(self, settings: Settings, progress: ProgressCallback | None = None) -> Draws:
         with _work_folder(settings.folder) as folder:
             data = _written(folder / "data.json", self._json)
-            chains = [_Chain(c, self._command(c, settings, folder, data), folder) for c in
-                      range(1, settings.chains + 1)]
+            chains = [
+                _Chain(c, self._command(c, settings, folder, data), folder)
+                for c in range(1, settings.chains + 1)
+            ]
             try:
                 failed = _run(chains, settings, progress)
             except KeyboardInterrupt:
@@ -133,7 +136,8 @@ class CmdStanProgram:
                 raise Interrupted(text, finished=finished) from None
             if failed is not None:
                 done = [c.number for c in chains if c.finished]
-                message = f"chain {failed.number} {failed.ending}; {kept(done, len(chains), settings.folder)}"
+                saved = kept(done, len(chains), settings.folder)
+                message = f"chain {failed.number} {failed.ending}; {saved}"
                 raise ChainError(
                     message,
                     chain=failed.number,
@@ -265,9 +269,9 @@ class _Chain:
             if match is None:
                 self._lines.append(line.rstrip())
                 continue
-            phase = "warmup" if match.group(3) == "Warmup" else "sampling"
+            phase: Phase = "warmup" if match.group(3) == "Warmup" else "sampling"
             iteration, total = int(match.group(1)), int(match.group(2))
-            reports.put(Progress(self.number, iteration, total, phase))  # type: ignore[arg-type]
+            reports.put(Progress(self.number, iteration, total, phase))
         process.wait()
         reports.put(self.number)
 

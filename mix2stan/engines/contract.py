@@ -21,10 +21,11 @@ __all__ = [
     "Array",
     "ChainError",
     "Draws",
+    "Engine",
     "Inits",
     "Interrupted",
     "Optimum",
-    "Engine",
+    "Phase",
     "Program",
     "Progress",
     "ProgressCallback",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
+Phase = Literal["warmup", "sampling"]
 Values = Mapping[str, Any]
 Inits = float | Values | Sequence[Values] | None
 
@@ -129,7 +131,7 @@ class Settings:
 
 def _at_least(name: str, value: object, smallest: int) -> None:
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < smallest:  # type: ignore[operator]
+    if not (whole and int(str(value)) >= smallest):
         raise Mix2stanError(f"{name} must be a whole number of at least {smallest}, not {value!r}")
 
 
@@ -140,7 +142,7 @@ class Progress:
     chain: int
     iteration: int
     total: int
-    phase: Literal["warmup", "sampling"]
+    phase: Phase
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -273,6 +275,8 @@ def kept(finished: Sequence[int], chains: int, folder: Path | None) -> str:
     if not finished:
         return f"none of the {chains} chains had finished, nothing is kept"
     numbers = ", ".join(map(str, finished))
-    which = f"chain {numbers} of {chains}" if len(finished) == 1 else f"chains {numbers} of {chains}"
+    which = (
+        f"chain {numbers} of {chains}" if len(finished) == 1 else f"chains {numbers} of {chains}"
+    )
     had = "had finished and is kept" if len(finished) == 1 else "had finished and are kept"
     return f"{which} {had}" + (f" in {folder}" if folder is not None else "")

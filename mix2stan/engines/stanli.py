@@ -83,7 +83,9 @@ class StanliProgram:
                 )
         except KeyboardInterrupt:
             # stanli hands over draws only when all chains are through
-            raise Interrupted(f"stopped: {kept([], settings.chains, None)}", finished=None) from None
+            raise Interrupted(
+                f"stopped: {kept([], settings.chains, None)}", finished=None
+            ) from None
         except (RuntimeError, ValueError) as error:
             raise _chain_error(str(error)) from error
         names = stanli.SAMPLER_COLUMNS
@@ -145,10 +147,11 @@ class StanliProgram:
             change, slope = self._evaluate(self._jacobian, q)
             return change - value, slope - gradient
 
-        options = {"maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-14, "gtol": 1e-8}
-        best = optimize.minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-        found = self._model.optimize(init=best.x, iter=0)
-        found.lp = -best.fun
+        best, value, _ = optimize.fmin_l_bfgs_b(
+            objective, start, maxiter=10_000, maxfun=100_000, factr=10, pgtol=1e-8
+        )
+        found = self._model.optimize(init=best, iter=0)
+        found.lp = -value
         return found
 
     def _evaluate(self, model: stanli.Model, q: Array) -> tuple[float, Array]:

@@ -86,9 +86,9 @@ def split(columns: Array, groups: Layout) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for name, (shape, where) in groups.items():
         # Stan prints the first index fastest: reshape backwards, then turn the axes round.
-        turned = columns[..., where].reshape(*lead, *reversed(shape))
+        turned = columns[..., where].reshape((*lead, *reversed(shape)))
         axes = range(len(lead), len(lead) + len(shape))
-        found[name] = turned.transpose(*range(len(lead)), *reversed(axes))
+        found[name] = turned.transpose((*range(len(lead)), *reversed(axes)))
     return found
 
 

@@ -86,7 +86,9 @@ def _built() -> Path:
     stan = compiler.parent
     main = (HERE / "main.cpp").read_text()
     key = hashlib.sha256((main + MAKEFILE + str(stan)).encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("MIX2STAN_TEST_CACHE") or platformdirs.user_cache_dir("mix2stan-tests"))
+    cache = Path(
+        os.environ.get("MIX2STAN_TEST_CACHE") or platformdirs.user_cache_dir("mix2stan-tests")
+    )
     home = cache / f"cmdstan-{key}"
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:

@@ -1,0 +1,51 @@
+"""The programs we write: readable, formatted, accepted by stanc, matched by their data."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.programs import GOLDENS, PROGRAMS, model_of
+from tests.support.cmdstan_home import stanc
+
+needs_stanc = pytest.mark.skipif(stanc() is None, reason="the wheel httpstan is not installed")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_program_is_the_golden(name):
+    assert model_of(name).stan_code == (GOLDENS / f"{name}.stan").read_text()
+
+
+def test_every_golden_has_a_model():
+    assert {p.stem for p in GOLDENS.glob("*.stan")} == set(PROGRAMS)
+
+
+@needs_stanc
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_stanc_accepts_it_and_would_not_reformat_it(name):
+    path = GOLDENS / f"{name}.stan"
+    command = [stanc(), "--auto-format", "--max-line-length=100", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    formatted = [line.rstrip() for line in done.stdout.splitlines()]
+    assert formatted == path.read_text().splitlines()
+
+
+@needs_stanc
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_stanc_has_no_complaint(name):
+    command = [stanc(), "--warn-uninitialized", "--o=/dev/null", GOLDENS / f"{name}.stan"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_data_are_those_declared(name):
+    model = model_of(name)
+    block = re.search(r"^data \{\n(.*?)^\}", model.stan_code, re.DOTALL | re.MULTILINE)
+    statements = re.sub(r"//.*", "", block.group(1)).split(";")
+    declared = {s.split()[-1] for s in statements if s.strip()}
+    assert declared == set(model.stan_data)
