@@ -7,6 +7,7 @@ a table that turns the place of a syntax error into advice.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator
@@ -267,6 +268,12 @@ def _unescape(match: re.Match[str]) -> str:
 # -- advice: what to say about a syntax error, by the tokens around it ----------------------------
 
 
+def _tokens(grammar: Lark, text: str) -> Iterator[Token]:
+    """The tokens up to the first character that begins none."""
+    with contextlib.suppress(UnexpectedCharacters):
+        yield from grammar.lex(text)
+
+
 def _advice(error: UnexpectedInput, text: str, grammar: Lark) -> FormulaError:
     """Turn lark's error into one a person who writes formulas can act on."""
     at = int(error.pos_in_stream or 0)
@@ -278,10 +285,12 @@ def _advice(error: UnexpectedInput, text: str, grammar: Lark) -> FormulaError:
     assert isinstance(error, UnexpectedToken)
     here: Token = error.token
     before = (
-        [t for t in grammar.lex(text) if (t.start_pos or 0) < at] if here.type != "$END" else None
+        [t for t in _tokens(grammar, text) if (t.start_pos or 0) < at]
+        if here.type != "$END"
+        else None
     )
     if before is None:
-        return _advice_at_end(list(grammar.lex(text)), text)
+        return _advice_at_end(list(_tokens(grammar, text)), text)
     last = before[-1] if before else None
     message, span, hint = _advice_between(before, last, here)
     return FormulaError(message, text, span, hint)

@@ -58,9 +58,13 @@ def test_both_engines_have_one_density(name, cmdstan):
 
     model = model_of(name)
     points = starting_points(model.graph, model.stan_data, 3, seed=7)
-    programs = [e.compile(model.stan_code, model.stan_data) for e in (cmdstan, engine_named("stanli"))]
+    programs = [
+        e.compile(model.stan_code, model.stan_data) for e in (cmdstan, engine_named("stanli"))
+    ]
     for point in points:
         for jacobian in (True, False):
             (a, slope_a), (b, slope_b) = (p.log_density(point, jacobian) for p in programs)
             assert a == pytest.approx(b, rel=1e-9)
-            np.testing.assert_allclose(slope_a, slope_b, rtol=1e-9, atol=1e-9 * np.abs(slope_b).max())
+            np.testing.assert_allclose(
+                slope_a, slope_b, rtol=1e-9, atol=1e-9 * np.abs(slope_b).max()
+            )

@@ -29,7 +29,7 @@ def test_stanc_accepts_it_and_would_not_reformat_it(name):
     command = [stanc(), "--auto-format", "--max-line-length=100", path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    formatted = [line.rstrip() for line in done.stdout.splitlines()]
+    formatted = [line.rstrip() for line in done.stdout.rstrip().splitlines()]
     assert formatted == path.read_text().splitlines()
 
 

@@ -102,13 +102,15 @@ def _linked(term: Node) -> list[Node]:
 
 
 def _columns(function: Call) -> Node:
-    """The columns of ``us(formula)``: MCMCglmm puts ``-1`` before the formula."""
+    """The columns of ``us(formula)``: MCMCglmm's formula has an intercept only if it says ``1``."""
     if len(function.args) != 1:
         hint = f"write {function.function}(1 + x):g"
         raise FormulaError("a variance function takes one formula", span=function.span, hint=hint)
     inner = function.args[0].value
-    no_intercept = Operator("-", (Number(1.0),), span=inner.span)
-    return Operator("+", (no_intercept, *summands(inner)), span=inner.span)
+    parts = summands(inner)
+    if Number(1.0) in parts or Number(0.0) in parts:
+        return inner
+    return Operator("+", (Number(0.0), *parts), span=inner.span)
 
 
 def _is_structure(name: str) -> bool:

@@ -314,8 +314,13 @@ def _run(
     """
     reports: Queue[Progress | int] = Queue()
     waiting, running = list(chains), 0
-    try:
+    with contextlib.ExitStack() as cleanup:
+        for chain in chains:
+            cleanup.callback(chain.stop)
+        interrupted = cleanup.enter_context(_watched_interrupt())
         while waiting or running:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
             while waiting and running < settings.at_once:
                 waiting.pop(0).start(reports)
                 running += 1
@@ -328,10 +333,24 @@ def _run(
                     progress(report)
             else:
                 running -= 1
-    finally:
-        for chain in chains:
-            chain.stop()
     return next((c for c in chains if not c.finished), None)
+
+
+@contextlib.contextmanager
+def _watched_interrupt() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, so that the interrupt is never lost in someone's callback.
+
+    Only the main thread can watch for it.
+    """
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: event.set())
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

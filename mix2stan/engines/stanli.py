@@ -7,7 +7,6 @@ import io
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import stanli
@@ -113,13 +112,12 @@ class StanliProgram:
         start = None if inits is None else self._unconstrain(inits)
         try:
             found = self._model.optimize(seed=seed, init=start)
+            names, values, log_density = list(found), np.array(list(found.values())), found.lp
             if not jacobian:
-                found = self._without_jacobian(found.unconstrained)
+                names, values, log_density = self._without_jacobian(found.unconstrained)
         except RuntimeError as error:
             raise EngineError(f"stanli could not optimise: {error}") from error
-        values = np.array(list(found.values()))
-        log_density = float(found.lp)
-        return Optimum(split(values, layout(list(found))), log_density, jacobian)
+        return Optimum(split(values, layout(names)), float(log_density), jacobian)
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -134,11 +132,11 @@ class StanliProgram:
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"stanli cannot run the program\n{error}") from error
 
-    def _without_jacobian(self, start: Array) -> Any:
+    def _without_jacobian(self, start: Array) -> tuple[list[str], Array, float]:
         """The mode without the change of variables, which stanli always includes.
 
-        SciPy climbs the difference of the two densities; stanli then evaluates every variable
-        there by an optimisation of no iterations.
+        SciPy climbs the difference of the two densities.  stanli evaluates variables only along a
+        chain, so it takes one step of a length that no digit shows.
         """
         from scipy import optimize
 
@@ -150,9 +148,11 @@ class StanliProgram:
         best, value, _ = optimize.fmin_l_bfgs_b(
             objective, start, maxiter=10_000, maxfun=100_000, factr=10, pgtol=1e-8
         )
-        found = self._model.optimize(init=best, iter=0)
-        found.lp = -value
-        return found
+        chain = self._model.sample(
+            chains=1, warmup=0, samples=1, inits=best, adapt_engaged=False, step_size=1e-14,
+            max_depth=1, refresh=0,
+        )  # fmt: skip
+        return chain.names, chain.draws()[0, 0], -float(value)
 
     def _evaluate(self, model: stanli.Model, q: Array) -> tuple[float, Array]:
         try:

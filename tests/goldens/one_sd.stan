@@ -13,7 +13,7 @@ data {
   int<lower=1> J_Subject; // levels of Subject
   int<lower=1> Q_Subject; // effects per level
   array[N] int<lower=1, upper=J_Subject> Subject;
-  matrix[N, Q_Subject] Z_Subject; // -1 + 1 + Days
+  matrix[N, Q_Subject] Z_Subject; // 1 + Days
 
   // prior locations and scales
   row_vector[K] X_mean; // means of the columns of X

@@ -6,7 +6,7 @@ functions {
   // sds of decov(1, 1, 1, 1): equal shares a priori of a trace K (tau sigma)^2, tau ~ exponential(1)
   real decov_lpdf(vector sd, real sigma) {
     int K = size(sd);
-    real r = norm2(sd) / sigma;
+    real r = sqrt(dot_self(sd)) / sigma;
     return sum(log(sd)) - (2 * K - 1) * log(r) - r / sqrt(K) - K * log(sigma);
   }
 }

@@ -1,0 +1,80 @@
+"""The command line, as a process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import FIXTURES
+
+CALL = "lmer(Reaction ~ Days + (1 | Subject), data = sleepstudy)"
+DATA = ["--data", str(FIXTURES / "data" / "sleepstudy.csv")]
+FAST = ["--chains", "2", "--warmup", "150", "--draws", "100", "--seed", "1", "--engine", "stanli"]
+
+
+def run(*arguments, stdin=None):
+    command = [sys.executable, "-m", "mix2stan", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+
+
+def test_fit_prints_a_table_and_writes_a_folder(tmp_path):
+    done = run("fit", CALL, *DATA, *FAST, "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "beta[Days]" in done.stdout
+    assert "chain 2: 250 of 250 (sampling)" in done.stderr
+    files = {p.name for p in tmp_path.iterdir()}
+    assert {"model.stan", "data.json", "names.json", "fit.nc", "summary.csv", "run.py"} <= files
+
+
+def test_fit_as_json_is_json_alone():
+    done = run("fit", "-", *DATA, *FAST, "--json", stdin=CALL)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert 8 < result["summary"]["beta[Days]"]["mean"] < 13
+    assert result["engine"].startswith("stanli")
+
+
+def test_the_other_commands_print_their_part(tmp_path):
+    assert run("stan", CALL, *DATA).stdout.startswith("// lmer(Reaction ~ Days")
+    assert json.loads(run("data", CALL, *DATA).stdout)["N"] == 180
+    assert "sd_Subject" in json.loads(run("priors", CALL, *DATA, "--json").stdout)
+    assert "Subject, 18 levels" in run("explain", CALL, *DATA).stdout
+    assert run("export", CALL, *DATA, "--out", str(tmp_path / "e")).returncode == 0
+    assert (tmp_path / "e" / "run.R").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("lmer(Reaction ~ Day + (1 | Subject))", ["'Day'", "^^^", "nearest: 'Days'"]),
+        ("glmer(Reaction ~ Days + (1 | Subject))", ["glmer()", "^^^^^"]),
+        ("lmer(Reaction ~", ["^"]),
+    ],
+)
+def test_a_mistake_is_a_message_not_a_traceback(call, words):
+    done = run("stan", call, *DATA)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_missing_file_and_a_wrong_option():
+    assert run("stan", CALL, "--data", "nowhere.csv").returncode == 1
+    assert run("stan", CALL).returncode == 2
+    assert run("fit", CALL, *DATA, "--engine", "nonesuch").returncode == 1
+
+
+def test_several_tables_go_by_name():
+    done = run("stan", CALL, "--data", f"sleepstudy={DATA[1]}", "--data", f"other={DATA[1]}")
+    assert done.returncode == 0, done.stderr
+
+
+def test_doctor_tries_the_embedded_engine():
+    done = run("doctor", "--json")
+    checks = {c["name"]: c for c in json.loads(done.stdout)}
+    assert checks["stanli"]["ok"] is True
+    assert "exact: 0.50" in checks["stanli"]["detail"]

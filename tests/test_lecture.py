@@ -1,0 +1,98 @@
+"""The calls of the lecture that mix2stan starts from, verbatim, and what its slips are told."""
+
+from __future__ import annotations
+
+import pytest
+
+import mix2stan as m2s
+from tests.conftest import table
+
+CALLS = {
+    "lmer(SCT~1 +(1|line), data=dll.data)": "gaussian(SCT) ~ 1\n  + scalar(1):line",
+    "MCMCglmm(SCT ~1, random=~line, data=dll.data)": "gaussian(SCT) ~ 1\n  + scalar(1):line",
+    "lm(SCT~ 0 + line, data=dll.data)": "gaussian(SCT) ~ 0 + line",
+    "MCMCglmm(SCT ~1, random=~us(1):line, data=dll.data)": "gaussian(SCT) ~ 1\n  + scalar(1):line",
+    "MCMCglmm(SCT ~1, random=~idh(1):line, data=dll.data)": "gaussian(SCT) ~ 1\n  + scalar(1):line",
+    "MCMCglmm(SCT~1 + tarsus, random=~us(1 + tarsus):line, data=dll.data)": "us",
+    "lmer(SCT~1 + tarsus + (1 + tarsus| line), data=dll.data)": "us",
+    "MCMCglmm(SCT~1 + tarsus, random=~idh(1 + tarsus):line, data=dll.data)": "idh",
+    "lmer(SCT ~ 1 + tarsus + (1 | line) + (0 + tarsus| line), data=dll.data)": "idh",
+    "lmer(Time~ Width+(1|Squirrel), data=cone.handling)": "scalar",
+    "lmer(Time~ Width+(Width|Squirrel),data=cone.handling)": "us",
+    "MCMCglmm(Time~ Width, random=~idh(1+ Width):Squirrel, data=cone.handling)": "idh",
+}
+DATA = {"dll.data": table("sct"), "cone.handling": table("cones")}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_call_is_read(call):
+    model = m2s.model(call, DATA)
+    expected = CALLS[call]
+    if "(" in expected:
+        assert str(model.graph) == expected
+    else:
+        assert [g.covariance.kind for g in model.graph.groups] == [expected]
+
+
+SLIPS = {
+    "MCMCglmm(Time~ Width+ random=~Squirrel, data=cone.handling)": (
+        "a comma is missing before 'random ='",
+        "random",
+    ),
+    "MCMCglmm(SCT ~1, random=~sct:line, data=dll.data)": (
+        "nearest: 'SCT', and that is the response: a response cannot be its own grouping factor",
+        "sct",
+    ),
+    "lme(SCT ~ 1, random=~ line, data=dll.data)": ("write ~ 1 | line", "~ line"),
+    "lmer(SCT ~ tarsuss + (1 | line), data=dll.data)": ("nearest: 'tarsus'", "tarsuss"),
+    "lmer(SCT ~ lg(tarsus) + (1 | line), data=dll.data)": ("log", "lg"),
+    "lmer(SCT ~ tarsus + (1 | line), data=dl.data)": ("dll.data", "dl.data"),
+    "lmr(SCT ~ tarsus + (1 | line), data=dll.data)": ("nearest: 'lmer'", "lmr"),
+    "lmer(SCT ~ tarsus, data=dll.data)": ("+ (1 | g)", "SCT"),
+    "lmer(SCT ~ tarsus + (1 | line, data=dll.data)": (")", ""),
+    "lmer(SCT ~ (1 | line), dta=dll.data)": ("data", "dta"),
+    "lmer(SCT ~ 1 + (1 | SCT), data=dll.data)": ("a response cannot be", "(1 | SCT"),
+}
+
+
+@pytest.mark.parametrize("call", SLIPS)
+def test_a_slip_is_explained_where_it_is(call):
+    with pytest.raises(m2s.FormulaError) as caught:
+        m2s.model(call, DATA)
+    advice, place = SLIPS[call]
+    text = str(caught.value)
+    assert advice in text
+    lines = text.splitlines()
+    carets = next(line for line in lines if set(line.strip()) == {"^"})
+    assert call[:40] in text
+    start = carets.index("^") - 2
+    assert call[start:].startswith(place[:3])
+
+
+NOT_YET = [
+    "glmer(SCT ~ tarsus + (1 | line), data=dll.data, family = poisson)",
+    "glmmTMB(SCT ~ tarsus + (1 | line), data=dll.data)",
+    'MCMCglmm(SCT ~ tarsus, random = ~line, family = "poisson", data=dll.data)',
+    "lme(SCT ~ tarsus, random = ~1 | line, weights = varIdent(~ 1 | line), data=dll.data)",
+    "gls(SCT ~ tarsus, correlation = corAR1(), data=dll.data)",
+    "MCMCglmm(SCT ~ tarsus, random = ~corh(1 + tarsus):line, data=dll.data)",
+]
+
+
+@pytest.mark.parametrize("call", NOT_YET)
+def test_what_is_understood_but_cannot_be_expressed_says_so(call):
+    with pytest.raises(m2s.Unsupported):
+        m2s.model(call, DATA)
+
+
+def test_a_script_is_read_with_its_prompts_and_names():
+    text = """\
+> library(lme4)
+> # a comment
+> f <- SCT ~ tarsus + (1 | line)
+> model2 <- lmer(f,
++                data = dll.data, REML = FALSE)
+"""
+    model = m2s.model(text, DATA)
+    assert str(model.graph) == "gaussian(SCT) ~ tarsus\n  + scalar(1):line"
+    assert any("REML" in note for note in model.notes)
