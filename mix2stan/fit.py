@@ -30,14 +30,18 @@ class Fit:
     """Draws from a posterior.
 
     Attributes:
-        idata: ArviZ's container (InferenceData, or DataTree from ArviZ 1.0 on) with the groups
-            ``posterior`` and ``sample_stats``; variables by Stan name, dims and coords by R's.
+        posterior: the draws as an xarray dataset with the dims ``chain`` and ``draw`` first;
+            variables by Stan name, dims and coords by R's.
+        sample_stats: the sampler's own figures, per chain and draw.
         labels: what the variables are called, and the call they belong to.
         engine: what drew them.
     """
 
-    def __init__(self, idata: Any, labels: Labels, engine: str, max_treedepth: int) -> None:
-        self.idata = idata
+    def __init__(
+        self, posterior: Any, sample_stats: Any, labels: Labels, engine: str, max_treedepth: int
+    ) -> None:
+        self.posterior = posterior
+        self.sample_stats = sample_stats
         self.labels = labels
         self.engine = engine
         self._max_treedepth = max_treedepth
@@ -45,18 +49,21 @@ class Fit:
     @classmethod
     def of(cls, draws: Draws, labels: Labels) -> Fit:
         """Label the draws of an engine."""
-        idata = inference_data.build(draws.variables, draws.stats, labels)
-        return cls(idata, labels, draws.engine, draws.max_treedepth)
+        posterior = inference_data.posterior(draws.variables, labels)
+        sample_stats = inference_data.sample_stats(draws.stats)
+        return cls(posterior, sample_stats, labels, draws.engine, draws.max_treedepth)
+
+    @cached_property
+    def idata(self) -> Any:
+        """ArviZ's container: InferenceData, or DataTree from ArviZ 1.0 on.
+
+        It has the groups ``posterior`` and ``sample_stats``.
+        """
+        return inference_data.container(self._groups)
 
     @property
-    def posterior(self) -> Any:
-        """The draws as an xarray dataset with the dims ``chain`` and ``draw`` first."""
-        return inference_data.dataset(self.idata, "posterior")
-
-    @property
-    def sample_stats(self) -> Any:
-        """The sampler's own figures, per chain and draw."""
-        return inference_data.dataset(self.idata, "sample_stats")
+    def _groups(self) -> dict[str, Any]:
+        return {"posterior": self.posterior, "sample_stats": self.sample_stats}
 
     # -- tables ------------------------------------------------------------------------------------
 
@@ -162,7 +169,7 @@ class Fit:
             "max_treedepth": self._max_treedepth,
             "labels": self.labels.to_json(),
         }
-        return inference_data.save(self.idata, Path(path), json.dumps(about))
+        return inference_data.save(self._groups, Path(path), json.dumps(about))
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -237,7 +244,7 @@ def load(path: str | Path) -> Fit:
     Raises:
         Mix2stanError: if the file is missing, truncated, or not a fit of this version.
     """
-    idata, text = inference_data.load(Path(path))
+    groups, text = inference_data.load(Path(path))
     try:
         about = json.loads(text)
         if about["format"] != _FORMAT:
@@ -246,7 +253,7 @@ def load(path: str | Path) -> Fit:
                 hint=f"this one reads format {_FORMAT}",
             )
         labels = Labels.from_json(about["labels"])
-        return Fit(idata, labels, about["engine"], about["max_treedepth"])
+        return Fit(*groups, labels, about["engine"], about["max_treedepth"])
     except (KeyError, TypeError, ValueError) as error:
         raise Mix2stanError(f"{path} is not a fit that mix2stan saved") from error
 

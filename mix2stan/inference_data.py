@@ -20,21 +20,13 @@ import numpy as np
 from mix2stan.errors import Mix2stanError
 from mix2stan.labels import Labels
 
-__all__ = ["build", "convergence", "dataset", "load", "save"]
+__all__ = ["container", "convergence", "load", "posterior", "sample_stats", "save"]
 
 _ABOUT = "mix2stan"
 
 
-def build(
-    variables: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray], labels: Labels
-) -> Any:
-    """Draws and sampler statistics, labelled.
-
-    Args:
-        variables: draws by Stan name, shape (chains, draws, …).
-        stats: sampler statistics by ArviZ's names, shape (chains, draws).
-        labels: dims and coordinates of the variables.
-    """
+def posterior(variables: Mapping[str, np.ndarray], labels: Labels) -> Any:
+    """Draws by Stan name, shape (chains, draws, …), as a dataset with the user's labels."""
     import xarray as xr
 
     dims, coords = labels.dims(), labels.coords()
@@ -48,15 +40,24 @@ def build(
             dims=("chain", "draw", *inner),
             coords={d: list(coords[d]) for d in inner if d in coords},
         )
-    posterior = _numbered(xr.Dataset(arrays))
-    sampler = _numbered(xr.Dataset({k: (("chain", "draw"), v) for k, v in stats.items()}))
-    return _container({"posterior": posterior, "sample_stats": sampler})
+    return _numbered(xr.Dataset(arrays))
 
 
-def dataset(idata: Any, group: str) -> Any:
-    """One group as an xarray dataset."""
-    found = idata[group]
-    return found.to_dataset() if hasattr(found, "to_dataset") else found
+def sample_stats(stats: Mapping[str, np.ndarray]) -> Any:
+    """Sampler statistics by ArviZ's names, shape (chains, draws), as a dataset."""
+    import xarray as xr
+
+    return _numbered(xr.Dataset({k: (("chain", "draw"), v) for k, v in stats.items()}))
+
+
+def container(groups: Mapping[str, Any]) -> Any:
+    """ArviZ's container of datasets by group."""
+    import xarray as xr
+
+    az = _arviz()
+    if hasattr(az, "InferenceData"):
+        return az.InferenceData(**groups)
+    return xr.DataTree.from_dict(dict(groups))
 
 
 def convergence(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,15 +85,18 @@ def convergence(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return bulk, tail, r_hat
 
 
-def save(idata: Any, path: Path, about: str) -> Path:
+def save(groups: Mapping[str, Any], path: Path, about: str) -> Path:
     """Write a NetCDF file, whole or not at all; ``about`` is kept with the posterior."""
-    groups = {g: dataset(idata, g).copy() for g in ("posterior", "sample_stats")}
-    groups["posterior"].attrs[_ABOUT] = about
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(suffix=".nc", dir=path.parent)
     os.close(handle)
     try:
-        _container(groups).to_netcdf(temporary, engine="h5netcdf")
+        for name, data in groups.items():
+            attributes = {_ABOUT: about} if name == "posterior" else {}
+            first = name == next(iter(groups))
+            data.assign_attrs(attributes).to_netcdf(
+                temporary, group=name, mode="w" if first else "a", engine="h5netcdf"
+            )
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -100,8 +104,8 @@ def save(idata: Any, path: Path, about: str) -> Path:
     return path
 
 
-def load(path: Path) -> tuple[Any, str]:
-    """Read what :func:`save` wrote.
+def load(path: Path) -> tuple[tuple[Any, Any], str]:
+    """Read what :func:`save` wrote: posterior and sampler statistics, and ``about``.
 
     Raises:
         Mix2stanError: if the file is missing or damaged.
@@ -110,24 +114,15 @@ def load(path: Path) -> tuple[Any, str]:
 
     if not path.is_file():
         raise Mix2stanError(f"there is no file {path}")
-    groups = {}
+    found = []
     for name in ("posterior", "sample_stats"):
         try:
             with xr.open_dataset(path, group=name, engine="h5netcdf") as data:
-                groups[name] = data.load()
+                found.append(data.load())
         except (OSError, ValueError, KeyError) as error:
             raise Mix2stanError(f"{path} is damaged, or not a fit that mix2stan saved") from error
-    about = str(groups["posterior"].attrs.pop(_ABOUT, ""))
-    return _container(groups), about
-
-
-def _container(groups: Mapping[str, Any]) -> Any:
-    import xarray as xr
-
-    az = _arviz()
-    if hasattr(az, "InferenceData"):
-        return az.InferenceData(**groups)
-    return xr.DataTree.from_dict(dict(groups))
+    about = str(found[0].attrs.pop(_ABOUT, ""))
+    return (found[0], found[1]), about
 
 
 def _numbered(data: Any) -> Any:

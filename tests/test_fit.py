@@ -129,7 +129,7 @@ def test_python_functions_write_the_r_call(sleepstudy):
     model = m2s.lme("Reaction ~ Days", random={"Subject": "~ Days"}, method="ML", data=sleepstudy)
     assert model.call == "lme(Reaction ~ Days, random = list(Subject = ~Days))"
     model = m2s.lm("Reaction ~ Days", contrasts={"Subject": "contr.sum"}, data=sleepstudy)
-    assert [c for c in model.X.columns] == ["(Intercept)", "Days"]
+    assert list(model.X.columns) == ["(Intercept)", "Days"]
     model = m2s.lmer(
         "Reaction ~ Days + (1 | Subject)", data=sleepstudy, REML=False, na_action="na.omit"
     )
