@@ -108,8 +108,11 @@ class _Bindings(dict[str, pd.DataFrame]):
 
 def _remarks(request: Request, data: Data) -> list[str]:
     remarks = []
-    if request.ignored:
-        remarks.append(f"ignored, having no meaning here: {', '.join(request.ignored)}")
+    meaningless = [name for name in request.ignored if name != "prior"]
+    if meaningless:
+        remarks.append(f"ignored, having no meaning here: {', '.join(meaningless)}")
+    if "prior" in request.ignored:
+        remarks.append("the call's own prior is not used: the priors are those listed")
     if data.frame.dropped:
         rows = "row" if data.frame.dropped == 1 else "rows"
         remarks.append(f"{data.frame.dropped} {rows} with missing values dropped")

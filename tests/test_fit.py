@@ -47,6 +47,14 @@ def test_draws_are_labelled_by_the_data(fit):
     assert {"diverging", "tree_depth", "energy", "lp"} <= set(fit.sample_stats.data_vars)
 
 
+def test_arviz_reads_it(fit):
+    import arviz as az
+
+    table = az.summary(fit.idata, var_names=["beta", "sigma"])
+    assert "beta[Days]" in table.index
+    assert float(table.loc["beta[Days]", "mean"]) == pytest.approx(fit.fixef()["Days"], abs=0.05)
+
+
 def test_a_fit_survives_its_file(fit, tmp_path):
     path = fit.save(tmp_path / "fit.nc")
     again = m2s.load(path)
