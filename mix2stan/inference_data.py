@@ -54,10 +54,9 @@ def container(groups: Mapping[str, Any]) -> Any:
     """ArviZ's container of datasets by group."""
     import xarray as xr
 
-    az = _arviz()
-    if hasattr(az, "InferenceData"):
-        return az.InferenceData(**groups)
-    return xr.DataTree.from_dict(dict(groups))
+    # ArviZ 1.x keeps the old name for the new class
+    kind = getattr(_arviz(), "InferenceData", xr.DataTree)
+    return xr.DataTree.from_dict(dict(groups)) if kind is xr.DataTree else kind(**groups)
 
 
 def convergence(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

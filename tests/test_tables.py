@@ -51,9 +51,15 @@ def test_parquet(tmp_path):
 @pytest.mark.parametrize("text", ["", "[1]", '{"columns": {"y": {"type": "colour"}}}', "{"])
 def test_types_that_cannot_be_read_are_said(tmp_path, text):
     (tmp_path / "d.csv").write_text(CSV)
-    (tmp_path / "d.json").write_text(text)
+    (tmp_path / "types.json").write_text(text)
     with pytest.raises(m2s.Mix2stanError):
-        m2s.read_table(tmp_path / "d.csv")
+        m2s.read_table(tmp_path / "d.csv", tmp_path / "types.json")
+
+
+def test_a_json_file_beside_that_is_something_else_is_left_alone(tmp_path):
+    (tmp_path / "d.csv").write_text(CSV)
+    (tmp_path / "d.json").write_text("[1]")
+    assert len(m2s.read_table(tmp_path / "d.csv")) == 3
 
 
 def test_a_value_that_is_no_level_is_said(tmp_path):
