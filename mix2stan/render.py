@@ -8,7 +8,7 @@ order, for every section; a missing macro says nothing, and a block without text
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import jinja2
@@ -87,8 +87,8 @@ def _say(template: str, section: str, subject: object) -> str:
     return "\n".join(line for line in str(macro(subject)).split("\n") if line.strip())
 
 
-def _join(texts: object) -> str:
-    return "\n".join(t for t in texts if t)  # type: ignore[attr-defined]
+def _join(texts: Iterable[str]) -> str:
+    return "\n".join(t for t in texts if t)
 
 
 @functools.cache
