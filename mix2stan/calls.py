@@ -19,11 +19,16 @@ _STRINGS = frozenset({"method", "contrasts"})
 
 def _reader(function: str, package: str) -> Callable[..., Model]:
     def read(
-        formula: str, *, data: DataArgument, prior: str = "default", **arguments: Any
+        formula: str,
+        *,
+        data: DataArgument,
+        prior: str = "default",
+        strategy: str = "auto",
+        **arguments: Any,
     ) -> Model:
         parts = [formula]
         parts += [f"{_r_name(name)} = {_r_text(name, value)}" for name, value in arguments.items()]
-        return model(f"{function}({', '.join(parts)})", data, prior=prior)
+        return model(f"{function}({', '.join(parts)})", data, prior=prior, strategy=strategy)
 
     read.__name__ = read.__qualname__ = function
     read.__doc__ = f"""Read a model as R's ``{package}::{function}`` would.
@@ -32,6 +37,7 @@ def _reader(function: str, package: str) -> Callable[..., Model]:
         formula: the first formula, as R text.
         data: the data frame, or a mapping from names to data frames.
         prior: a set of default priors, see :func:`mix2stan.model`.
+        strategy: how to compute, see :func:`mix2stan.model`.
         **arguments: R's other arguments. Strings are R text (``random="~ us(1 + x):g"``), numbers
             and truth values R's, mappings ``list(name = value)``; ``na_action`` is ``na.action``.
 

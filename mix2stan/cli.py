@@ -35,6 +35,7 @@ Columns = Annotated[
     Path | None, typer.Option(help="Column types (JSON); found beside the data if not given.")
 ]
 Priors = Annotated[str, typer.Option("--prior", help="default, brms, rstanarm or flat.")]
+Strategy = Annotated[str, typer.Option(help="auto, collapsed or noncentred.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -44,6 +45,7 @@ def fit(
     data: Data,
     columns: Columns = None,
     prior: Priors = "default",
+    strategy: Strategy = "auto",
     chains: Annotated[int, typer.Option(help="Markov chains.")] = 4,
     warmup: Annotated[int, typer.Option(help="Warm-up iterations of each chain.")] = 1000,
     draws: Annotated[int, typer.Option(help="Draws of each chain.")] = 1000,
@@ -59,7 +61,7 @@ def fit(
     from mix2stan.engines import Interrupted, pick_engine
     from mix2stan.progress import show_progress
 
-    model = _model(call, data, columns, prior)
+    model = _model(call, data, columns, prior, strategy)
     chosen = pick_engine(engine)
     for line in (*model.notes, f"{chosen.version}: {chosen.reason}"):
         typer.echo(line, err=True)
@@ -84,17 +86,29 @@ def fit(
 
 
 @app.command()
-def stan(call: Call, data: Data, columns: Columns = None, prior: Priors = "default") -> None:
+def stan(
+    call: Call,
+    data: Data,
+    columns: Columns = None,
+    prior: Priors = "default",
+    strategy: Strategy = "auto",
+) -> None:
     """Print the Stan program."""
-    typer.echo(_model(call, data, columns, prior).stan_code, nl=False)
+    typer.echo(_model(call, data, columns, prior, strategy).stan_code, nl=False)
 
 
 @app.command("data")
-def stan_data(call: Call, data: Data, columns: Columns = None, prior: Priors = "default") -> None:
+def stan_data(
+    call: Call,
+    data: Data,
+    columns: Columns = None,
+    prior: Priors = "default",
+    strategy: Strategy = "auto",
+) -> None:
     """Print the program's data as JSON."""
     from mix2stan.engines import to_json
 
-    typer.echo(to_json(_model(call, data, columns, prior).stan_data))
+    typer.echo(to_json(_model(call, data, columns, prior, strategy).stan_data))
 
 
 @app.command()
@@ -104,15 +118,22 @@ def export(
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     columns: Columns = None,
     prior: Priors = "default",
+    strategy: Strategy = "auto",
 ) -> None:
     """Write model.stan, data.json, names.json, run.py and run.R."""
-    typer.echo(_model(call, data, columns, prior).export(out))
+    typer.echo(_model(call, data, columns, prior, strategy).export(out))
 
 
 @app.command()
-def explain(call: Call, data: Data, columns: Columns = None, prior: Priors = "default") -> None:
+def explain(
+    call: Call,
+    data: Data,
+    columns: Columns = None,
+    prior: Priors = "default",
+    strategy: Strategy = "auto",
+) -> None:
     """Print the model in words and mathematics."""
-    typer.echo(str(_model(call, data, columns, prior)))
+    typer.echo(str(_model(call, data, columns, prior, strategy)))
 
 
 @app.command()
@@ -121,10 +142,11 @@ def priors(
     data: Data,
     columns: Columns = None,
     prior: Priors = "default",
+    strategy: Strategy = "auto",
     as_json: Json = False,
 ) -> None:
     """Print the prior of every parameter, and where its numbers come from."""
-    table = _model(call, data, columns, prior).priors
+    table = _model(call, data, columns, prior, strategy).priors
     text = table.to_json(orient="index", force_ascii=False) if as_json else table.to_string()
     typer.echo(text)
 
@@ -161,11 +183,11 @@ def install(
     typer.echo(f"CmdStan is in {install_cmdstan(version, cores)}")
 
 
-def _model(call: str, data: list[str], columns: Path | None, prior: str) -> Model:
+def _model(call: str, data: list[str], columns: Path | None, prior: str, strategy: str) -> Model:
     from mix2stan.model import model
 
     text = sys.stdin.read() if call == "-" else call
-    return model(text, _tables(data, columns), prior=prior)
+    return model(text, _tables(data, columns), prior=prior, strategy=strategy)
 
 
 def _tables(data: list[str], columns: Path | None) -> pd.DataFrame | dict[str, pd.DataFrame]:

@@ -41,13 +41,16 @@ class Compiled:
     stan_data: dict[str, Any]
 
 
-def compile_model(text: str, data: DataArgument, prior: str = "default") -> Compiled:
+def compile_model(
+    text: str, data: DataArgument, prior: str = "default", strategy: str = "auto"
+) -> Compiled:
     """Compile one R model call.
 
     Args:
         text: R code with one model call.
         data: the data frame, or a mapping from the names in the text to data frames.
         prior: the name of a set of default priors.
+        strategy: how to compute: ``"auto"``, ``"collapsed"`` or ``"noncentred"``.
 
     Raises:
         FormulaError: if the text cannot be read or does not fit the data; its ``text`` is set.
@@ -63,7 +66,7 @@ def compile_model(text: str, data: DataArgument, prior: str = "default") -> Comp
         frame = _rows(request, frames)
         bound = bind(request.graph, frame, request.na_action, request.contrasts)
         graph = note(request.graph, *_remarks(request, bound))
-        graph = run_passes(graph, Context(bound, prior))
+        graph = run_passes(graph, Context(bound, prior, strategy))
         program = plan(graph)
         return Compiled(text, graph, bound, program, render(program), stan_data(graph, bound))
     except FormulaError as error:

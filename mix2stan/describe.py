@@ -19,6 +19,9 @@ def describe_model(graph: ModelGraph, labels: Labels, priors: pd.DataFrame) -> s
         "\n".join(["Terms", *(f"  {line}" for line in _terms(graph, labels))]),
         "\n".join(["Priors", *(f"  {line}" for line in _priors(priors))]),
     ]
+    how = {"collapsed": "effects and coefficients integrated out, then drawn exactly"}
+    strategy = how.get(graph.strategy.kind, "effects sampled as standard normals (non-centred)")
+    sections.append(f"Strategy\n  {strategy}: {graph.strategy.reason}")
     if graph.notes:
         sections.append("\n".join(["Notes", *(f"  {remark}" for remark in graph.notes)]))
     return "\n\n".join(sections)

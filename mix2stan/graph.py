@@ -26,6 +26,7 @@ __all__ = [
     "Population",
     "Prior",
     "Response",
+    "Strategy",
     "note",
 ]
 
@@ -135,6 +136,18 @@ class Prior:
 
 
 @dataclass(frozen=True)
+class Strategy:
+    """How the posterior is computed; never what it is.
+
+    ``kind`` is ``noncentred`` (effects are sampled as standard normals) or ``collapsed`` (effects
+    and coefficients are integrated out and drawn exactly afterwards); ``reason`` says why in words.
+    """
+
+    kind: str = "noncentred"
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class ModelGraph:
     """A whole model.
 
@@ -148,6 +161,7 @@ class ModelGraph:
     priors: tuple[Prior, ...] = field(default=(), compare=False)
     call: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    strategy: Strategy = field(default=Strategy(), compare=False)
 
     def __str__(self) -> str:
         return "\n".join(

@@ -22,6 +22,8 @@ def starting_points(
     factor of two of the residual's, and standard normals for the effects.
     """
     rng = np.random.default_rng(seed)
+    if graph.strategy.kind == "collapsed":
+        return [_variances(graph, data, rng) for _ in range(chains)]
     y = np.asarray(data["y"], dtype=float) - np.asarray(data.get("known", 0.0))
     design = np.asarray(data["X"]) @ data["R_inverse"] if "R_inverse" in data else data.get("X")
     estimates = np.zeros(0)
@@ -65,4 +67,21 @@ def _effects(
         start[f"L_{name}"] = np.eye(q)
     shape = levels if group.covariance.kind == "scalar" else (q, levels)
     start[f"z_{name}"] = rng.standard_normal(shape)
+    return start
+
+
+def _variances(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Starting values of a collapsed program, from its sums of squares."""
+    spread = float(np.sqrt(data["S_0"][0] / data["N"])) or 1.0
+    start: dict[str, Any] = {"sigma": spread * _factor(rng)}
+    for group in graph.groups:
+        q, name = len(group.columns.names), group.id
+        squares = [float(np.sum(data[f"ZZ_{name}_{k}{k}"])) for k in range(1, q + 1)]
+        scale = spread / np.maximum(np.sqrt(np.array(squares) / data["N"]), 1e-12)
+        single = group.covariance.kind in ("scalar", "idv")
+        start[f"sd_{name}"] = (
+            float(scale.min() * _factor(rng)) if single else scale * _factor(rng, q)
+        )
+        if COVARIANCES[group.covariance.kind].correlated:
+            start[f"L_{name}"] = np.eye(q)
     return start

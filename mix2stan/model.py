@@ -171,7 +171,9 @@ class Model:
         return export_model(self.stan_code, self.stan_data, self.labels, Path(folder))
 
 
-def model(text: str, data: DataArgument, *, prior: str = "default") -> Model:
+def model(
+    text: str, data: DataArgument, *, prior: str = "default", strategy: str = "auto"
+) -> Model:
     """Read an R model call.
 
     Args:
@@ -179,6 +181,9 @@ def model(text: str, data: DataArgument, *, prior: str = "default") -> Model:
             in a script, also with assignments before it or with console prompts.
         data: the data frame, or a mapping from the names in the text to data frames.
         prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"`` or ``"flat"``.
+        strategy: how the posterior is computed, never what it is: ``"collapsed"`` integrates effects
+            and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them;
+            ``"auto"`` collapses where it can.
 
     Returns:
         The model; nothing is sampled yet.
@@ -193,4 +198,4 @@ def model(text: str, data: DataArgument, *, prior: str = "default") -> Model:
     >>> model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
-    return Model(compile_model(text, data, prior))
+    return Model(compile_model(text, data, prior, strategy))

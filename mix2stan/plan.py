@@ -44,14 +44,19 @@ class GroupView:
     """What the templates of a group term see.
 
     ``columns`` and ``covariance`` are template names, so that one template can use another's macros.
+    ``q`` is the number of effects per level, ``scalar`` whether they are a vector over the levels,
+    ``lower`` whether the root of their covariance has elements below its diagonal.
     """
 
     id: str
     label: str
     formula: str
+    q: int
     columns: str
     covariance: str
     priors: dict[str, PriorText]
+    scalar: bool
+    lower: bool
 
 
 @dataclass(frozen=True)
@@ -72,18 +77,75 @@ class ModelView:
     priors: dict[str, PriorText]
 
 
+@dataclass(frozen=True)
+class CollapsedView:
+    """What the templates of a collapsed response see.
+
+    ``integrated`` says in words what is integrated out, ``sums`` is the Stan expression of S, and
+    ``normal`` whether the prior of the coefficients is normal (it is flat otherwise).
+    """
+
+    response: str
+    formula: str
+    terms: tuple[Component, ...]
+    groups: tuple[GroupView, ...]
+    integrated: str
+    sums: str
+    normal: bool
+    priors: dict[str, PriorText]
+
+
 def plan(graph: ModelGraph) -> Plan:
     """Choose the templates for a graph that the passes have completed."""
+    rule = {"noncentred": _noncentred, "collapsed": _collapsed}[graph.strategy.kind]
+    functions = dict.fromkeys(DENSITIES[p.density].functions for p in graph.priors)
+    extra = [Part((Component(f, None),)) for f in functions if f]
+    return Plan(comment(graph.call, 1000), (*rule(graph), *extra))
+
+
+def _collapsed(graph: ModelGraph) -> list[Part]:
+    """Effects and coefficients integrated out; only the variances are parameters."""
+    groups = tuple(_group_view(g, graph.priors) for g in graph.groups)
+    names = ["beta", *(f"b_{g.id}" for g in groups)]
+    products = [
+        f"T_{g.id}_{k}{j} * g_{k}{j}"
+        for g in groups
+        for k in range(1, g.q + 1)
+        for j in range(1, k + 1)
+    ]
+    view = CollapsedView(
+        response=comment(graph.response.expression),
+        formula=comment(graph.population.columns),
+        terms=_terms(graph, groups),
+        groups=groups,
+        integrated=" and ".join(names) + (" are" if groups else " is"),
+        sums=" - ".join(["S_0", *products]),
+        normal=any(p.density == "normal" for p in graph.priors),
+        priors=_texts(graph.priors, "sigma"),
+    )
+    response = [Component("collapsed/response", view)]
+    response += [Component("collapsed/prior_normal", view)] if view.normal else []
+    parts = [Part(tuple(response))]
+    parts += [Part((Component("collapsed/group", g), Component(g.covariance, g))) for g in groups]
+    return [*parts, Part((Component("residuals/homoscedastic", view),))]
+
+
+def _terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component, ...]:
+    """The parts of the predictor besides the population's columns."""
+    offsets = [Component("columns/offset", graph.population)] if graph.population.offsets else []
+    return (*offsets, *(Component(g.columns, g) for g in groups))
+
+
+def _noncentred(graph: ModelGraph) -> list[Part]:
+    """Every effect is a parameter: a scale times a standard normal."""
     names = graph.population.columns.names
     orthogonal = names not in ((), ("(Intercept)",))
     groups = tuple(_group_view(g, graph.priors) for g in graph.groups)
-    terms = [Component(g.columns, g) for g in groups]
-    if graph.population.offsets:
-        terms.insert(0, Component("columns/offset", graph.population))
+    terms = _terms(graph, groups)
     view = ModelView(
         response=comment(graph.response.expression),
         formula=comment(graph.population.columns),
-        terms=tuple(terms),
+        terms=terms,
         x="Q" if orthogonal else "X",
         coefficients="theta" if orthogonal else "beta",
         eta="eta" if terms else "0",
@@ -98,10 +160,7 @@ def plan(graph: ModelGraph) -> Plan:
         templates = (columns, *_population_priors(names, view.priors))
         parts.append(Part(tuple(Component(t, view) for t in templates)))
     parts += [Part(_group_components(g)) for g in groups]
-    parts.append(Part((Component("residuals/homoscedastic", view),)))
-    functions = dict.fromkeys(DENSITIES[p.density].functions for p in graph.priors)
-    parts += [Part((Component(f, None),)) for f in functions if f]
-    return Plan(comment(graph.call, 1000), tuple(parts))
+    return [*parts, Part((Component("residuals/homoscedastic", view),))]
 
 
 def _population_priors(names: tuple[str, ...], priors: dict[str, PriorText]) -> list[str]:
@@ -124,9 +183,12 @@ def _group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         id=group.id,
         label=comment(group.factor),
         formula=comment(group.columns),
+        q=len(group.columns.names),
         columns=columns,
         covariance=COVARIANCES[group.covariance.kind].template,
         priors={block: texts[name] for block, name in (("sd", sd), ("L", root)) if name in texts},
+        scalar=group.covariance.kind == "scalar",
+        lower=COVARIANCES[group.covariance.kind].correlated,
     )
 
 

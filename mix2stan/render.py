@@ -76,7 +76,9 @@ def _header(plan: Plan) -> str:
     sides = [line.split(" ~ ", 1) for text in lines for line in text.split("\n") if line]
     width = max(len(left) for left, _ in sides)
     mathematics = [f"//   {left:<{width}} ~ {right}" for left, right in sides]
-    return "\n".join([f"// {plan.call}", "//", *mathematics])
+    explained = [_say(c.template, "explanation", c.subject) for c in everything]
+    words = [f"// {line}" for text in explained for line in text.split("\n") if line]
+    return "\n".join([f"// {plan.call}", "//", *mathematics, *(["//"] if words else []), *words])
 
 
 def _say(template: str, section: str, subject: object) -> str:

@@ -5,37 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mix2stan.collapsed_data import collapsed_data, orthogonaliser
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 
-__all__ = ["orthogonaliser", "stan_data"]
-
-Array = NDArray[np.float64]
+__all__ = ["stan_data"]
 
 
 def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """Sizes, response, designs, levels and prior scales, by their Stan names."""
+    if graph.strategy.kind == "collapsed":
+        return collapsed_data(graph, data) | _scales(graph, ("intercept", "beta"))
     entries: dict[str, Any] = {"N": data.rows, "y": data.vector(graph.response.expression)}
     entries |= _population(graph, data)
     for group in graph.groups:
         entries |= _group(group, data)
+    return entries | _scales(graph)
+
+
+def _scales(graph: ModelGraph, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The numbers of the priors, but of those blocks."""
+    entries: dict[str, Any] = {}
     for prior in graph.priors:
+        if prior.block in without:
+            continue
         scalar = _is_scalar(graph, prior.block)
         for slot, values in prior.values:
             entries[f"{prior.block}_{slot}"] = values[0] if scalar else np.array(values)
     return entries
-
-
-def orthogonaliser(X: Array) -> Array:
-    """The matrix T for which the columns of X T are orthogonal and of length sqrt(N).
-
-    X has full column rank; T is upper triangular, K x K, with a positive diagonal.
-    """
-    R = np.asarray(np.linalg.qr(X, mode="r"), dtype=float)
-    R = R * np.where(np.diag(R) < 0, -1.0, 1.0)[:, None]
-    return np.asarray(np.linalg.solve(R, np.eye(len(R)) * np.sqrt(len(X))), dtype=float)
 
 
 def _population(graph: ModelGraph, data: Data) -> dict[str, Any]:

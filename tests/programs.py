@@ -15,6 +15,7 @@ class Case(NamedTuple):
     data: str
     call: str
     prior: str = "default"
+    strategy: str = "noncentred"
 
 
 PROGRAMS = {
@@ -30,6 +31,27 @@ PROGRAMS = {
     "factors": Case("sct", "lmer(SCT ~ genotype * temp + tarsus + (1 + genotype | line))"),
     "offset": Case("sleepstudy", "lmer(Reaction ~ Days + offset(10 * Days) + (1 | Subject))"),
     "no_population": Case("sleepstudy", "lmer(Reaction ~ 0 + (1 | Subject))"),
+    "collapsed_lm": Case("sct", "lm(SCT ~ 0 + line)", strategy="collapsed"),
+    "collapsed_intercept": Case(
+        "sleepstudy", "lmer(Reaction ~ Days + (1 | Subject))", strategy="collapsed"
+    ),
+    "collapsed_slope": Case(
+        "sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", strategy="collapsed"
+    ),
+    "collapsed_independent": Case(
+        "sleepstudy", "lmer(Reaction ~ Days + (Days || Subject))", strategy="collapsed"
+    ),
+    "collapsed_one_sd": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~idv(1 + Days):Subject)",
+        strategy="collapsed",
+    ),
+    "collapsed_three": Case(
+        "sleepstudy", "lmer(Reaction ~ Days + (poly(Days, 2) | Subject))", strategy="collapsed"
+    ),
+    "collapsed_flat": Case(
+        "sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat", "collapsed"
+    ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),
@@ -38,7 +60,7 @@ PROGRAMS = {
 
 def model_of(name: str) -> m2s.Model:
     case = PROGRAMS[name]
-    return m2s.model(case.call, table(case.data), prior=case.prior)
+    return m2s.model(case.call, table(case.data), prior=case.prior, strategy=case.strategy)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ FLOORS = (
     ("matrices",),
     ("priors", "dialects", "passes"),
     ("plan",),
+    ("collapsed_data",),
     ("render", "stan_data", "labels", "prior_table"),
     ("engines", "inits", "describe"),
     ("export", "compiler"),

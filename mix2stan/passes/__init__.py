@@ -14,6 +14,7 @@ from mix2stan.passes.context import Context
 from mix2stan.passes.identify import identify
 from mix2stan.passes.priors import set_priors
 from mix2stan.passes.resolve import resolve
+from mix2stan.passes.strategy import choose_strategy
 
 __all__ = ["PASSES", "Context", "run_passes"]
 
@@ -27,8 +28,10 @@ PASSES: tuple[Pass, ...] = (
     # Before any work is spent on a model that cannot be meant; sees the terms as they will be.
     check,
     identify,
-    # Last: priors are written by Stan names.
+    # Priors are written by Stan names.
     set_priors,
+    # Last: what can be integrated out depends on the priors.
+    choose_strategy,
 )
 
 

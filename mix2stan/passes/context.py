@@ -13,8 +13,9 @@ __all__ = ["Context"]
 class Context:
     """The data the graph is bound to, and the user's choices.
 
-    ``prior`` is the name of a set of default priors.
+    ``prior`` is the name of a set of default priors, ``strategy`` of a way to compute.
     """
 
     data: Data
     prior: str = "default"
+    strategy: str = "auto"

@@ -1,0 +1,88 @@
+// lmer(Reaction ~ Days + (1 | Subject))
+//
+//   y         ~ normal(X beta + b_Subject[Subject], sigma)
+//   b_Subject ~ normal(0, sd_Subject)
+//
+// beta and b_Subject are integrated out: NUTS sees the variances alone, the rest is drawn exactly.
+// With Q = X R_inverse, theta_hat the least-squares effects of Q and r = y - Q theta_hat,
+//   S = [r Q]' [r Q] - sum_j (Z_j' [r Q])' G_j (Z_j' [r Q]) over sigma^2 is the precision of [1 theta].
+// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of b_Subject over sigma^2 and j a level.
+data {
+  int<lower=1> N; // observations of Reaction
+  int<lower=1> K; // population effects, Days
+  matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
+  vector[K] theta_hat; // least-squares effects of Q = X R_inverse
+  vector[1 + K + K * K] S_0; // r'r, Q'r and Q'Q in one
+
+  int<lower=1> J_Subject; // levels of Subject
+  vector[J_Subject] ZZ_Subject_11; // Z'Z of every level
+  matrix[J_Subject, K + 1] ZR_Subject_1; // Z'[r Q] of every level
+  matrix[1 + K + K * K, J_Subject] T_Subject_11; // their products, as in S
+
+  // prior locations and scales
+  matrix[K, K] C; // C beta ~ normal(beta_loc, beta_scale)
+  vector[K] beta_loc;
+  vector<lower=0>[K] beta_scale;
+  real<lower=0> sd_Subject_scale;
+  real<lower=0> sigma_scale;
+}
+transformed data {
+  // the prior of theta - theta_hat: its precision, and that times its mean
+  matrix[K, K] C_theta = diag_pre_multiply(inv(beta_scale), C * R_inverse);
+  vector[K] gap = (beta_loc - C * (R_inverse * theta_hat)) ./ beta_scale;
+  matrix[K, K] prior_precision = crossprod(C_theta);
+  vector[K] prior_linear = C_theta' * gap;
+}
+parameters {
+  real<lower=0> sd_Subject;
+
+  real<lower=0> sigma; // residual sd
+}
+model {
+  real A = sd_Subject / sigma;
+  vector[J_Subject] h_11 = A * ZZ_Subject_11;
+  vector[J_Subject] m_11 = 1 + A * h_11;
+  vector[J_Subject] d_1 = m_11;
+  vector[J_Subject] i_1 = inv_sqrt(d_1);
+  vector[J_Subject] b_11 = A * i_1;
+  vector[J_Subject] g_11 = b_11 .* b_11;
+  real log_det_Subject = sum(log(d_1));
+  vector[1 + K + K * K] S = S_0 - T_Subject_11 * g_11;
+  matrix[K, K] P = to_matrix(S[K + 2 : ], K, K) / square(sigma) + prior_precision;
+  vector[K] h = S[2 : K + 1] / square(sigma) + prior_linear;
+  matrix[K, K] L_P = cholesky_decompose(P);
+  vector[K] v = mdivide_left_tri_low(L_P, h);
+  target += -N * log(sigma) - 0.5 * S[1] / square(sigma);
+  target += -0.5 * log_det_Subject;
+  target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
+
+  sd_Subject ~ student_t(3, 0, sd_Subject_scale);
+  sigma ~ student_t(3, 0, sigma_scale);
+}
+generated quantities {
+  vector[K] beta;
+  vector[J_Subject] b_Subject;
+  {
+    real A = sd_Subject / sigma;
+    vector[J_Subject] h_11 = A * ZZ_Subject_11;
+    vector[J_Subject] m_11 = 1 + A * h_11;
+    vector[J_Subject] d_1 = m_11;
+    vector[J_Subject] i_1 = inv_sqrt(d_1);
+    vector[J_Subject] b_11 = A * i_1;
+    vector[J_Subject] g_11 = b_11 .* b_11;
+    real log_det_Subject = sum(log(d_1));
+    vector[1 + K + K * K] S = S_0 - T_Subject_11 * g_11;
+    matrix[K, K] P = to_matrix(S[K + 2 : ], K, K) / square(sigma) + prior_precision;
+    vector[K] h = S[2 : K + 1] / square(sigma) + prior_linear;
+    matrix[K, K] L_P = cholesky_decompose(P);
+    vector[K] v = mdivide_left_tri_low(L_P, h);
+    vector[K] z = to_vector(normal_rng(rep_vector(0, K), 1));
+    vector[K] d = mdivide_right_tri_low((v + z)', L_P)'; // theta - theta_hat
+    beta = R_inverse * (theta_hat + d);
+    vector[K + 1] f = append_row(1, -d);
+    vector[J_Subject] e_1 = ZR_Subject_1 * f; // Z'(y - X beta)
+    vector[J_Subject] z_1 = to_vector(normal_rng(rep_vector(0, J_Subject), sigma));
+    b_Subject = g_11 .* e_1;
+    b_Subject += b_11 .* z_1;
+  }
+}
