@@ -30,17 +30,29 @@ def orthogonaliser(X: Array) -> Array:
     return np.asarray(np.linalg.solve(R, np.eye(len(R)) * np.sqrt(len(X))), dtype=float)
 
 
-def collapsed_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
-    """Every entry but the prior scales of the variances, by its Stan name."""
-    y = data.vector(graph.response.expression)
-    for offset in graph.population.offsets:
-        y = y - data.vector(offset)
+def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dict[str, Any]:
+    """Every entry but the prior scales of the variances, by its Stan name.
+
+    Args:
+        graph: the model, its passes done.
+        data: its data.
+        y: replaces the response, offsets taken off; shape (N,).
+    """
+    if y is None:
+        y = data.vector(graph.response.expression)
+        for offset in graph.population.offsets:
+            y = y - data.vector(offset)
+    if not graph.population.columns.names:
+        entries: dict[str, Any] = {"N": data.rows, "S_0": np.array([y @ y])}
+        for group in graph.groups:
+            entries |= _group(group, data, y[:, None])
+        return entries
     X = data.matrix(graph.population.columns)
     R_inverse = orthogonaliser(X)
     Q = X @ R_inverse
     theta_hat, r = _least_squares(Q, y)
     rows = np.column_stack([r, Q])
-    entries: dict[str, Any] = {
+    entries = {
         "N": data.rows,
         "K": X.shape[1],
         "R_inverse": R_inverse,

@@ -140,7 +140,8 @@ class Strategy:
     """How the posterior is computed; never what it is.
 
     ``kind`` is ``noncentred`` (effects are sampled as standard normals) or ``collapsed`` (effects
-    and coefficients are integrated out and drawn exactly afterwards); ``reason`` says why in words.
+    and coefficients are integrated out and drawn exactly afterwards), or ``profiled`` (collapsed,
+    the coefficients at their maximum: maximum likelihood); ``reason`` says why in words.
     """
 
     kind: str = "noncentred"

@@ -22,7 +22,7 @@ def starting_points(
     factor of two of the residual's, and standard normals for the effects.
     """
     rng = np.random.default_rng(seed)
-    if graph.strategy.kind == "collapsed":
+    if graph.strategy.kind != "noncentred":
         return [_variances(graph, data, rng) for _ in range(chains)]
     y = np.asarray(data["y"], dtype=float) - np.asarray(data.get("known", 0.0))
     design = np.asarray(data["X"]) @ data["R_inverse"] if "R_inverse" in data else data.get("X")

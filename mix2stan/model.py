@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from mix2stan.prior_table import prior_table
 
 if TYPE_CHECKING:
     from mix2stan.engines import Progress
+    from mix2stan.estimates import Estimates
     from mix2stan.fit import Fit
 
 __all__ = ["Model", "model"]
@@ -145,6 +146,47 @@ class Model:
         )
         program = pick_engine(engine).compile(self.stan_code, self.stan_data)
         return Fit.of(program.sample(settings, progress), self.labels)
+
+    def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:
+        """The log-likelihood at a point, effects integrated out, with all constants.
+
+        Args:
+            point: ``beta`` by R's column names; ``random``, a list of ``group``, ``coefficients``,
+                ``sd`` and, where they are correlated, ``cor``; ``residual`` with ``sigma``.
+            engine: what evaluates the program, as in :meth:`sample`.
+
+        Raises:
+            Mix2stanError: if the point does not fit the model.
+            Unsupported: if the effects of this model cannot be integrated out.
+        """
+        from mix2stan.engines import pick_engine
+        from mix2stan.likelihood import log_likelihood
+
+        return log_likelihood(self._compiled, point, pick_engine(engine))
+
+    def reml(self, engine: str | None = "auto") -> Estimates:
+        """Restricted maximum likelihood, as lme4's and nlme's default.
+
+        It is the maximum of the collapsed program with all priors off.
+
+        Raises:
+            Unsupported: if the effects of this model cannot be integrated out.
+        """
+        return self._estimates("REML", engine)
+
+    def ml(self, engine: str | None = "auto") -> Estimates:
+        """Maximum likelihood, as lme4's ``REML = FALSE``.
+
+        Raises:
+            Unsupported: if the effects of this model cannot be integrated out.
+        """
+        return self._estimates("ML", engine)
+
+    def _estimates(self, method: Literal["REML", "ML"], engine: str | None) -> Estimates:
+        from mix2stan.engines import pick_engine
+        from mix2stan.estimates import estimate
+
+        return estimate(self._compiled, method, pick_engine(engine))
 
     def _starts(
         self, given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, chains: int, seed: int

@@ -45,7 +45,8 @@ class GroupView:
 
     ``columns`` and ``covariance`` are template names, so that one template can use another's macros.
     ``q`` is the number of effects per level, ``scalar`` whether they are a vector over the levels,
-    ``lower`` whether the root of their covariance has elements below its diagonal.
+    ``lower`` whether the root of their covariance has elements below its diagonal.  In a collapsed
+    program ``width`` is the number of columns of [r Q] and ``packed`` the length of S.
     """
 
     id: str
@@ -57,6 +58,12 @@ class GroupView:
     priors: dict[str, PriorText]
     scalar: bool
     lower: bool
+    width: str
+    packed: str
+
+    def plus(self, name: str) -> str:
+        """What stands between the terms of a sum over effects: a new statement where it gets long."""
+        return " + " if self.q < 3 else f";\n{name} += "
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,9 @@ class ModelView:
 class CollapsedView:
     """What the templates of a collapsed response see.
 
-    ``integrated`` says in words what is integrated out, ``sums`` is the Stan expression of S, and
-    ``normal`` whether the prior of the coefficients is normal (it is flat otherwise).
+    ``integrated`` says in words what is integrated out, ``products`` are taken from S, and
+    ``normal`` whether the prior of the coefficients is normal (it is flat otherwise); ``profiled``
+    whether they are at their maximum instead of integrated out (maximum likelihood).
     """
 
     response: str
@@ -90,14 +98,15 @@ class CollapsedView:
     terms: tuple[Component, ...]
     groups: tuple[GroupView, ...]
     integrated: str
-    sums: str
+    products: tuple[str, ...]
     normal: bool
+    profiled: bool
     priors: dict[str, PriorText]
 
 
 def plan(graph: ModelGraph) -> Plan:
     """Choose the templates for a graph that the passes have completed."""
-    rule = {"noncentred": _noncentred, "collapsed": _collapsed}[graph.strategy.kind]
+    rule = RULES[graph.strategy.kind]
     functions = dict.fromkeys(DENSITIES[p.density].functions for p in graph.priors)
     extra = [Part((Component(f, None),)) for f in functions if f]
     return Plan(comment(graph.call, 1000), (*rule(graph), *extra))
@@ -105,25 +114,28 @@ def plan(graph: ModelGraph) -> Plan:
 
 def _collapsed(graph: ModelGraph) -> list[Part]:
     """Effects and coefficients integrated out; only the variances are parameters."""
-    groups = tuple(_group_view(g, graph.priors) for g in graph.groups)
-    names = ["beta", *(f"b_{g.id}" for g in groups)]
-    products = [
+    population = bool(graph.population.columns.names)
+    groups = tuple(_group_view(g, graph.priors, population) for g in graph.groups)
+    names = [*(["beta"] if population else []), *(f"b_{g.id}" for g in groups)]
+    products = tuple(
         f"T_{g.id}_{k}{j} * g_{k}{j}"
         for g in groups
         for k in range(1, g.q + 1)
         for j in range(1, k + 1)
-    ]
+    )
     view = CollapsedView(
         response=comment(graph.response.expression),
         formula=comment(graph.population.columns),
         terms=_terms(graph, groups),
         groups=groups,
-        integrated=" and ".join(names) + (" are" if groups else " is"),
-        sums=" - ".join(["S_0", *products]),
-        normal=any(p.density == "normal" for p in graph.priors),
+        integrated=" and ".join(names) + (" are" if len(names) > 1 else " is"),
+        products=products,
+        normal=any(p.density == "normal" for p in graph.priors if p.block in ("intercept", "beta")),
+        profiled=graph.strategy.kind == "profiled",
         priors=_texts(graph.priors, "sigma"),
     )
-    response = [Component("collapsed/response", view)]
+    template = "collapsed/response" if population else "collapsed/response_alone"
+    response = [Component(template, view)]
     response += [Component("collapsed/prior_normal", view)] if view.normal else []
     parts = [Part(tuple(response))]
     parts += [Part((Component("collapsed/group", g), Component(g.covariance, g))) for g in groups]
@@ -172,7 +184,7 @@ def _population_priors(names: tuple[str, ...], priors: dict[str, PriorText]) -> 
     return [*mean, "population/prior_slopes"]
 
 
-def _group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
+def _group_view(group: Group, priors: tuple[Prior, ...], population: bool = True) -> GroupView:
     if group.covariance.kind != "scalar":
         columns = "columns/matrix"
     else:
@@ -189,6 +201,8 @@ def _group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         priors={block: texts[name] for block, name in (("sd", sd), ("L", root)) if name in texts},
         scalar=group.covariance.kind == "scalar",
         lower=COVARIANCES[group.covariance.kind].correlated,
+        width="K + 1" if population else "1",
+        packed="1 + K + K * K" if population else "1",
     )
 
 
@@ -207,3 +221,7 @@ def comment(node: object, longest: int = 60) -> str:
     """Formula text that is safe in a ``//`` comment: one line, printable, not endless."""
     text = "".join(c if c.isprintable() else " " for c in str(node))
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+#: How each strategy is planned.
+RULES = {"noncentred": _noncentred, "collapsed": _collapsed, "profiled": _collapsed}

@@ -15,7 +15,7 @@ __all__ = ["stan_data"]
 
 def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """Sizes, response, designs, levels and prior scales, by their Stan names."""
-    if graph.strategy.kind == "collapsed":
+    if graph.strategy.kind != "noncentred":
         return collapsed_data(graph, data) | _scales(graph, ("intercept", "beta"))
     entries: dict[str, Any] = {"N": data.rows, "y": data.vector(graph.response.expression)}
     entries |= _population(graph, data)

@@ -26,6 +26,8 @@ FLOORS = (
     ("render", "stan_data", "labels", "prior_table"),
     ("engines", "inits", "describe"),
     ("export", "compiler"),
+    ("likelihood",),
+    ("estimates",),
     ("inference_data", "summaries", "diagnostics"),
     ("fit",),
     ("model",),

@@ -8,7 +8,7 @@ from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import ModelGraph, Strategy
 from mix2stan.passes.context import Context
 
-__all__ = ["STRATEGIES", "choose_strategy"]
+__all__ = ["STRATEGIES", "choose_strategy", "obstacle_to_collapsing"]
 
 STRATEGIES = ("auto", "collapsed", "noncentred")
 
@@ -33,7 +33,7 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
         raise FormulaError(f"there is no strategy called {wanted!r}", hint=hint)
     if wanted == "noncentred":
         return replace(graph, strategy=Strategy("noncentred", "as asked"))
-    obstacle = _obstacle(graph)
+    obstacle = obstacle_to_collapsing(graph)
     if obstacle is None:
         reason = (
             "as asked" if wanted == "collapsed" else "Gaussian, and at most one grouping factor"
@@ -44,11 +44,11 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
     return replace(graph, strategy=Strategy("noncentred", obstacle))
 
 
-def _obstacle(graph: ModelGraph) -> str | None:
+def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     """Why the model cannot be collapsed, or None."""
     columns = len(graph.population.columns.names)
-    if not columns:
-        return "there are no population effects"
+    if not columns and not graph.groups:
+        return "there is nothing to integrate out"
     if columns > _MOST_COLUMNS:
         return f"there are more than {_MOST_COLUMNS} population effects"
     if len(graph.groups) > 1:

@@ -47,7 +47,8 @@ model {
   vector[J_Subject] b_11 = A * i_1;
   vector[J_Subject] g_11 = b_11 .* b_11;
   real log_det_Subject = sum(log(d_1));
-  vector[1 + K + K * K] S = S_0 - T_Subject_11 * g_11;
+  vector[1 + K + K * K] S = S_0;
+  S -= T_Subject_11 * g_11;
   matrix[K, K] P = to_matrix(S[K + 2 : ], K, K) / square(sigma) + prior_precision;
   vector[K] h = S[2 : K + 1] / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
@@ -71,7 +72,8 @@ generated quantities {
     vector[J_Subject] b_11 = A * i_1;
     vector[J_Subject] g_11 = b_11 .* b_11;
     real log_det_Subject = sum(log(d_1));
-    vector[1 + K + K * K] S = S_0 - T_Subject_11 * g_11;
+    vector[1 + K + K * K] S = S_0;
+    S -= T_Subject_11 * g_11;
     matrix[K, K] P = to_matrix(S[K + 2 : ], K, K) / square(sigma) + prior_precision;
     vector[K] h = S[2 : K + 1] / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);

@@ -67,7 +67,10 @@ model {
   vector[J_Subject] g_21 = b_12 .* b_11 + b_22 .* b_21;
   vector[J_Subject] g_22 = b_12 .* b_12 + b_22 .* b_22;
   real log_det_Subject = sum(log(d_1)) + sum(log(d_2));
-  vector[1 + K + K * K] S = S_0 - T_Subject_11 * g_11 - T_Subject_21 * g_21 - T_Subject_22 * g_22;
+  vector[1 + K + K * K] S = S_0;
+  S -= T_Subject_11 * g_11;
+  S -= T_Subject_21 * g_21;
+  S -= T_Subject_22 * g_22;
   matrix[K, K] P = to_matrix(S[K + 2 : ], K, K) / square(sigma) + prior_precision;
   vector[K] h = S[2 : K + 1] / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
@@ -105,7 +108,10 @@ generated quantities {
     vector[J_Subject] g_21 = b_12 .* b_11 + b_22 .* b_21;
     vector[J_Subject] g_22 = b_12 .* b_12 + b_22 .* b_22;
     real log_det_Subject = sum(log(d_1)) + sum(log(d_2));
-    vector[1 + K + K * K] S = S_0 - T_Subject_11 * g_11 - T_Subject_21 * g_21 - T_Subject_22 * g_22;
+    vector[1 + K + K * K] S = S_0;
+    S -= T_Subject_11 * g_11;
+    S -= T_Subject_21 * g_21;
+    S -= T_Subject_22 * g_22;
     matrix[K, K] P = to_matrix(S[K + 2 : ], K, K) / square(sigma) + prior_precision;
     vector[K] h = S[2 : K + 1] / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);

@@ -1,0 +1,204 @@
+"""Maximum likelihood and restricted maximum likelihood, by the collapsed program."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mix2stan.collapsed_data import collapsed_data
+from mix2stan.compiler import Compiled
+from mix2stan.covariances import COVARIANCES
+from mix2stan.engines import Engine
+from mix2stan.errors import Unsupported
+from mix2stan.graph import Group, Strategy
+from mix2stan.inits import starting_points
+from mix2stan.likelihood import switched_off
+from mix2stan.passes.strategy import obstacle_to_collapsing
+from mix2stan.plan import plan
+from mix2stan.render import render
+
+__all__ = ["Estimates", "estimate"]
+
+Array = NDArray[np.float64]
+
+#: Below this share of sigma a standard deviation is on the boundary.
+_BOUNDARY = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Point estimates, with the tables of a posterior.
+
+    Attributes:
+        method: ``"REML"`` or ``"ML"``.
+        call: the R call.
+        logLik: the (restricted) log-likelihood, with R's constants.
+        parameters: number of estimated parameters.
+        standard_errors: of the population effects, by R's names.
+        isSingular: whether a variance is zero or a correlation one.
+    """
+
+    method: Literal["REML", "ML"]
+    call: str
+    logLik: float
+    parameters: int
+    standard_errors: pd.Series
+    isSingular: bool
+    _fixef: pd.Series
+    _ranef: pd.DataFrame
+    _varcorr: pd.DataFrame
+
+    @property
+    def AIC(self) -> float:
+        return 2 * self.parameters - 2 * self.logLik
+
+    def fixef(self) -> pd.Series:
+        """Population effects, by R's names."""
+        return self._fixef
+
+    def ranef(self) -> pd.DataFrame:
+        """Conditional modes of the group effects: a row per ``group level effect``."""
+        return self._ranef
+
+    def VarCorr(self) -> pd.DataFrame:
+        """Standard deviations and correlations: a row per ``group effect``, and the residual."""
+        return self._varcorr
+
+    def sigma(self) -> float:
+        """The residual standard deviation."""
+        return float(self._varcorr.loc[("Residual", ""), "sd"])
+
+    def __str__(self) -> str:
+        table = pd.DataFrame({"estimate": self._fixef, "std. error": self.standard_errors})
+        parts = [
+            f"{self.call}\n{self.method}, logLik {self.logLik:.4f}, AIC {self.AIC:.2f}",
+            self._varcorr.to_string(float_format=lambda x: f"{x:.4g}", na_rep=""),
+            table.to_string(float_format=lambda x: f"{x:.4g}"),
+            *(["singular: a variance is zero, or a correlation one"] if self.isSingular else []),
+        ]
+        return "\n\n".join(parts)
+
+
+def estimate(compiled: Compiled, method: Literal["REML", "ML"], engine: Engine) -> Estimates:
+    """Maximise the likelihood with all priors off.
+
+    Raises:
+        Unsupported: if the effects cannot be integrated out.
+        EngineError: if the optimiser fails.
+    """
+    kind = "collapsed" if method == "REML" else "profiled"
+    graph = replace(
+        compiled.graph, priors=switched_off(compiled.graph.priors), strategy=Strategy(kind)
+    )
+    obstacle = obstacle_to_collapsing(graph)
+    if obstacle is not None:
+        raise Unsupported(f"{method} estimates cannot be had: {obstacle}")
+    data = collapsed_data(graph, compiled.data)
+    program = engine.compile(render(plan(graph)), data)
+    best = program.optimize(starting_points(graph, data, 1, seed=1)[0], jacobian=False)
+    sigma = float(best.values["sigma"])
+    roots = {g.id: _root(g, best.values) for g in graph.groups}
+    names = graph.population.columns.names
+    beta, covariance, effects = _effects(data, graph.groups, roots, sigma, len(names))
+    table = _varcorr(graph.groups, roots, sigma)
+    counts = [COVARIANCES[g.covariance.kind].count(len(g.columns.names)) for g in graph.groups]
+    return Estimates(
+        method=method,
+        call=graph.call,
+        logLik=best.log_density + _constant(method, data, len(names)),
+        parameters=len(names) + sum(counts) + 1,
+        standard_errors=pd.Series(np.sqrt(np.diag(covariance)), index=list(names)),
+        isSingular=any(_is_singular(root, sigma) for root in roots.values()),
+        _fixef=pd.Series(beta, index=list(names), name="estimate"),
+        _ranef=_ranef(compiled, graph.groups, effects),
+        _varcorr=table,
+    )
+
+
+def _constant(method: str, data: Mapping[str, Any], columns: int) -> float:
+    """What the program leaves out of R's log-likelihoods."""
+    if method == "ML" or not columns:
+        return -data["N"] / 2 * math.log(2 * math.pi)
+    # theta is flat in the program, beta = R_inverse theta in R
+    _, volume = np.linalg.slogdet(data["R_inverse"])
+    return float(volume - (data["N"] - columns) / 2 * math.log(2 * math.pi))
+
+
+def _root(group: Group, values: Mapping[str, Array]) -> Array:
+    """A root of the effects' covariance, q x q."""
+    q = len(group.columns.names)
+    sd = np.broadcast_to(values[f"sd_{group.id}"], q)
+    return np.diag(sd) @ values.get(f"L_{group.id}", np.eye(q))
+
+
+def _effects(
+    data: Mapping[str, Any],
+    groups: tuple[Group, ...],
+    roots: Mapping[str, Array],
+    sigma: float,
+    columns: int,
+) -> tuple[Array, Array, dict[str, Array]]:
+    """Population effects, their covariance, and the conditional modes by group, J x q."""
+    sums = data["S_0"].copy()
+    gains: dict[str, tuple[Array, Array]] = {}
+    for group in groups:
+        q, name, A = len(group.columns.names), group.id, roots[group.id] / sigma
+        ZZ = np.zeros((data[f"J_{name}"], q, q))
+        for k in range(q):
+            for m in range(k + 1):
+                ZZ[:, k, m] = ZZ[:, m, k] = data[f"ZZ_{name}_{k + 1}{m + 1}"]
+        G = A @ np.linalg.inv(np.eye(q) + A.T @ ZZ @ A) @ A.T
+        for k in range(q):
+            for m in range(k + 1):
+                sums = sums - data[f"T_{name}_{k + 1}{m + 1}"] @ G[:, k, m]
+        gains[name] = G, np.stack([data[f"ZR_{name}_{k + 1}"] for k in range(q)], axis=1)
+    if columns:
+        precision = sums[columns + 1 :].reshape(columns, columns)
+        shift = np.linalg.solve(precision, sums[1 : columns + 1])
+        beta = data["R_inverse"] @ (data["theta_hat"] + shift)
+        covariance = sigma**2 * data["R_inverse"] @ np.linalg.inv(precision) @ data["R_inverse"].T
+    else:
+        shift, beta, covariance = np.zeros(0), np.zeros(0), np.zeros((0, 0))
+    residual = np.concatenate([[1.0], -shift])
+    modes = {name: np.einsum("jkl,jlp,p->jk", G, ZR, residual) for name, (G, ZR) in gains.items()}
+    return beta, covariance, modes
+
+
+def _is_singular(root: Array, sigma: float) -> bool:
+    return bool(np.linalg.svd(root / sigma, compute_uv=False).min() < _BOUNDARY)
+
+
+def _varcorr(groups: tuple[Group, ...], roots: Mapping[str, Array], sigma: float) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for group in groups:
+        covariance = roots[group.id] @ roots[group.id].T
+        sd = np.sqrt(np.diag(covariance))
+        sd = np.where(sd < _BOUNDARY * sigma, 0.0, sd)
+        for k, name in enumerate(group.columns.names):
+            row: dict[str, Any] = {"group": str(group.factor), "effect": name, "sd": sd[k]}
+            if COVARIANCES[group.covariance.kind].correlated:
+                for j, other in enumerate(group.columns.names[:k]):
+                    product = sd[k] * sd[j]
+                    row[f"cor {other}"] = covariance[k, j] / product if product else math.nan
+            rows.append(row)
+    rows.append({"group": "Residual", "effect": "", "sd": sigma})
+    return pd.DataFrame(rows).set_index(["group", "effect"])
+
+
+def _ranef(
+    compiled: Compiled, groups: tuple[Group, ...], modes: Mapping[str, Array]
+) -> pd.DataFrame:
+    tables = []
+    for group in groups:
+        levels = compiled.data.grouping(group.factor).levels
+        index = pd.MultiIndex.from_product(
+            [[str(group.factor)], levels, group.columns.names], names=["group", "level", "effect"]
+        )
+        tables.append(pd.DataFrame({"mode": modes[group.id].ravel()}, index=index))
+    return pd.concat(tables) if tables else pd.DataFrame(columns=["mode"])

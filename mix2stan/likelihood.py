@@ -1,0 +1,118 @@
+"""The likelihood of a model at a point, evaluated by an engine on the program we render."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.collapsed_data import collapsed_data
+from mix2stan.compiler import Compiled
+from mix2stan.covariances import COVARIANCES
+from mix2stan.engines import Engine
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.graph import Columns, Group, ModelGraph, Population, Prior, Strategy
+from mix2stan.passes.strategy import obstacle_to_collapsing
+from mix2stan.plan import plan
+from mix2stan.render import render
+
+__all__ = ["likelihood_graph", "log_likelihood", "response_of", "switched_off"]
+
+Array = NDArray[np.float64]
+
+
+def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine) -> float:
+    """log p(y | beta, variances), the effects integrated out, with all constants.
+
+    Args:
+        compiled: the model.
+        point: ``beta`` by R's column names; ``random``, a list of ``group coefficients sd cor``;
+            ``residual`` with ``sigma``.
+        engine: what evaluates the program.
+
+    Raises:
+        Mix2stanError: if the point does not fit the model.
+        Unsupported: if the effects cannot be integrated out.
+    """
+    if "u" in point:
+        raise Unsupported("the joint density of given effects cannot be evaluated yet")
+    graph = likelihood_graph(compiled.graph)
+    y = response_of(compiled) - _population(compiled, point.get("beta", {}))
+    values = {"sigma": float(point["residual"]["sigma"])}
+    terms = list(point.get("random", ()))
+    for group in graph.groups:
+        values |= _variances(group, _term_of(group, terms))
+    program = engine.compile(render(plan(graph)), collapsed_data(graph, compiled.data, y))
+    value, _ = program.log_density(values, jacobian=False)
+    return value - compiled.data.rows / 2 * math.log(2 * math.pi)
+
+
+def likelihood_graph(graph: ModelGraph) -> ModelGraph:
+    """The model with its coefficients known, all priors off, and its effects integrated out."""
+    alone = replace(graph, population=Population(Columns(()), ()), priors=())
+    obstacle = obstacle_to_collapsing(alone) if graph.groups else None
+    if obstacle is not None:
+        raise Unsupported(f"the likelihood cannot be evaluated: {obstacle}")
+    blocks = [p for p in graph.priors if p.block not in ("intercept", "beta")]
+    return replace(alone, priors=switched_off(blocks), strategy=Strategy("collapsed"))
+
+
+def switched_off(priors: Sequence[Prior]) -> tuple[Prior, ...]:
+    """The same blocks, each with a flat prior."""
+    return tuple(Prior(p.block, "flat", source="switched off") for p in priors)
+
+
+def response_of(compiled: Compiled) -> Array:
+    """The response, its offsets taken off."""
+    y = compiled.data.vector(compiled.graph.response.expression)
+    for offset in compiled.graph.population.offsets:
+        y = y - compiled.data.vector(offset)
+    return y
+
+
+def _population(compiled: Compiled, beta: Mapping[str, float]) -> Array:
+    columns = compiled.graph.population.columns
+    for name in beta:
+        if name not in columns.names:
+            hint = suggestion(name, columns.names, what="its coefficients")
+            raise Mix2stanError(f"the model has no coefficient {name!r}", hint=hint)
+    missing = [name for name in columns.names if name not in beta]
+    if missing:
+        raise Mix2stanError(f"the point has no value for {', '.join(missing)}")
+    if not columns.names:
+        return np.zeros(compiled.data.rows)
+    values = np.array([beta[n] for n in columns.names], dtype=float)
+    return np.asarray(compiled.data.matrix(columns) @ values)
+
+
+def _term_of(group: Group, terms: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The entry of the point that is about a group term; a:b and b:a are one factor."""
+    factor = sorted(str(group.factor).split(":"))
+    here = [t for t in terms if sorted(t["group"].split(":")) == factor]
+    for term in here:
+        if tuple(term["coefficients"]) == group.columns.names:
+            return term
+    # the same columns under other names: dummy(f, "a") and fa
+    if len(here) == 1 and len(here[0]["coefficients"]) == len(group.columns.names):
+        return here[0]
+    coefficients = ", ".join(group.columns.names)
+    raise Mix2stanError(f"the point has no entry for {coefficients} of {group.factor}")
+
+
+def _variances(group: Group, term: Mapping[str, Any]) -> dict[str, Any]:
+    sd = np.asarray(term["sd"], dtype=float)
+    cor = np.asarray(term.get("cor", np.eye(len(sd))), dtype=float)
+    row = COVARIANCES[group.covariance.kind]
+    if row.sds(len(sd)) == 1 and np.ptp(sd) > 0:
+        raise Mix2stanError(f"{group.factor} has one standard deviation for all effects")
+    if not row.correlated and not np.array_equal(cor, np.eye(len(sd))):
+        raise Mix2stanError(f"the effects of {group.factor} are independent in this model")
+    single = group.covariance.kind in ("scalar", "idv")
+    values: dict[str, Any] = {f"sd_{group.id}": float(sd[0]) if single else sd}
+    if row.correlated:
+        values[f"L_{group.id}"] = np.linalg.cholesky(cor)
+    return values
