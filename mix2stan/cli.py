@@ -52,12 +52,15 @@ def fit(
     seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
     engine: Annotated[str, typer.Option(help="auto, cmdstan or stanli.")] = "auto",
     adapt_delta: Annotated[float, typer.Option(help="Target acceptance rate.")] = 0.9,
+    method: Annotated[
+        str, typer.Option(help="posterior, or the point estimates of reml or ml.")
+    ] = "posterior",
     out: Annotated[
         Path | None, typer.Option(help="Folder for model.stan, data.json, fit.nc, summary.csv.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Sample the posterior, and print its tables."""
+    """Sample the posterior, or maximise the likelihood, and print the tables."""
     from mix2stan.engines import Interrupted, pick_engine
     from mix2stan.progress import show_progress
 
@@ -65,6 +68,9 @@ def fit(
     chosen = pick_engine(engine)
     for line in (*model.notes, f"{chosen.version}: {chosen.reason}"):
         typer.echo(line, err=True)
+    if method != "posterior":
+        typer.echo(_estimates(model, method, chosen.name, as_json))
+        return
     with show_progress(chains, warmup + draws) as progress:
         try:
             result = model.sample(
@@ -208,6 +214,17 @@ def _tables(data: list[str], columns: Path | None) -> pd.DataFrame | dict[str, p
 def _named(entry: str) -> bool:
     name, equals, _ = entry.partition("=")
     return bool(equals) and "/" not in name and not Path(entry).exists()
+
+
+def _estimates(model: Model, method: str, engine: str, as_json: bool) -> str:
+    if method not in ("reml", "ml"):
+        raise Mix2stanError(f"there is no method '{method}'", hint="posterior, reml or ml")
+    found = model.reml(engine) if method == "reml" else model.ml(engine)
+    if not as_json:
+        return str(found)
+    table = {"method": found.method, "logLik": found.logLik, "AIC": found.AIC}
+    tables = {"fixef": found.fixef().to_dict(), "sigma": found.sigma()}
+    return json.dumps({"call": found.call, **table, **tables}, ensure_ascii=False)
 
 
 def _fit_json(result: Fit) -> str:

@@ -72,7 +72,7 @@ class Estimates:
 
     def sigma(self) -> float:
         """The residual standard deviation."""
-        return float(self._varcorr.loc[("Residual", ""), "sd"])
+        return float(self._varcorr["sd"].to_numpy()[-1])
 
     def __str__(self) -> str:
         table = pd.DataFrame({"estimate": self._fixef, "std. error": self.standard_errors})
@@ -124,10 +124,10 @@ def estimate(compiled: Compiled, method: Literal["REML", "ML"], engine: Engine) 
 def _constant(method: str, data: Mapping[str, Any], columns: int) -> float:
     """What the program leaves out of R's log-likelihoods."""
     if method == "ML" or not columns:
-        return -data["N"] / 2 * math.log(2 * math.pi)
+        return -float(data["N"]) / 2 * math.log(2 * math.pi)
     # theta is flat in the program, beta = R_inverse theta in R
     _, volume = np.linalg.slogdet(data["R_inverse"])
-    return float(volume - (data["N"] - columns) / 2 * math.log(2 * math.pi))
+    return float(volume) - float(data["N"] - columns) / 2 * math.log(2 * math.pi)
 
 
 def _root(group: Group, values: Mapping[str, Array]) -> Array:

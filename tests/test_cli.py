@@ -37,6 +37,12 @@ def test_fit_as_json_is_json_alone():
     assert result["engine"].startswith("stanli")
 
 
+def test_fit_gives_rs_estimates_too():
+    done = run("fit", CALL, *DATA, "--method", "reml", "--engine", "stanli", "--json")
+    assert json.loads(done.stdout)["logLik"] == pytest.approx(-893.2325, abs=1e-3)
+    assert run("fit", CALL, *DATA, "--method", "best", "--engine", "stanli").returncode == 1
+
+
 def test_the_other_commands_print_their_part(tmp_path):
     assert run("stan", CALL, *DATA).stdout.startswith("// lmer(Reaction ~ Days")
     assert json.loads(run("data", CALL, *DATA).stdout)["N"] == 180

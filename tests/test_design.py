@@ -67,7 +67,10 @@ def test_rows_are_chosen_and_made_by_the_safe_verbs():
     made = m2s.model(text, {"d": df})
     assert len(made.X) == 144
     np.testing.assert_allclose(made.X["week"], df["Days"][df["Days"] < 8] / 7)
-    np.testing.assert_allclose(made.stan_data["y"], np.log(df["Reaction"][df["Days"] < 8]))
+    np.testing.assert_allclose(
+        made._compiled.data.vector(made.graph.response.expression),
+        np.log(df["Reaction"][df["Days"] < 8]),
+    )
 
 
 def test_level_order_of_combinations_follows_the_package():

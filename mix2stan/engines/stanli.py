@@ -29,6 +29,10 @@ from mix2stan.errors import EngineError
 
 __all__ = ["Stanli"]
 
+#: Stands for an infinite objective, which the line search cannot step back from.
+_OUTSIDE = 1e30
+#: How far the change of variables can move a mode: a factor of exp(10) of a scale.
+_REACH = 10.0
 _PROGRESS = re.compile(r"Chain \[(\d+)\] Iteration:\s*(\d+) / (\d+) .*\((Warmup|Sampling)\)")
 _FAILED = re.compile(r"chain (\d+)", re.IGNORECASE)
 
@@ -135,18 +139,30 @@ class StanliProgram:
     def _without_jacobian(self, start: Array) -> tuple[list[str], Array, float]:
         """The mode without the change of variables, which stanli always includes.
 
-        SciPy climbs the difference of the two densities.  stanli evaluates variables only along a
+        SciPy climbs the difference of the two densities from the mode with the Jacobian, from which
+        only constrained parameters move, and those on a logarithmic scale.  stanli evaluates variables only along a
         chain, so it takes one step of a length that no digit shows.
         """
         from scipy import optimize
 
         def objective(q: Array) -> tuple[float, Array]:
-            value, gradient = self._evaluate(self._model, q)
-            change, slope = self._evaluate(self._jacobian, q)
+            try:
+                value, gradient = self._evaluate(self._model, q)
+                change, slope = self._evaluate(self._jacobian, q)
+            except EngineError:
+                return _OUTSIDE, np.zeros_like(q)
+            if not np.isfinite(change - value):
+                return _OUTSIDE, np.zeros_like(q)
             return change - value, slope - gradient
 
         best, value, _ = optimize.fmin_l_bfgs_b(
-            objective, start, maxiter=10_000, maxfun=100_000, factr=10, pgtol=1e-8
+            objective,
+            start,
+            bounds=[(q - _REACH, q + _REACH) for q in start],
+            maxiter=10_000,
+            maxfun=100_000,
+            factr=10,
+            pgtol=1e-8,
         )
         chain = self._model.sample(
             chains=1, warmup=0, samples=1, inits=best, adapt_engaged=False, step_size=1e-14,

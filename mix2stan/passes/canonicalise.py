@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mix2stan.design import terms
 from mix2stan.graph import Columns, Covariance, Group, ModelGraph
 from mix2stan.passes.context import Context
+from mix2stan.syntax import Number
 
 __all__ = ["canonicalise"]
 
@@ -15,16 +17,34 @@ _INDEPENDENT = ("scalar", "idh")
 def canonicalise(graph: ModelGraph, context: Context) -> ModelGraph:
     """Every structure of a single column is ``scalar``; independent terms of one factor are one.
 
-    So ``us(1):g`` is ``(1 | g)``, and ``(1 | g) + (0 + x | g)`` is ``idh(1 + x):g``.
+    So ``us(1):g`` is ``(1 | g)``, and ``(1 | g) + (0 + x | g)`` is ``idh(1 + x):g``.  One variance for
+    the levels of a factor within g is one for their combinations: ``idv(f):g`` is ``(1 | f:g)``.
     """
     merged: list[Group] = []
-    for group in map(_single_column, graph.groups):
+    for group in map(_single_column, (_combination(g, context) for g in graph.groups)):
         place = next((i for i, other in enumerate(merged) if _mergeable(other, group)), None)
         if place is None:
             merged.append(group)
         else:
             merged[place] = _merge(merged[place], group)
     return replace(graph, groups=tuple(merged))
+
+
+def _combination(group: Group, context: Context) -> Group:
+    """``idv(0 + f):g`` as an intercept of f:g."""
+    if group.covariance.kind != "idv" or len(group.columns.formulas) != 1:
+        return group
+    parts = terms(group.columns.formulas[0], columns=())
+    variables = tuple(v for term in parts.terms for v in term.variables)
+    frame = context.data.frame
+    if parts.intercept or len(parts.terms) != 1 or len(variables) != 1:
+        return group
+    if not frame.column(variables[0]).is_factor:
+        return group
+    factor = replace(group.factor, variables=(*variables, *group.factor.variables))
+    factor = replace(factor, levels=len(context.data.grouping(factor).levels))
+    columns = Columns((Number(1.0, span=group.span),), ("(Intercept)",))
+    return replace(group, columns=columns, factor=factor)
 
 
 def _single_column(group: Group) -> Group:

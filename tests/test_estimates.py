@@ -1,0 +1,86 @@
+"""Likelihoods at given points, REML and ML: R's figures, on every case that can be collapsed."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import mix2stan as m2s
+from tests.conftest import FIXTURES, table
+
+CASES = [
+    c
+    for c in json.loads((FIXTURES / "gaussian.json").read_text())
+    if len(c["fits"]["lme4"]["random"]) == 1 or c["id"] in ("sleepstudy-idh", "sct-idh-centred")
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c["id"])
+def test_the_likelihood_is_the_reference(case):
+    for dialect, call in case["calls"].items():
+        model = m2s.model(call, {"d": table(case["data"])})
+        for point in case["loglik_at"]:
+            got = model.loglik(point, engine="stanli")
+            assert got == pytest.approx(point["loglik"], rel=1e-8), dialect
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize("case", CASES[:3], ids=lambda c: c["id"])
+def test_the_likelihood_is_the_reference_with_cmdstan(case, cmdstan):
+    model = m2s.model(case["calls"]["lme4"], {"d": table(case["data"])})
+    for point in case["loglik_at"]:
+        assert model.loglik(point, engine="cmdstan") == pytest.approx(point["loglik"], rel=1e-8)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c["id"])
+def test_estimates_are_lme4s(case):
+    model = m2s.model(case["calls"]["lme4"], {"d": table(case["data"])})
+    reference = case["fits"]["lme4"]
+    for want, fit in ((reference, model.reml("stanli")), (reference.get("ML"), model.ml("stanli"))):
+        if not want:
+            continue
+        assert fit.logLik == pytest.approx(want["logLik"], abs=1e-3)
+        # lme4 stops where the surface is flat: by the coefficient's own standard error
+        for name, value in want["fixef"].items():
+            slack = 1e-3 * fit.standard_errors[name] + 1e-4 * abs(value)
+            assert fit.fixef()[name] == pytest.approx(value, abs=slack)
+        assert fit.sigma() == pytest.approx(want["sigma"], rel=1e-3)
+    fit = model.reml("stanli")
+    for name, value in reference["se"].items():
+        assert fit.standard_errors[name] == pytest.approx(value, rel=1e-2)
+
+
+def test_modes_of_the_effects_are_lme4s():
+    case = next(c for c in CASES if c["id"] == "sleepstudy-us")
+    fit = m2s.model(case["calls"]["lme4"], {"d": table("sleepstudy")}).reml("stanli")
+    # lme4's well-known fit of sleepstudy
+    sds = fit.VarCorr()["sd"].to_numpy()
+    np.testing.assert_allclose(sds, [24.7404, 5.9221, 25.5918], rtol=1e-4)
+    assert fit.VarCorr().loc[("Subject", "Days"), "cor (Intercept)"] == pytest.approx(
+        0.066, abs=1e-3
+    )
+    modes = fit.ranef()["mode"]
+    assert modes[("Subject", "308", "(Intercept)")] == pytest.approx(2.2586, abs=1e-2)
+    assert modes[("Subject", "308", "Days")] == pytest.approx(9.1990, abs=1e-2)
+    assert pytest.approx(1743.6283 + 12, abs=1e-2) == fit.AIC
+    assert "REML" in str(fit)
+
+
+def test_a_point_that_does_not_fit_is_explained():
+    model = m2s.model("lmer(Reaction ~ Days + (1 | Subject))", table("sleepstudy"))
+    point = {
+        "beta": {"(Intercept)": 250.0, "Dys": 10.0},
+        "random": [{"group": "Subject", "coefficients": ["(Intercept)"], "sd": [35.0]}],
+        "residual": {"sigma": 30.0},
+    }
+    with pytest.raises(m2s.Mix2stanError, match="nearest: 'Days'"):
+        model.loglik(point)
+    with pytest.raises(m2s.Mix2stanError, match="no value for Days"):
+        model.loglik({**point, "beta": {"(Intercept)": 250.0}})
+    with pytest.raises(m2s.Mix2stanError, match="no entry"):
+        model.loglik({**point, "beta": {"(Intercept)": 250.0, "Days": 10.0}, "random": []})
+    crossed = m2s.model("lmer(diameter ~ 1 + (1 | plate) + (1 | sample))", table("Penicillin"))
+    with pytest.raises(m2s.Unsupported):
+        crossed.reml()
