@@ -140,8 +140,8 @@ class StanliProgram:
         """The mode without the change of variables, which stanli always includes.
 
         SciPy climbs the difference of the two densities from the mode with the Jacobian, from which
-        only constrained parameters move, and those on a logarithmic scale.  stanli evaluates variables only along a
-        chain, so it takes one step of a length that no digit shows.
+        only constrained parameters move, and those on a logarithmic scale.  stanli evaluates
+        variables only along a chain, so it takes one step of a length that no digit shows.
         """
         from scipy import optimize
 
