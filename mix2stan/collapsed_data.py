@@ -39,9 +39,7 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         y: replaces the response, offsets taken off; shape (N,).
     """
     if y is None:
-        y = data.vector(graph.response.expression)
-        for offset in graph.population.offsets:
-            y = y - data.vector(offset)
+        y = data.response(graph)
     if not graph.population.columns.names:
         entries: dict[str, Any] = {"N": data.rows, "S_0": np.array([y @ y])}
         for group in graph.groups:

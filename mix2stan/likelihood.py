@@ -20,7 +20,7 @@ from mix2stan.passes.strategy import obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
 
-__all__ = ["likelihood_graph", "log_likelihood", "response_of", "switched_off"]
+__all__ = ["likelihood_graph", "log_likelihood", "switched_off"]
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     if "u" in point:
         raise Unsupported("the joint density of given effects cannot be evaluated yet")
     graph = likelihood_graph(compiled.graph)
-    y = response_of(compiled) - _population(compiled, point.get("beta", {}))
+    y = compiled.data.response(compiled.graph) - _population(compiled, point.get("beta", {}))
     values = {"sigma": float(point["residual"]["sigma"])}
     terms = list(point.get("random", ()))
     for group in graph.groups:
@@ -64,14 +64,6 @@ def likelihood_graph(graph: ModelGraph) -> ModelGraph:
 def switched_off(priors: Sequence[Prior]) -> tuple[Prior, ...]:
     """The same blocks, each with a flat prior."""
     return tuple(Prior(p.block, "flat", source="switched off") for p in priors)
-
-
-def response_of(compiled: Compiled) -> Array:
-    """The response, its offsets taken off."""
-    y = compiled.data.vector(compiled.graph.response.expression)
-    for offset in compiled.graph.population.offsets:
-        y = y - compiled.data.vector(offset)
-    return y
 
 
 def _population(compiled: Compiled, beta: Mapping[str, float]) -> Array:

@@ -110,6 +110,13 @@ class Data:
             raise FormulaError(message, span=expression.span)
         return np.asarray(column.values, dtype=float)
 
+    def response(self, graph: ModelGraph) -> Array:
+        """The response with the known offsets taken off, shape (N,)."""
+        y = self.vector(graph.response.expression)
+        for offset in graph.population.offsets:
+            y = y - self.vector(offset)
+        return y
+
     def random_term(self, group: Group) -> RandomTerm:
         """The incidence of one group term."""
         levels = self.grouping(group.factor)

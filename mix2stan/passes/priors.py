@@ -14,9 +14,7 @@ __all__ = ["set_priors"]
 def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     """The named set of default priors, scaled to the data."""
     data, columns = context.data, graph.population.columns
-    y = data.vector(graph.response.expression)
-    for offset in graph.population.offsets:
-        y = y - data.vector(offset)
+    y = data.response(graph)
     intercept = columns.names[:1] == ("(Intercept)",)
     summaries = Summaries(y, data.matrix(columns), intercept)
     return replace(graph, priors=default_priors(graph, summaries, context.prior))
