@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column, Frame
-from mix2stan.errors import DataError
+from mix2stan.errors import DataError, FormulaError
 from mix2stan.syntax import Node
 
 __all__ = ["ModelFrame", "model_frame"]
@@ -81,7 +81,7 @@ def model_frame(
         drop_levels: whether unused levels go, as in the fitting functions but not ``model.matrix``.
 
     Raises:
-        DataError: if no row is left, if a value is infinite, or for missing values under
+        FormulaError: if no row is left, if a value is infinite, or for missing values under
             ``na.fail``.
     """
     evaluation = Evaluation(frame)
@@ -91,12 +91,12 @@ def model_frame(
     rows, dropped = _complete_rows(columns, frame.n)
     if dropped and na_action == "na.fail":
         culprit = next(str(n) for n, c in columns.items() if c.missing.any())
-        raise DataError(
+        raise FormulaError(
             f"{dropped} rows have missing values, first in {culprit}, and na.action is na.fail"
         )
     if len(rows) == 0:
         reason = "every row has a missing value" if frame.n else "the data have no rows"
-        raise DataError(f"there is nothing to fit: {reason}")
+        raise FormulaError(f"there is nothing to fit: {reason}")
     if dropped:
         columns = {node: column.rows(rows) for node, column in columns.items()}
     if drop_levels:
@@ -120,7 +120,7 @@ def _check_finite(node: Node, column: Column) -> None:
     infinite = np.isinf(column.values)
     if infinite.any():
         row = int(np.argwhere(infinite)[0][0])
-        raise DataError(f"{node} is infinite in row {row + 1}")
+        raise FormulaError(f"{node} is infinite in row {row + 1}", span=node.span)
 
 
 def _recode(new: Column, old: Column, node: Node) -> Column:
