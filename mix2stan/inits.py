@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mix2stan.covariances import COVARIANCES
-from mix2stan.graph import ModelGraph
+from mix2stan.graph import Group, ModelGraph
 
 __all__ = ["starting_points"]
 
@@ -40,7 +40,7 @@ def starting_points(
         if len(estimates):
             start[coefficients] = estimates + error * rng.uniform(-2, 2, len(estimates))
         for group in graph.groups:
-            start |= _effects(graph, group.id, data, spread, rng)
+            start |= _effects(group, data, spread, rng)
         return start
 
     return [chain() for _ in range(chains)]
@@ -51,9 +51,9 @@ def _factor(rng: np.random.Generator, size: int | None = None) -> Any:
 
 
 def _effects(
-    graph: ModelGraph, name: str, data: dict[str, Any], spread: float, rng: np.random.Generator
+    group: Group, data: dict[str, Any], spread: float, rng: np.random.Generator
 ) -> dict[str, Any]:
-    group = next(g for g in graph.groups if g.id == name)
+    name = group.id
     row = COVARIANCES[group.covariance.kind]
     q, levels = len(group.columns.names), data[f"J_{name}"]
     single = group.covariance.kind in ("scalar", "idv")

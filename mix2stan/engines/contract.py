@@ -6,6 +6,7 @@ density and optimises.  Nothing here knows which engine it is.
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,11 +109,6 @@ class Settings:
         return min(self.chains, self.threads or cores or 1)
 
     @property
-    def saved(self) -> int:
-        """Draws that are kept per chain."""
-        return -(-self.draws // self.thin)
-
-    @property
     def refresh(self) -> int:
         """Iterations between two reports of a chain: about a hundred reports in all."""
         return max(1, (self.warmup + self.draws) // 100)
@@ -129,9 +125,9 @@ class Settings:
         return self.inits if isinstance(self.inits, Mapping) else self.inits[chain - 1]
 
 
-def _at_least(name: str, value: object, smallest: int) -> None:
+def _at_least(name: str, value: Any, smallest: int) -> None:
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not (whole and int(str(value)) >= smallest):
+    if not whole or operator.index(value) < smallest:
         raise Mix2stanError(f"{name} must be a whole number of at least {smallest}, not {value!r}")
 
 
