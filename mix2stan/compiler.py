@@ -42,7 +42,10 @@ class Compiled:
 
 
 def compile_model(
-    text: str, data: DataArgument, prior: str = "default", strategy: str = "auto"
+    text: str,
+    data: DataArgument,
+    prior: str = "default",
+    strategy: str | Mapping[str, str] = "auto",
 ) -> Compiled:
     """Compile one R model call.
 
@@ -50,7 +53,7 @@ def compile_model(
         text: R code with one model call.
         data: the data frame, or a mapping from the names in the text to data frames.
         prior: the name of a set of default priors.
-        strategy: how to compute: ``"auto"``, ``"collapsed"`` or ``"noncentred"``.
+        strategy: how to compute: ``"auto"``, ``"collapsed"`` or ``"noncentred"``, or by term.
 
     Raises:
         FormulaError: if the text cannot be read or does not fit the data; its ``text`` is set.

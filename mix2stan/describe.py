@@ -19,12 +19,24 @@ def describe_model(graph: ModelGraph, labels: Labels, priors: pd.DataFrame) -> s
         "\n".join(["Terms", *(f"  {line}" for line in _terms(graph, labels))]),
         "\n".join(["Priors", *(f"  {line}" for line in _priors(priors))]),
     ]
-    how = {"collapsed": "effects and coefficients integrated out, then drawn exactly"}
-    strategy = how.get(graph.strategy.kind, "effects sampled as standard normals (non-centred)")
-    sections.append(f"Strategy\n  {strategy}: {graph.strategy.reason}")
+    sections.append("\n".join(["Strategy", *(f"  {line}" for line in _strategy(graph))]))
     if graph.notes:
         sections.append("\n".join(["Notes", *(f"  {remark}" for remark in graph.notes)]))
     return "\n\n".join(sections)
+
+
+def _strategy(graph: ModelGraph) -> list[str]:
+    """What is integrated out, what is sampled and how, and why."""
+    integrated = [f"b_{g.id}" for g in graph.groups if g.integrated]
+    sampled = [f"b_{g.id}" for g in graph.groups if not g.integrated]
+    if graph.strategy.kind == "collapsed":
+        integrated += ["beta"] if graph.population.columns.names else []
+    lines = [f"{graph.strategy.kind}: {graph.strategy.reason}"]
+    if integrated:
+        lines.append(f"integrated out, then drawn exactly: {', '.join(integrated)}")
+    if sampled:
+        lines.append(f"sampled as standard normals (non-centred): {', '.join(sampled)}")
+    return lines
 
 
 def _equations(graph: ModelGraph) -> list[str]:

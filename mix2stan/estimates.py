@@ -10,16 +10,18 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import splu
 
-from mix2stan.collapsed_data import collapsed_data
+from mix2stan.collapsed_data import collapsed_data, orthogonaliser
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES
 from mix2stan.engines import Engine
 from mix2stan.errors import Unsupported
-from mix2stan.graph import Group, Strategy
+from mix2stan.graph import Group, ModelGraph, Strategy
 from mix2stan.inits import starting_points
 from mix2stan.likelihood import switched_off
-from mix2stan.passes.strategy import obstacle_to_collapsing
+from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
 
@@ -99,13 +101,14 @@ def estimate(compiled: Compiled, method: Literal["REML", "ML"], engine: Engine) 
     obstacle = obstacle_to_collapsing(graph)
     if obstacle is not None:
         raise Unsupported(f"{method} estimates cannot be had: {obstacle}")
+    graph = integrate_all(graph, compiled.data)
     data = collapsed_data(graph, compiled.data)
     program = engine.compile(render(plan(graph)), data)
     best = program.optimize(starting_points(graph, data, 1, seed=1)[0], jacobian=False)
     sigma = float(best.values["sigma"])
     roots = {g.id: _root(g, best.values) for g in graph.groups}
     names = graph.population.columns.names
-    beta, covariance, effects = _effects(data, graph.groups, roots, sigma, len(names))
+    beta, covariance, effects = _effects(compiled, graph, roots, sigma)
     table = _varcorr(graph.groups, roots, sigma)
     counts = [COVARIANCES[g.covariance.kind].count(len(g.columns.names)) for g in graph.groups]
     return Estimates(
@@ -138,35 +141,41 @@ def _root(group: Group, values: Mapping[str, Array]) -> Array:
 
 
 def _effects(
-    data: Mapping[str, Any],
-    groups: tuple[Group, ...],
-    roots: Mapping[str, Array],
-    sigma: float,
-    columns: int,
+    compiled: Compiled, graph: ModelGraph, roots: Mapping[str, Array], sigma: float
 ) -> tuple[Array, Array, dict[str, Array]]:
-    """Population effects, their covariance, and the conditional modes by group, J x q."""
-    sums = data["S_0"].copy()
-    gains: dict[str, tuple[Array, Array]] = {}
-    for group in groups:
-        q, name, A = len(group.columns.names), group.id, roots[group.id] / sigma
-        ZZ = np.zeros((data[f"J_{name}"], q, q))
-        for k in range(q):
-            for m in range(k + 1):
-                ZZ[:, k, m] = ZZ[:, m, k] = data[f"ZZ_{name}_{k + 1}{m + 1}"]
-        G = A @ np.linalg.inv(np.eye(q) + A.T @ ZZ @ A) @ A.T
-        for k in range(q):
-            for m in range(k + 1):
-                sums = sums - data[f"T_{name}_{k + 1}{m + 1}"] @ G[:, k, m]
-        gains[name] = G, np.stack([data[f"ZR_{name}_{k + 1}"] for k in range(q)], axis=1)
-    if columns:
-        precision = sums[columns + 1 :].reshape(columns, columns)
-        shift = np.linalg.solve(precision, sums[1 : columns + 1])
-        beta = data["R_inverse"] @ (data["theta_hat"] + shift)
-        covariance = sigma**2 * data["R_inverse"] @ np.linalg.inv(precision) @ data["R_inverse"].T
-    else:
-        shift, beta, covariance = np.zeros(0), np.zeros(0), np.zeros((0, 0))
-    residual = np.concatenate([[1.0], -shift])
-    modes = {name: np.einsum("jkl,jlp,p->jk", G, ZR, residual) for name, (G, ZR) in gains.items()}
+    """Population effects, their covariance, and the conditional modes by group, J x q.
+
+    Henderson's equations for effects b = Lambda u, whose solution needs no inverse of a covariance.
+    """
+    data = compiled.data
+    y = data.response(graph)
+    X = data.matrix(graph.population.columns)
+    R_inverse = orthogonaliser(X) if X.shape[1] else np.zeros((0, 0))
+    Q = X @ R_inverse
+    first = Q.T @ y / len(y)
+    r = y - Q @ first
+    terms = [data.random_term(g) for g in graph.groups]
+    Lambda = [
+        sparse.kron(sparse.eye_array(len(t.levels)), roots[g.id] / sigma)
+        for g, t in zip(graph.groups, terms, strict=True)
+    ]
+    if not terms:
+        shift = Q.T @ r / len(y)
+        beta = R_inverse @ (first + shift)
+        return beta, sigma**2 / len(y) * R_inverse @ R_inverse.T, {}
+    Z = sparse.hstack([t.matrix @ L for t, L in zip(terms, Lambda, strict=True)], format="csc")
+    solve = splu(sparse.csc_matrix(Z.T @ Z + sparse.eye_array(Z.shape[1]))).solve
+    ZQ, Zr = np.asarray(Z.T @ Q), Z.T @ r
+    precision = Q.T @ Q - ZQ.T @ solve(ZQ) if Q.shape[1] else np.zeros((0, 0))
+    shift = np.linalg.solve(precision, Q.T @ r - ZQ.T @ solve(Zr))
+    beta = R_inverse @ (first + shift)
+    covariance = sigma**2 * R_inverse @ np.linalg.solve(precision, R_inverse.T)
+    u = solve(Zr - ZQ @ shift)
+    ends = np.cumsum([L.shape[0] for L in Lambda])[:-1]
+    modes = {
+        g.id: (L @ part).reshape(len(t.levels), -1)
+        for g, t, L, part in zip(graph.groups, terms, Lambda, np.split(u, ends), strict=True)
+    }
     return beta, covariance, modes
 
 

@@ -82,13 +82,15 @@ class Covariance:
 class Group:
     """A group-level term of one predictor.
 
-    ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call.
+    ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call;
+    ``integrated`` whether its effects are integrated out, and drawn exactly afterwards.
     """
 
     columns: Columns
     factor: Factor
     covariance: Covariance
     id: str = field(default="", compare=False)
+    integrated: bool = field(default=False, compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -139,9 +141,10 @@ class Prior:
 class Strategy:
     """How the posterior is computed; never what it is.
 
-    ``kind`` is ``noncentred`` (effects are sampled as standard normals) or ``collapsed`` (effects
-    and coefficients are integrated out and drawn exactly afterwards), or ``profiled`` (collapsed,
-    the coefficients at their maximum: maximum likelihood); ``reason`` says why in words.
+    ``kind`` is ``noncentred`` (effects are sampled as standard normals) or ``collapsed`` (the
+    coefficients, and the effects of those terms that say so, are integrated out and drawn exactly
+    afterwards), or ``profiled`` (collapsed, the coefficients at their maximum: maximum likelihood);
+    ``reason`` says why in words.
     """
 
     kind: str = "noncentred"

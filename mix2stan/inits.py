@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mix2stan.covariances import COVARIANCES
+from mix2stan.elimination import elimination
 from mix2stan.graph import Group, ModelGraph
 
 __all__ = ["starting_points"]
@@ -23,7 +24,7 @@ def starting_points(
     """
     rng = np.random.default_rng(seed)
     if graph.strategy.kind != "noncentred":
-        return [_variances(graph, data, rng) for _ in range(chains)]
+        return [_collapsed(graph, data, rng) for _ in range(chains)]
     y = np.asarray(data["y"], dtype=float) - np.asarray(data.get("known", 0.0))
     design = np.asarray(data["X"]) @ data["R_inverse"] if "R_inverse" in data else data.get("X")
     estimates = np.zeros(0)
@@ -54,34 +55,57 @@ def _effects(
     group: Group, data: dict[str, Any], spread: float, rng: np.random.Generator
 ) -> dict[str, Any]:
     name = group.id
-    row = COVARIANCES[group.covariance.kind]
     q, levels = len(group.columns.names), data[f"J_{name}"]
-    single = group.covariance.kind in ("scalar", "idv")
     # an effect of size sd moves the response by sd times its column
     Z = np.atleast_2d(np.asarray(data.get(f"Z_{name}", 1.0), dtype=float).T)
     scale = spread / np.maximum(np.sqrt(np.mean(Z**2, axis=1)), 1e-12)
-    start: dict[str, Any] = {
-        f"sd_{name}": float(scale.min() * _factor(rng)) if single else scale * _factor(rng, q)
-    }
-    if row.correlated:
-        start[f"L_{name}"] = np.eye(q)
+    start = _variances(group, scale, rng)
     shape = levels if group.covariance.kind == "scalar" else (q, levels)
     start[f"z_{name}"] = rng.standard_normal(shape)
     return start
 
 
-def _variances(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program, from its sums of squares."""
-    spread = float(np.sqrt(data["S_0"][0] / data["N"])) or 1.0
+    parts = elimination(graph.groups)
+    squares = float(np.sum(data["r"] ** 2)) if parts.sampled else float(data["rr_0"])
+    spread = float(np.sqrt(squares / data["N"])) or 1.0
     start: dict[str, Any] = {"sigma": spread * _factor(rng)}
-    for group in graph.groups:
-        q, name = len(group.columns.names), group.id
-        squares = [float(np.sum(data[f"ZZ_{name}_{k}{k}"])) for k in range(1, q + 1)]
-        scale = spread / np.maximum(np.sqrt(np.array(squares) / data["N"]), 1e-12)
-        single = group.covariance.kind in ("scalar", "idv")
-        start[f"sd_{name}"] = (
-            float(scale.min() * _factor(rng)) if single else scale * _factor(rng, q)
-        )
-        if COVARIANCES[group.covariance.kind].correlated:
-            start[f"L_{name}"] = np.eye(q)
+    means = _mean_squares(graph, data)
+    for group in parts.block + parts.dense:
+        scale = spread / np.maximum(np.sqrt(means[group.id]), 1e-12)
+        start |= _variances(group, scale, rng)
+    for group in parts.sampled:
+        start |= _effects(group, data, spread, rng)
+    return start
+
+
+def _mean_squares(graph: ModelGraph, data: dict[str, Any]) -> dict[str, Any]:
+    """The mean square of every column of the integrated terms, by the term's identifier."""
+    parts = elimination(graph.groups)
+    means: dict[str, Any] = {}
+    k = 0
+    for group in parts.block:
+        q = len(group.columns.names)
+        name = parts.block[0].id
+        sums = [float(np.sum(data[f"ZZ_{name}_{i}{i}"])) for i in range(k + 1, k + q + 1)]
+        means[group.id] = np.array(sums) / data["N"]
+        k += q
+    e = 0
+    for group in parts.dense:
+        q, J = len(group.columns.names), data[f"J_{group.id}"]
+        unit = np.asarray(data.get("unit", np.ones(e + q * J)))
+        means[group.id] = unit[e : e + q * J : J] ** 2
+        e += q * J
+    return means
+
+
+def _variances(group: Group, scale: Any, rng: np.random.Generator) -> dict[str, Any]:
+    name, q = group.id, len(group.columns.names)
+    single = group.covariance.kind in ("scalar", "idv")
+    start: dict[str, Any] = {
+        f"sd_{name}": float(scale.min() * _factor(rng)) if single else scale * _factor(rng, q)
+    }
+    if COVARIANCES[group.covariance.kind].correlated:
+        start[f"L_{name}"] = np.eye(q)
     return start

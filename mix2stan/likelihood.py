@@ -16,7 +16,8 @@ from mix2stan.covariances import COVARIANCES
 from mix2stan.engines import Engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.graph import Columns, Group, ModelGraph, Population, Prior, Strategy
-from mix2stan.passes.strategy import obstacle_to_collapsing
+from mix2stan.matrices import Data
+from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
 
@@ -40,7 +41,7 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     """
     if "u" in point:
         raise Unsupported("the joint density of given effects cannot be evaluated yet")
-    graph = likelihood_graph(compiled.graph)
+    graph = likelihood_graph(compiled.graph, compiled.data)
     y = compiled.data.response(compiled.graph) - _population(compiled, point.get("beta", {}))
     values = {"sigma": float(point["residual"]["sigma"])}
     terms = list(point.get("random", ()))
@@ -51,14 +52,15 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     return value - compiled.data.rows / 2 * math.log(2 * math.pi)
 
 
-def likelihood_graph(graph: ModelGraph) -> ModelGraph:
+def likelihood_graph(graph: ModelGraph, data: Data) -> ModelGraph:
     """The model with its coefficients known, all priors off, and its effects integrated out."""
     alone = replace(graph, population=Population(Columns(()), ()), priors=())
     obstacle = obstacle_to_collapsing(alone) if graph.groups else None
     if obstacle is not None:
         raise Unsupported(f"the likelihood cannot be evaluated: {obstacle}")
     blocks = [p for p in graph.priors if p.block not in ("intercept", "beta")]
-    return replace(alone, priors=switched_off(blocks), strategy=Strategy("collapsed"))
+    whole = integrate_all(alone, data)
+    return replace(whole, priors=switched_off(blocks), strategy=Strategy("collapsed"))
 
 
 def switched_off(priors: Sequence[Prior]) -> tuple[Prior, ...]:

@@ -214,7 +214,11 @@ class Model:
 
 
 def model(
-    text: str, data: DataArgument, *, prior: str = "default", strategy: str = "auto"
+    text: str,
+    data: DataArgument,
+    *,
+    prior: str = "default",
+    strategy: str | Mapping[str, str] = "auto",
 ) -> Model:
     """Read an R model call.
 
@@ -225,7 +229,8 @@ def model(
         prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"`` or ``"flat"``.
         strategy: how the posterior is computed, never what it is: ``"collapsed"`` integrates effects
             and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them;
-            ``"auto"`` collapses where it can.
+            ``"auto"`` collapses where it pays.  A mapping from grouping factors, or identifiers of
+            terms, to ``"integrated"`` or ``"noncentred"`` says it term by term.
 
     Returns:
         The model; nothing is sampled yet.

@@ -7,9 +7,11 @@ its components are the templates that together make it up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mix2stan.collapsed_views import BlockView, CollapsedView
 from mix2stan.covariances import COVARIANCES
+from mix2stan.elimination import Elimination, elimination
 from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.priors import DENSITIES, PriorText
 
@@ -45,8 +47,8 @@ class GroupView:
 
     ``columns`` and ``covariance`` are template names, so that one template can use another's macros.
     ``q`` is the number of effects per level, ``scalar`` whether they are a vector over the levels,
-    ``lower`` whether the root of their covariance has elements below its diagonal.  In a collapsed
-    program ``width`` is the number of columns of [r Q] and ``packed`` the length of S.
+    ``lower`` whether the root of their covariance has elements below its diagonal.  ``range`` are
+    the columns of a dense term among those of W in a collapsed program.
     """
 
     id: str
@@ -58,12 +60,7 @@ class GroupView:
     priors: dict[str, PriorText]
     scalar: bool
     lower: bool
-    width: str
-    packed: str
-
-    def plus(self, name: str) -> str:
-        """What stands between the terms of a sum over effects: a new statement where it gets long."""
-        return " + " if self.q < 3 else f";\n{name} += "
+    range: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,26 +81,6 @@ class ModelView:
     priors: dict[str, PriorText]
 
 
-@dataclass(frozen=True)
-class CollapsedView:
-    """What the templates of a collapsed response see.
-
-    ``integrated`` says in words what is integrated out, ``products`` are taken from S, and
-    ``normal`` whether the prior of the coefficients is normal (it is flat otherwise); ``profiled``
-    whether they are at their maximum instead of integrated out (maximum likelihood).
-    """
-
-    response: str
-    formula: str
-    terms: tuple[Component, ...]
-    groups: tuple[GroupView, ...]
-    integrated: str
-    products: tuple[str, ...]
-    normal: bool
-    profiled: bool
-    priors: dict[str, PriorText]
-
-
 def plan(graph: ModelGraph) -> Plan:
     """Choose the templates for a graph that the passes have completed."""
     rule = RULES[graph.strategy.kind]
@@ -113,33 +90,72 @@ def plan(graph: ModelGraph) -> Plan:
 
 
 def _collapsed(graph: ModelGraph) -> list[Part]:
-    """Effects and coefficients integrated out; only the variances are parameters."""
+    """Coefficients and effects integrated out, as far as the strategy pass found it possible."""
+    parts = elimination(graph.groups)
+    view = _collapsed_view(graph, parts)
+    response = [Component("collapsed/response", view)]
+    response += [Component("collapsed/prior_normal", view)] if view.normal else []
+    plan = [Part(tuple(response))]
+    if view.block:
+        block = [Component("collapsed/block", view.block)]
+        block += [Component(g.covariance, g) for g in view.block.terms]
+        plan.append(Part(tuple(block)))
+    plan += [
+        Part((Component("collapsed/dense", g), Component(g.covariance, g))) for g in view.dense
+    ]
+    plan += [Part(_group_components(_group_view(g, graph.priors))) for g in parts.sampled]
+    plan.append(Part((Component("residuals/homoscedastic", view),)))
+    needs_sums = view.block and (view.dense or view.rows)
+    functions = ["functions/group_sums"] if needs_sums else []
+    functions += ["functions/kronecker_identity"] if view.scale == "F" else []
+    return [*plan, *(Part((Component(f, None),)) for f in functions)]
+
+
+def _collapsed_view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
     population = bool(graph.population.columns.names)
-    groups = tuple(_group_view(g, graph.priors, population) for g in graph.groups)
-    names = [*(["beta"] if population else []), *(f"b_{g.id}" for g in groups)]
-    products = tuple(
-        f"T_{g.id}_{k}{j} * g_{k}{j}"
-        for g in groups
-        for k in range(1, g.q + 1)
-        for j in range(1, k + 1)
-    )
+    dense: list[GroupView] = []
+    start = "1"
+    for group in parts.dense:
+        one = _group_view(group, graph.priors)
+        effects = f"J_{one.id}" if one.scalar else f"J_{one.id} * Q_{one.id}"
+        stop = effects if start == "1" else f"{start[:-4]} + {effects}"
+        dense.append(replace(one, range=f"{start} : {stop}"))
+        start = f"{stop} + 1"
+    everything = tuple(_group_view(g, graph.priors) for g in graph.groups)
+    sampled_ids = {g.id for g in parts.sampled}
+    sampled = tuple(g for g in everything if g.id in sampled_ids)
+    drawn = [g for g in everything if g.id not in sampled_ids]
+    names = [*(["beta"] if population else []), *(f"b_{g.id}" for g in drawn)]
+    integrated = " and ".join(names) + (" are" if len(names) > 1 else " is")
     view = CollapsedView(
         response=comment(graph.response.expression),
         formula=comment(graph.population.columns),
-        terms=_terms(graph, groups),
-        groups=groups,
-        integrated=" and ".join(names) + (" are" if len(names) > 1 else " is"),
-        products=products,
+        population=population,
+        terms=_terms(graph, everything),
+        block=None,
+        dense=tuple(dense),
+        sampled=tuple(Component(g.columns, g) for g in sampled),
+        integrated=integrated,
+        scaled=any(not g.columns.intercept_only for g in parts.dense),
         normal=any(p.density == "normal" for p in graph.priors if p.block in ("intercept", "beta")),
         profiled=graph.strategy.kind == "profiled",
         priors=_texts(graph.priors, "sigma"),
     )
-    template = "collapsed/response" if population else "collapsed/response_alone"
-    response = [Component(template, view)]
-    response += [Component("collapsed/prior_normal", view)] if view.normal else []
-    parts = [Part(tuple(response))]
-    parts += [Part((Component("collapsed/group", g), Component(g.covariance, g))) for g in groups]
-    return [*parts, Part((Component("residuals/homoscedastic", view),))]
+    return replace(view, block=_block_view(graph, parts, view)) if parts.block else view
+
+
+def _block_view(graph: ModelGraph, parts: Elimination, view: CollapsedView) -> BlockView:
+    views = tuple(_group_view(g, graph.priors) for g in parts.block)
+    return BlockView(
+        id=views[0].id,
+        label=views[0].label,
+        J=f"J_{views[0].id}",
+        terms=views,
+        names=tuple(name for g in parts.block for name in g.columns.names),
+        w=view.w,
+        d=view.d,
+        rows=view.rows,
+    )
 
 
 def _terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component, ...]:
@@ -184,7 +200,7 @@ def _population_priors(names: tuple[str, ...], priors: dict[str, PriorText]) -> 
     return [*mean, "population/prior_slopes"]
 
 
-def _group_view(group: Group, priors: tuple[Prior, ...], population: bool = True) -> GroupView:
+def _group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
     if group.covariance.kind != "scalar":
         columns = "columns/matrix"
     else:
@@ -201,8 +217,6 @@ def _group_view(group: Group, priors: tuple[Prior, ...], population: bool = True
         priors={block: texts[name] for block, name in (("sd", sd), ("L", root)) if name in texts},
         scalar=group.covariance.kind == "scalar",
         lower=COVARIANCES[group.covariance.kind].correlated,
-        width="K + 1" if population else "1",
-        packed="1 + K + K * K" if population else "1",
     )
 
 

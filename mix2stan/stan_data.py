@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mix2stan.collapsed_data import collapsed_data, orthogonaliser
+from mix2stan.collapsed_data import collapsed_data, orthogonaliser, row_order
+from mix2stan.elimination import elimination
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 
@@ -16,11 +18,15 @@ __all__ = ["stan_data"]
 def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """Sizes, response, designs, levels and prior scales, by their Stan names."""
     if graph.strategy.kind != "noncentred":
-        return collapsed_data(graph, data) | _scales(graph, ("intercept", "beta"))
-    entries: dict[str, Any] = {"N": data.rows, "y": data.vector(graph.response.expression)}
+        order = row_order(graph, data)
+        entries = collapsed_data(graph, data)
+        for group in elimination(graph.groups).sampled:
+            entries |= _group(group, data, order)
+        return entries | _scales(graph, ("intercept", "beta"))
+    entries = {"N": data.rows, "y": data.vector(graph.response.expression)}
     entries |= _population(graph, data)
     for group in graph.groups:
-        entries |= _group(group, data)
+        entries |= _group(group, data, slice(None))
     return entries | _scales(graph)
 
 
@@ -51,17 +57,18 @@ def _population(graph: ModelGraph, data: Data) -> dict[str, Any]:
     return entries
 
 
-def _group(group: Group, data: Data) -> dict[str, Any]:
+def _group(group: Group, data: Data, rows: NDArray[np.intp] | slice) -> dict[str, Any]:
+    """The levels and columns of a sampled term, its rows in the order given."""
     levels = data.grouping(group.factor)
     entries: dict[str, Any] = {
         f"J_{group.id}": len(levels.levels),
-        group.id: levels.codes + 1,
+        group.id: levels.codes[rows] + 1,
     }
     if group.covariance.kind != "scalar":
-        Z = data.matrix(group.columns)
+        Z = data.matrix(group.columns)[rows]
         entries |= {f"Q_{group.id}": Z.shape[1], f"Z_{group.id}": Z}
     elif not group.columns.intercept_only:
-        entries[f"Z_{group.id}"] = data.matrix(group.columns)[:, 0]
+        entries[f"Z_{group.id}"] = data.matrix(group.columns)[rows, 0]
     return entries
 
 

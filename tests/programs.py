@@ -15,7 +15,7 @@ class Case(NamedTuple):
     data: str
     call: str
     prior: str = "default"
-    strategy: str = "noncentred"
+    strategy: str | dict[str, str] = "noncentred"
 
 
 PROGRAMS = {
@@ -51,6 +51,31 @@ PROGRAMS = {
     ),
     "collapsed_flat": Case(
         "sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat", "collapsed"
+    ),
+    "collapsed_crossed": Case(
+        "Penicillin", "lmer(diameter ~ 1 + (1 | plate) + (1 | sample))", strategy="collapsed"
+    ),
+    "collapsed_nested": Case(
+        "Pastes", "lme(strength ~ 1, random = ~1 | batch/cask)", strategy="collapsed"
+    ),
+    "collapsed_same_factor": Case(
+        "sleepstudy",
+        "lmer(Reaction ~ Days + (Days | Subject) + (0 + I(Days^2) | Subject))",
+        strategy="collapsed",
+    ),
+    "collapsed_correlated_dense": Case(
+        "sct", "lmer(SCT ~ tarsus + (1 | line) + (tarsus | genotype:temp))", strategy="collapsed"
+    ),
+    "collapsed_independent_dense": Case(
+        "sct", "lmer(SCT ~ 0 + (tarsus || temp) + (1 | line))", strategy="collapsed"
+    ),
+    "partly_collapsed": Case(
+        "sct",
+        "lmer(SCT ~ tarsus + (tarsus | line) + (tarsus | genotype) + (1 | temp))",
+        strategy={"genotype": "noncentred"},
+    ),
+    "sampled_but_beta": Case(
+        "Pastes", "lmer(strength ~ 1 + (1 | batch))", strategy={"batch": "noncentred"}
     ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),

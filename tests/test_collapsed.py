@@ -3,65 +3,86 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy import stats
+from scipy import linalg, stats
 
 import mix2stan as m2s
 from tests.conftest import table
 from tests.numpy_density import mad
 from tests.programs import PROGRAMS, model_of
 
-COLLAPSED = [n for n, case in PROGRAMS.items() if case.strategy == "collapsed"]
+COLLAPSED = [n for n, case in PROGRAMS.items() if case.strategy not in ("auto", "noncentred")]
+#: Models whose priors are normal in the way of an intercept and slopes.
+NORMAL = [n for n in COLLAPSED if n not in ("collapsed_lm", "collapsed_flat")]
 
 
-def marginal(model, point):
-    """log p(y | sd, R, sigma) + log p(sd, R, sigma) by scipy, dense, default priors."""
-    data = table("sleepstudy")
-    y, X = data["Reaction"].to_numpy(), model.X.to_numpy()
-    scale = max(2.5, mad(y))
+def prior_of_beta(X, y):
+    """Mean and a root of the covariance of the default prior."""
     spread = np.std(y, ddof=1)
     C = np.vstack([X.mean(axis=0), np.eye(X.shape[1])[1:]])
     slopes = 2.5 * spread / np.std(X[:, 1:], axis=0, ddof=1)
     root = np.linalg.solve(C, np.diag([2.5 * spread, *slopes]))
-    mean = np.linalg.solve(C, [y.mean(), *np.zeros(len(slopes))])
-    V = point["sigma"] ** 2 * np.eye(len(y)) + X @ root @ root.T @ X.T
+    return np.linalg.solve(C, [y.mean(), *np.zeros(len(slopes))]), root
+
+
+def marginal(model, y, point):
+    """log p(y, z | sd, R, sigma) + log p(sd, R, sigma) by scipy, dense, default priors."""
+    X = model.X.to_numpy()
+    scale = max(2.5, mad(y))
+    V, mean = point["sigma"] ** 2 * np.eye(len(y)), np.zeros(len(y))
+    if X.shape[1]:
+        beta, root = prior_of_beta(X, y)
+        mean, V = X @ beta, V + X @ root @ root.T @ X.T
     total = stats.t(3, 0, scale).logpdf(point["sigma"])
     for term, group in zip(model.Z, model.graph.groups, strict=True):
         sd, q = point[f"sd_{group.id}"], len(term.coefficients)
         L = point.get(f"L_{group.id}", np.eye(q))
         A = np.diag(np.broadcast_to(sd, q)) @ L
-        Z = term.matrix.toarray()
-        V += Z @ np.kron(np.eye(len(term.levels)), A @ A.T) @ Z.T
+        Z = term.matrix.toarray() @ np.kron(np.eye(len(term.levels)), A)
         total += stats.t(3, 0, scale).logpdf(sd).sum()
         total += sum((q - 1 - k) * np.log(L[k, k]) for k in range(1, q))
-    return total + stats.multivariate_normal(X @ mean, V).logpdf(y)
+        if group.integrated:
+            V = V + Z @ Z.T
+        else:
+            z = np.asarray(point[f"z_{group.id}"])
+            mean = mean + Z @ z.T.ravel()
+            total += stats.norm.logpdf(z).sum()
+    return total + stats.multivariate_normal(mean, V).logpdf(y)
 
 
-def random_point(model, rng):
-    point = {"sigma": rng.uniform(10, 40)}
-    for group in model.graph.groups:
-        q = len(group.columns.names)
+def random_point(model, y, rng):
+    spread = np.std(y)
+    point = {"sigma": spread * rng.uniform(0.2, 0.8)}
+    for term, group in zip(model.Z, model.graph.groups, strict=True):
+        q, J = len(term.coefficients), len(term.levels)
         single = group.covariance.kind in ("scalar", "idv")
-        point[f"sd_{group.id}"] = rng.uniform(1, 40, None if single else q)
+        point[f"sd_{group.id}"] = spread * rng.uniform(0.02, 0.8, None if single else q)
         if group.covariance.kind == "us":
             A = rng.normal(size=(q, q))
             S = A @ A.T + np.eye(q)
             d = 1 / np.sqrt(np.diag(S))
             point[f"L_{group.id}"] = np.linalg.cholesky(d[:, None] * S * d)
+        if not group.integrated:
+            shape = J if group.covariance.kind == "scalar" else (q, J)
+            point[f"z_{group.id}"] = rng.normal(size=shape)
     return point
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in COLLAPSED if n not in ("collapsed_lm", "collapsed_flat")]
-)
+def response(model, name):
+    return table(PROGRAMS[name].data)[str(model.graph.response.expression)].to_numpy()
+
+
+@pytest.mark.parametrize("name", NORMAL)
 def test_the_density_is_the_marginal_one(name, engine):
     model = model_of(name)
+    y = response(model, name)
     rng = np.random.default_rng(3)
-    points = [random_point(model, rng) for _ in range(4)]
+    points = [random_point(model, y, rng) for _ in range(4)]
     program = engine.compile(model.stan_code, model.stan_data)
     ours = [program.log_density(p, jacobian=False)[0] for p in points]
     np.testing.assert_allclose(
-        np.diff(ours), np.diff([marginal(model, p) for p in points]), rtol=1e-9
+        np.diff(ours), np.diff([marginal(model, y, p) for p in points]), rtol=1e-9
     )
 
 
@@ -70,44 +91,52 @@ def test_a_mean_of_a_million_loses_nothing(stanli):
     call = "lmer(Reaction ~ Days + (Days | Subject))"
     near = m2s.model(call, data)
     far = m2s.model(call, data.assign(Reaction=data["Reaction"] + 1e6))
-    point = random_point(near, np.random.default_rng(1))
+    point = random_point(near, data["Reaction"].to_numpy(), np.random.default_rng(1))
     values = [stanli.compile(m.stan_code, m.stan_data).log_density(point)[0] for m in (near, far)]
     assert values[0] == pytest.approx(values[1], rel=1e-9)
 
 
-def test_effects_given_the_variances_are_exact(stanli):
-    """With the variances held where they start, b and beta have their exact conditional moments."""
-    model = model_of("collapsed_slope")
-    point = {
-        "sigma": 25.0,
-        "sd_Subject": np.array([25.0, 6.0]),
-        "L_Subject": np.array([[1, 0], [0.2, np.sqrt(0.96)]]),
-    }
-    y, X = table("sleepstudy")["Reaction"].to_numpy(), model.X.to_numpy()
-    Z = model.Z[0].matrix.toarray()
-    A = np.diag(point["sd_Subject"]) @ point["L_Subject"]
-    spread = np.std(y, ddof=1)
-    C = np.diag([1.0, 1.0])
-    C[0] = X.mean(axis=0)
-    scales = np.array([2.5 * spread, 2.5 * spread / np.std(X[:, 1], ddof=1)])
-    design = np.hstack([X, Z])
-    prior = np.zeros((38, 38))
-    prior[:2, :2] = C.T @ np.diag(scales**-2) @ C
-    prior[2:, 2:] = np.kron(np.eye(18), np.linalg.inv(A @ A.T))
-    precision = design.T @ design / 25.0**2 + prior
-    linear = design.T @ y / 25.0**2
-    linear[:2] += C.T @ (np.array([y.mean(), 0]) / scales**2)
-    covariance = np.linalg.inv(precision)
+@pytest.mark.parametrize("name", [n for n in NORMAL if "sampled" not in n])
+def test_effects_given_the_rest_are_exact(name, stanli):
+    """With the parameters held where they start, b and beta have their exact conditional moments."""
+    model, count = model_of(name), 20_000
+    y, X = response(model, name), model.X.to_numpy()
+    point = random_point(model, y, np.random.default_rng(5))
+    integrated, precisions, known = [], [], np.zeros(len(y))
+    for term, group in zip(model.Z, model.graph.groups, strict=True):
+        q, J = len(term.coefficients), len(term.levels)
+        A = np.diag(np.broadcast_to(point[f"sd_{group.id}"], q))
+        A = A @ point.get(f"L_{group.id}", np.eye(q))
+        Z = term.matrix.toarray()
+        if group.integrated:
+            integrated.append(Z)
+            precisions.append(np.kron(np.eye(J), np.linalg.inv(A @ A.T)))
+        else:
+            known = known + Z @ (np.asarray(point[f"z_{group.id}"]).T @ A.T).ravel()
+    design = np.hstack([X, *integrated])
+    K = X.shape[1]
+    prior = np.zeros((design.shape[1],) * 2)
+    linear = design.T @ (y - known) / point["sigma"] ** 2
+    if K:
+        mean, root = prior_of_beta(X, y)
+        prior[:K, :K] = np.linalg.inv(root @ root.T)
+        linear[:K] += prior[:K, :K] @ mean
+    prior[K:, K:] = linalg.block_diag(*precisions)
+    covariance = np.linalg.inv(design.T @ design / point["sigma"] ** 2 + prior)
     mean = covariance @ linear
     # a chain that cannot move draws the rest again and again
     program = stanli.compile(model.stan_code, model.stan_data)
     fixed = program._model.sample(
-        chains=1, warmup=0, samples=20_000, inits=program._unconstrain(point), adapt_engaged=False,
+        chains=1, warmup=0, samples=count, inits=program._unconstrain(point), adapt_engaged=False,
         step_size=1e-14, max_depth=1, refresh=0,
     )  # fmt: skip
-    draws = np.hstack([fixed.draws("beta")[0], fixed.draws("b_Subject")[0].reshape(20_000, -1)])
+    blocks = [fixed.draws("beta")[0]] if K else []
+    for group in model.graph.groups:
+        if group.integrated:
+            blocks.append(fixed.draws(f"b_{group.id}")[0].reshape(count, -1))
+    draws = np.hstack(blocks)
     sd = np.sqrt(np.diag(covariance))
-    assert np.abs((draws.mean(axis=0) - mean) / sd).max() < 4.5 / np.sqrt(20_000)
+    assert np.abs((draws.mean(axis=0) - mean) / sd).max() < 4.8 / np.sqrt(count)
     np.testing.assert_allclose(draws.std(axis=0), sd, rtol=0.03)
     correlation = covariance / np.outer(sd, sd)
     assert np.abs(np.corrcoef(draws.T) - correlation).max() < 0.04
@@ -122,10 +151,29 @@ def test_the_strategy_is_said_and_can_be_chosen():
     assert "not normal" in str(m2s.model(call, data, prior="brms"))
     with pytest.raises(m2s.FormulaError, match="colapsed"):
         m2s.model(call, data, strategy="colapsed")
-    crossed = "lmer(diameter ~ 1 + (1 | plate) + (1 | sample))"
-    assert "several group terms" in str(m2s.model(crossed, table("Penicillin")))
-    with pytest.raises(m2s.Unsupported, match="several group terms"):
-        m2s.model(crossed, table("Penicillin"), strategy="collapsed")
+
+
+def test_terms_can_be_treated_one_by_one():
+    data, call = table("Penicillin"), "lmer(diameter ~ 1 + (1 | plate) + (1 | sample))"
+    text = str(m2s.model(call, data, strategy={"sample": "noncentred"}))
+    assert "drawn exactly: b_plate, beta" in text
+    assert "(non-centred): b_sample" in text
+    with pytest.raises(m2s.FormulaError, match="nearest: 'sample'"):
+        m2s.model(call, data, strategy={"smple": "noncentred"})
+    with pytest.raises(m2s.FormulaError, match="integrated"):
+        m2s.model(call, data, strategy={"sample": "integrate"})
+
+
+def test_what_is_too_much_to_integrate_is_sampled():
+    """Two crossed factors of 400 levels: one is integrated out, the other is not worth it."""
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(0, 420, 8000), rng.integers(0, 400, 8000)
+    data = pd.DataFrame({"y": rng.normal(size=8000), "a": a, "b": b})
+    call = "lmer(y ~ 1 + (1 | a) + (1 | b))"
+    text = str(m2s.model(call, data))
+    assert "drawn exactly: b_a, beta" in text
+    assert "b sampled, too many" in text
+    assert all(g.integrated for g in m2s.model(call, data, strategy="collapsed").graph.groups)
 
 
 @pytest.mark.slow

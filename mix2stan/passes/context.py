@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mix2stan.matrices import Data
@@ -13,9 +14,10 @@ __all__ = ["Context"]
 class Context:
     """The data the graph is bound to, and the user's choices.
 
-    ``prior`` is the name of a set of default priors, ``strategy`` of a way to compute.
+    ``prior`` is the name of a set of default priors, ``strategy`` of a way to compute, or says by
+    term what becomes of its effects.
     """
 
     data: Data
     prior: str = "default"
-    strategy: str = "auto"
+    strategy: str | Mapping[str, str] = "auto"

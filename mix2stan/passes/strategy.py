@@ -1,21 +1,39 @@
-"""Strategy: how to compute the posterior, chosen from the structure of the model."""
+"""Strategy: how to compute the posterior, chosen from the structure and the sizes of the model.
+
+The cost of a gradient decides.  A *block* (one factor, eliminated level by level) costs its levels,
+whatever the number of rows.  *Dense* terms cost the cube of their effects in a Cholesky factor, and
+the products of columns that meet in a level of the block.  A *sampled* term costs the rows, and its
+effects make trajectories long.  So everything is integrated out up to a size of the dense part that
+is about as dear as sampling, and the largest terms beyond it are sampled.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+import numpy as np
+
+from mix2stan.elimination import elimination, size
 from mix2stan.errors import FormulaError, Unsupported, suggestion
-from mix2stan.graph import ModelGraph, Strategy
+from mix2stan.graph import Group, ModelGraph, Strategy
+from mix2stan.matrices import Data
 from mix2stan.passes.context import Context
 
-__all__ = ["STRATEGIES", "choose_strategy", "obstacle_to_collapsing"]
+__all__ = ["STRATEGIES", "choose_strategy", "integrate_all", "obstacle_to_collapsing"]
 
 STRATEGIES = ("auto", "collapsed", "noncentred")
+#: What can be asked for one term.
+TREATMENTS = ("integrated", "noncentred")
 
-#: Beyond this the unrolled text is longer than anyone reads.
-_MOST_EFFECTS = 5
 #: Beyond this the K x K precision costs more than the effects it saves.
 _MOST_COLUMNS = 40
+#: Dense effects, and products of columns that meet, that are cheaper to integrate out than to sample.
+_DENSE, _PRODUCTS = 200, 400_000
+#: The same where it is asked for, or needed for a likelihood: what memory allows.
+_MOST_DENSE, _MOST_PRODUCTS = 3_000, 20_000_000
+#: Elements of the dense columns, row by row, in a program that has rows.
+_MOST_ELEMENTS = 500_000
 #: Priors of coefficients under which they can be integrated out.
 _CONJUGATE = ("normal", "flat")
 
@@ -28,34 +46,123 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
         Unsupported: if it is asked for, and cannot be done.
     """
     wanted = context.strategy
+    if not isinstance(wanted, str):
+        return _term_by_term(graph, wanted, context.data)
     if wanted not in STRATEGIES:
         hint = suggestion(wanted, STRATEGIES, what="the strategies")
         raise FormulaError(f"there is no strategy called {wanted!r}", hint=hint)
     if wanted == "noncentred":
         return replace(graph, strategy=Strategy("noncentred", "as asked"))
     obstacle = obstacle_to_collapsing(graph)
-    if obstacle is None:
-        reason = (
-            "as asked" if wanted == "collapsed" else "Gaussian, and at most one grouping factor"
-        )
-        return replace(graph, strategy=Strategy("collapsed", reason))
     if wanted == "collapsed":
-        raise Unsupported(f"this model cannot be collapsed: {obstacle}", hint="strategy = 'auto'")
-    return replace(graph, strategy=Strategy("noncentred", obstacle))
+        if obstacle is not None:
+            hint = "strategy = 'auto'"
+            raise Unsupported(f"this model cannot be collapsed: {obstacle}", hint=hint)
+        whole = integrate_all(graph, context.data)
+        return replace(whole, strategy=Strategy("collapsed", "as asked"))
+    if obstacle is not None:
+        return replace(graph, strategy=Strategy("noncentred", obstacle))
+    chosen = _affordable(graph, context.data)
+    sampled = [str(g.factor) for g in chosen.groups if not g.integrated]
+    reason = "the response is Gaussian"
+    if sampled:
+        reason += f"; {' and '.join(sampled)} sampled, too many to be integrated out as well"
+    return replace(chosen, strategy=Strategy("collapsed", reason))
+
+
+def _term_by_term(graph: ModelGraph, wanted: Mapping[str, str], data: Data) -> ModelGraph:
+    """What is said of a term holds; what nothing is said of is integrated out if it can be."""
+    treatments: dict[str, str] = {}
+    names = {g.id: g.id for g in graph.groups} | {str(g.factor): g.id for g in graph.groups}
+    for name, treatment in wanted.items():
+        if name not in names:
+            hint = suggestion(name, names, what="the terms")
+            raise FormulaError(f"strategy: there is no term {name!r}", hint=hint)
+        if treatment not in TREATMENTS:
+            hint = suggestion(treatment, TREATMENTS, what="what a term can be")
+            raise FormulaError(f"strategy of {name}: there is no {treatment!r}", hint=hint)
+        factor = next(str(g.factor) for g in graph.groups if g.id == names[name])
+        same = [g.id for g in graph.groups if str(g.factor) == factor]
+        for one in same if name == factor else [names[name]]:
+            treatments[one] = treatment
+    obstacle = obstacle_to_collapsing(graph)
+    if obstacle is not None:
+        if "integrated" in treatments.values():
+            raise Unsupported(f"no term can be integrated out: {obstacle}", hint="noncentred")
+        return replace(graph, strategy=Strategy("noncentred", obstacle))
+    chosen = [g for g in graph.groups if treatments.get(g.id, "integrated") == "integrated"]
+    graph = _integrate(graph, chosen)
+    _check_size(graph, data)
+    return replace(graph, strategy=Strategy("collapsed", "term by term, as asked"))
 
 
 def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
-    """Why the model cannot be collapsed, or None."""
+    """Why nothing of the model can be integrated out, or None."""
     columns = len(graph.population.columns.names)
     if not columns and not graph.groups:
         return "there is nothing to integrate out"
     if columns > _MOST_COLUMNS:
         return f"there are more than {_MOST_COLUMNS} population effects"
-    if len(graph.groups) > 1:
-        return "there are several group terms"
-    if any(len(g.columns.names) > _MOST_EFFECTS for g in graph.groups):
-        return f"a level has more than {_MOST_EFFECTS} effects"
     kinds = {p.density for p in graph.priors if p.block in ("intercept", "beta")}
     if not kinds <= set(_CONJUGATE) or len(kinds) > 1:
         return "the prior of the population effects is not normal"
     return None
+
+
+def integrate_all(graph: ModelGraph, data: Data) -> ModelGraph:
+    """The model with the effects of all terms integrated out.
+
+    Raises:
+        Unsupported: if they are too many.
+    """
+    whole = _integrate(graph, graph.groups)
+    _check_size(whole, data)
+    return whole
+
+
+def _check_size(graph: ModelGraph, data: Data) -> None:
+    if not _fits(graph, data, _MOST_DENSE, _MOST_PRODUCTS):
+        names = " and ".join(str(g.factor) for g in elimination(graph.groups).dense)
+        raise Unsupported(
+            f"the effects of {names} are too many to be integrated out together",
+            hint="strategy = 'auto' samples those",
+        )
+
+
+def _integrate(graph: ModelGraph, chosen: Collection[Group]) -> ModelGraph:
+    groups = tuple(replace(g, integrated=g in chosen) for g in graph.groups)
+    return replace(graph, groups=groups)
+
+
+def _affordable(graph: ModelGraph, data: Data) -> ModelGraph:
+    """The block integrated out, then as many other terms as pay, the smallest first."""
+    whole = _integrate(graph, graph.groups)
+    if _fits(whole, data, _DENSE, _PRODUCTS):
+        return whole
+    parts = elimination(whole.groups)
+    chosen: list[Group] = list(parts.block)
+    for group in sorted(parts.dense, key=size):
+        candidate = _integrate(graph, [*chosen, group])
+        elements = elimination(candidate.groups).columns * data.rows
+        if elements <= _MOST_ELEMENTS and _fits(candidate, data, _DENSE, _PRODUCTS):
+            chosen.append(group)
+    return _integrate(graph, chosen)
+
+
+def _fits(graph: ModelGraph, data: Data, dense: int, products: int) -> bool:
+    """Whether the dense terms have so many effects, and so many meet in the block, at most."""
+    parts = elimination(graph.groups)
+    if not parts.dense:
+        return True
+    if parts.columns > dense:
+        return False
+    if not parts.block:
+        return True
+    block = data.grouping(parts.block[0].factor)
+    met = np.full(len(block.levels), len(graph.population.columns.names), dtype=float)
+    for group in parts.dense:
+        other = data.grouping(group.factor)
+        pairs = np.unique(block.codes.astype(np.int64) * len(other.levels) + other.codes)
+        levels = pairs // len(other.levels)
+        met += len(group.columns.names) * np.bincount(levels, minlength=len(met))
+    return bool(np.sum(met * (met + 1)) / 2 <= products)

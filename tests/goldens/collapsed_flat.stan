@@ -3,27 +3,31 @@
 //   y         ~ normal(X beta + Z_Subject b_Subject[Subject], sigma)
 //   b_Subject ~ multi_normal(0, D R_Subject D),  D = diag(sd_Subject)
 //
-// beta and b_Subject are integrated out: NUTS sees the variances alone, the rest is drawn exactly.
-// With Q = X R_inverse, theta_hat the least-squares effects of Q and r = y - Q theta_hat,
-//   S = [r Q]' [r Q] - sum_j (Z_j' [r Q])' G_j (Z_j' [r Q]) over sigma^2 is the precision of [1 theta].
-// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of b_Subject over sigma^2 and j a level.
+// beta and b_Subject are integrated out: NUTS sees the variances alone, and they are drawn exactly.
+// Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
+// With S = [r Q]' [r Q] - sum_j (Z_j' [r Q])' G_j (Z_j' [r Q]), S / sigma^2 holds the precision P of the rest and P times its mean.
+// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of Subject over sigma^2 and j a level.
 data {
   int<lower=1> N; // observations of Reaction
   int<lower=1> K; // population effects, Days
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
-  vector[1 + K + K * K] S_0; // r'r, Q'r and Q'Q in one
+  real rr_0; // r'r
+  vector[K] Qr_0; // Q'r
+  matrix[K, K] QQ_0; // Q'Q
 
   int<lower=1> J_Subject; // levels of Subject
   int<lower=1> Q_Subject; // effects per level, Days
   vector[J_Subject] ZZ_Subject_11; // Z'Z of every level
   vector[J_Subject] ZZ_Subject_21;
   vector[J_Subject] ZZ_Subject_22;
-  matrix[J_Subject, K + 1] ZR_Subject_1; // Z'[r Q] of every level
-  matrix[J_Subject, K + 1] ZR_Subject_2;
-  matrix[1 + K + K * K, J_Subject] T_Subject_11; // their products, as in S
-  matrix[1 + K + K * K, J_Subject] T_Subject_21;
-  matrix[1 + K + K * K, J_Subject] T_Subject_22;
+  vector[J_Subject] Zr_Subject_1; // Z'r of every level
+  vector[J_Subject] Zr_Subject_2;
+  matrix[J_Subject, K] ZQ_Subject_1; // Z'Q of every level
+  matrix[J_Subject, K] ZQ_Subject_2;
+  matrix[K * K, J_Subject] T_Subject_11; // products of Z'Q, as in Q'Q
+  matrix[K * K, J_Subject] T_Subject_21;
+  matrix[K * K, J_Subject] T_Subject_22;
 }
 parameters {
   vector<lower=0>[Q_Subject] sd_Subject;
@@ -32,37 +36,36 @@ parameters {
   real<lower=0> sigma; // residual sd
 }
 model {
-  matrix[Q_Subject, Q_Subject] A = diag_pre_multiply(sd_Subject, L_Subject) / sigma;
-  vector[J_Subject] h_11 = A[1, 1] * ZZ_Subject_11 + A[2, 1] * ZZ_Subject_21;
-  vector[J_Subject] h_12 = A[2, 2] * ZZ_Subject_21;
-  vector[J_Subject] h_21 = A[1, 1] * ZZ_Subject_21 + A[2, 1] * ZZ_Subject_22;
-  vector[J_Subject] h_22 = A[2, 2] * ZZ_Subject_22;
-  vector[J_Subject] m_11 = 1 + A[1, 1] * h_11 + A[2, 1] * h_21;
-  vector[J_Subject] m_21 = A[2, 2] * h_21;
-  vector[J_Subject] m_22 = 1 + A[2, 2] * h_22;
+  matrix[Q_Subject, Q_Subject] A_Subject = diag_pre_multiply(sd_Subject, L_Subject) / sigma;
+  vector[J_Subject] h_11 = A_Subject[1, 1] * ZZ_Subject_11 + A_Subject[2, 1] * ZZ_Subject_21;
+  vector[J_Subject] h_12 = A_Subject[2, 2] * ZZ_Subject_21;
+  vector[J_Subject] h_21 = A_Subject[1, 1] * ZZ_Subject_21 + A_Subject[2, 1] * ZZ_Subject_22;
+  vector[J_Subject] h_22 = A_Subject[2, 2] * ZZ_Subject_22;
+  vector[J_Subject] m_11 = 1 + A_Subject[1, 1] * h_11 + A_Subject[2, 1] * h_21;
+  vector[J_Subject] m_21 = A_Subject[2, 2] * h_21;
+  vector[J_Subject] m_22 = 1 + A_Subject[2, 2] * h_22;
   vector[J_Subject] d_1 = m_11;
   vector[J_Subject] i_1 = inv_sqrt(d_1);
   vector[J_Subject] l_21 = m_21 .* i_1;
   vector[J_Subject] d_2 = m_22 - square(l_21);
   vector[J_Subject] i_2 = inv_sqrt(d_2);
-  vector[J_Subject] b_11 = A[1, 1] * i_1;
-  vector[J_Subject] b_12 = A[2, 1] * i_1;
+  vector[J_Subject] b_11 = A_Subject[1, 1] * i_1;
+  vector[J_Subject] b_12 = A_Subject[2, 1] * i_1;
   vector[J_Subject] b_21 = -i_2 .* (l_21 .* b_11);
-  vector[J_Subject] b_22 = (A[2, 2] - l_21 .* b_12) .* i_2;
+  vector[J_Subject] b_22 = (A_Subject[2, 2] - l_21 .* b_12) .* i_2;
   vector[J_Subject] g_11 = b_11 .* b_11 + b_21 .* b_21;
   vector[J_Subject] g_21 = b_12 .* b_11 + b_22 .* b_21;
   vector[J_Subject] g_22 = b_12 .* b_12 + b_22 .* b_22;
-  real log_det_Subject = sum(log(d_1)) + sum(log(d_2));
-  vector[1 + K + K * K] S = S_0;
-  S -= T_Subject_11 * g_11;
-  S -= T_Subject_21 * g_21;
-  S -= T_Subject_22 * g_22;
-  matrix[K, K] P = to_matrix(S[K + 2 : ], K, K) / square(sigma);
-  vector[K] h = S[2 : K + 1] / square(sigma);
+  vector[J_Subject] u_1 = g_11 .* Zr_Subject_1 + g_21 .* Zr_Subject_2; // G Z'r
+  vector[J_Subject] u_2 = g_21 .* Zr_Subject_1 + g_22 .* Zr_Subject_2;
+  real rr = rr_0 - dot_product(Zr_Subject_1, u_1) - dot_product(Zr_Subject_2, u_2);
+  vector[K] Qr = Qr_0 - ZQ_Subject_1' * u_1 - ZQ_Subject_2' * u_2;
+  matrix[K, K] QQ = QQ_0 - to_matrix(T_Subject_11 * g_11, K, K) - to_matrix(T_Subject_21 * g_21, K, K) - to_matrix(T_Subject_22 * g_22, K, K);
+  matrix[K, K] P = QQ / square(sigma);
+  vector[K] h = Qr / square(sigma);
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * S[1] / square(sigma);
-  target += -0.5 * log_det_Subject;
+  target += -N * log(sigma) - 0.5 * rr / square(sigma) - 0.5 * sum(log(d_1)) - 0.5 * sum(log(d_2));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   L_Subject ~ lkj_corr_cholesky(1);
@@ -71,41 +74,40 @@ generated quantities {
   vector[K] beta;
   matrix[J_Subject, Q_Subject] b_Subject;
   {
-    matrix[Q_Subject, Q_Subject] A = diag_pre_multiply(sd_Subject, L_Subject) / sigma;
-    vector[J_Subject] h_11 = A[1, 1] * ZZ_Subject_11 + A[2, 1] * ZZ_Subject_21;
-    vector[J_Subject] h_12 = A[2, 2] * ZZ_Subject_21;
-    vector[J_Subject] h_21 = A[1, 1] * ZZ_Subject_21 + A[2, 1] * ZZ_Subject_22;
-    vector[J_Subject] h_22 = A[2, 2] * ZZ_Subject_22;
-    vector[J_Subject] m_11 = 1 + A[1, 1] * h_11 + A[2, 1] * h_21;
-    vector[J_Subject] m_21 = A[2, 2] * h_21;
-    vector[J_Subject] m_22 = 1 + A[2, 2] * h_22;
+    matrix[Q_Subject, Q_Subject] A_Subject = diag_pre_multiply(sd_Subject, L_Subject) / sigma;
+    vector[J_Subject] h_11 = A_Subject[1, 1] * ZZ_Subject_11 + A_Subject[2, 1] * ZZ_Subject_21;
+    vector[J_Subject] h_12 = A_Subject[2, 2] * ZZ_Subject_21;
+    vector[J_Subject] h_21 = A_Subject[1, 1] * ZZ_Subject_21 + A_Subject[2, 1] * ZZ_Subject_22;
+    vector[J_Subject] h_22 = A_Subject[2, 2] * ZZ_Subject_22;
+    vector[J_Subject] m_11 = 1 + A_Subject[1, 1] * h_11 + A_Subject[2, 1] * h_21;
+    vector[J_Subject] m_21 = A_Subject[2, 2] * h_21;
+    vector[J_Subject] m_22 = 1 + A_Subject[2, 2] * h_22;
     vector[J_Subject] d_1 = m_11;
     vector[J_Subject] i_1 = inv_sqrt(d_1);
     vector[J_Subject] l_21 = m_21 .* i_1;
     vector[J_Subject] d_2 = m_22 - square(l_21);
     vector[J_Subject] i_2 = inv_sqrt(d_2);
-    vector[J_Subject] b_11 = A[1, 1] * i_1;
-    vector[J_Subject] b_12 = A[2, 1] * i_1;
+    vector[J_Subject] b_11 = A_Subject[1, 1] * i_1;
+    vector[J_Subject] b_12 = A_Subject[2, 1] * i_1;
     vector[J_Subject] b_21 = -i_2 .* (l_21 .* b_11);
-    vector[J_Subject] b_22 = (A[2, 2] - l_21 .* b_12) .* i_2;
+    vector[J_Subject] b_22 = (A_Subject[2, 2] - l_21 .* b_12) .* i_2;
     vector[J_Subject] g_11 = b_11 .* b_11 + b_21 .* b_21;
     vector[J_Subject] g_21 = b_12 .* b_11 + b_22 .* b_21;
     vector[J_Subject] g_22 = b_12 .* b_12 + b_22 .* b_22;
-    real log_det_Subject = sum(log(d_1)) + sum(log(d_2));
-    vector[1 + K + K * K] S = S_0;
-    S -= T_Subject_11 * g_11;
-    S -= T_Subject_21 * g_21;
-    S -= T_Subject_22 * g_22;
-    matrix[K, K] P = to_matrix(S[K + 2 : ], K, K) / square(sigma);
-    vector[K] h = S[2 : K + 1] / square(sigma);
+    vector[J_Subject] u_1 = g_11 .* Zr_Subject_1 + g_21 .* Zr_Subject_2; // G Z'r
+    vector[J_Subject] u_2 = g_21 .* Zr_Subject_1 + g_22 .* Zr_Subject_2;
+    real rr = rr_0 - dot_product(Zr_Subject_1, u_1) - dot_product(Zr_Subject_2, u_2);
+    vector[K] Qr = Qr_0 - ZQ_Subject_1' * u_1 - ZQ_Subject_2' * u_2;
+    matrix[K, K] QQ = QQ_0 - to_matrix(T_Subject_11 * g_11, K, K) - to_matrix(T_Subject_21 * g_21, K, K) - to_matrix(T_Subject_22 * g_22, K, K);
+    matrix[K, K] P = QQ / square(sigma);
+    vector[K] h = Qr / square(sigma);
     matrix[K, K] L_P = cholesky_decompose(P);
     vector[K] v = mdivide_left_tri_low(L_P, h);
     vector[K] z = to_vector(normal_rng(rep_vector(0, K), 1));
-    vector[K] d = mdivide_right_tri_low((v + z)', L_P)'; // theta - theta_hat
-    beta = R_inverse * (theta_hat + d);
-    vector[K + 1] f = append_row(1, -d);
-    vector[J_Subject] e_1 = ZR_Subject_1 * f; // Z'(y - X beta)
-    vector[J_Subject] e_2 = ZR_Subject_2 * f; // Z'(y - X beta)
+    vector[K] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of Q
+    beta = R_inverse * (theta_hat + c);
+    vector[J_Subject] e_1 = Zr_Subject_1 - ZQ_Subject_1 * c; // Z'(y - the rest)
+    vector[J_Subject] e_2 = Zr_Subject_2 - ZQ_Subject_2 * c;
     vector[J_Subject] z_1 = to_vector(normal_rng(rep_vector(0, J_Subject), sigma));
     vector[J_Subject] z_2 = to_vector(normal_rng(rep_vector(0, J_Subject), sigma));
     b_Subject[ : , 1] = g_11 .* e_1 + g_21 .* e_2;

@@ -1,0 +1,126 @@
+// lmer(diameter ~ 1 + (1 | plate) + (1 | sample))
+//
+//   y        ~ normal(X beta + b_plate[plate] + b_sample[sample], sigma)
+//   b_plate  ~ normal(0, sd_plate)
+//   b_sample ~ normal(0, sd_sample)
+//
+// beta and b_plate and b_sample are integrated out: NUTS sees the variances alone, and they are drawn exactly.
+// Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
+// W = [Z Q], Z the columns of sample; their effects are a root F of their covariance times standard normals.
+// With S = [r W]' [r W] - sum_j (Z_j' [r W])' G_j (Z_j' [r W]), S / sigma^2 holds the precision P of the rest and P times its mean.
+// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of plate over sigma^2 and j a level.
+functions {
+  // the sums of the runs of x that end at last
+  vector group_sums(vector x, array[] int last) {
+    vector[size(last)] total = cumulative_sum(x)[last];
+    return append_row(total[1], total[2 : ] - total[ : size(last) - 1]);
+  }
+}
+data {
+  int<lower=1> N; // observations of diameter
+  int<lower=1> K; // population effects, 1
+  matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
+  vector[K] theta_hat; // least-squares effects of Q = X R_inverse
+  int<lower=1> E; // effects of sample
+  int<lower=E> D; // columns of W
+  real rr_0; // r'r
+  vector[D] Wr_0; // W'r
+  matrix[D, D] WW_0; // W'W
+
+  int<lower=1> J_plate; // levels of plate
+  vector[J_plate] ZZ_plate_11; // Z'Z of every level
+  vector[J_plate] Zr_plate_1; // Z'r of every level
+  matrix[J_plate, D] ZW_plate_1; // Z'W of every level
+  int<lower=1> M; // products of two columns of Z'W that meet in a level
+  array[M] int<lower=1, upper=J_plate> met; // that level
+  array[(D * (D + 1)) %/% 2] int<lower=1, upper=M> last; // the last product of every pair of columns
+  array[D * D] int<lower=1> pair; // the pair that every element of W'W is
+  vector[M] T_plate_11; // the products
+
+  int<lower=1> J_sample; // levels of sample
+
+  // prior locations and scales
+  matrix[K, K] C; // C beta ~ normal(beta_loc, beta_scale)
+  vector[K] beta_loc;
+  vector<lower=0>[K] beta_scale;
+  real<lower=0> sd_plate_scale;
+  real<lower=0> sd_sample_scale;
+  real<lower=0> sigma_scale;
+}
+transformed data {
+  // 1 for the standard normals that become effects, 0 for theta - theta_hat
+  vector[D] shrunk = append_row(rep_vector(1, E), rep_vector(0, D - E));
+  // the prior of theta - theta_hat: its precision, and that times its mean
+  matrix[K, K] C_theta = diag_pre_multiply(inv(beta_scale), C * R_inverse);
+  vector[K] gap = (beta_loc - C * (R_inverse * theta_hat)) ./ beta_scale;
+  matrix[D, D] prior_precision = rep_matrix(0, D, D);
+  prior_precision[E + 1 : D, E + 1 : D] = crossprod(C_theta);
+  vector[D] prior_linear = append_row(rep_vector(0, E), C_theta' * gap);
+}
+parameters {
+  real<lower=0> sd_plate;
+
+  real<lower=0> sd_sample;
+
+  real<lower=0> sigma; // residual sd
+}
+model {
+  real A_plate = sd_plate / sigma;
+  vector[J_plate] h_11 = A_plate * ZZ_plate_11;
+  vector[J_plate] m_11 = 1 + A_plate * h_11;
+  vector[J_plate] d_1 = m_11;
+  vector[J_plate] i_1 = inv_sqrt(d_1);
+  vector[J_plate] b_11 = A_plate * i_1;
+  vector[J_plate] g_11 = b_11 .* b_11;
+  vector[J_plate] u_1 = g_11 .* Zr_plate_1; // G Z'r
+  real rr = rr_0 - dot_product(Zr_plate_1, u_1);
+  vector[D] Wr = Wr_0 - ZW_plate_1' * u_1;
+  vector[M] products = T_plate_11 .* g_11[met];
+  matrix[D, D] WW = WW_0 - to_matrix(group_sums(products, last)[pair], D, D);
+  vector[D] s = rep_vector(1, D); // scales of the effects
+  s[1 : J_sample] = rep_vector(sd_sample, J_sample);
+  matrix[D, D] P = add_diag(quad_form_diag(WW, s) / square(sigma), shrunk) + prior_precision;
+  vector[D] h = s .* Wr / square(sigma) + prior_linear;
+  matrix[D, D] L_P = cholesky_decompose(P);
+  vector[D] v = mdivide_left_tri_low(L_P, h);
+  target += -N * log(sigma) - 0.5 * rr / square(sigma) - 0.5 * sum(log(d_1));
+  target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
+
+  sd_plate ~ student_t(3, 0, sd_plate_scale);
+  sd_sample ~ student_t(3, 0, sd_sample_scale);
+  sigma ~ student_t(3, 0, sigma_scale);
+}
+generated quantities {
+  vector[K] beta;
+  vector[J_sample] b_sample;
+  vector[J_plate] b_plate;
+  {
+    real A_plate = sd_plate / sigma;
+    vector[J_plate] h_11 = A_plate * ZZ_plate_11;
+    vector[J_plate] m_11 = 1 + A_plate * h_11;
+    vector[J_plate] d_1 = m_11;
+    vector[J_plate] i_1 = inv_sqrt(d_1);
+    vector[J_plate] b_11 = A_plate * i_1;
+    vector[J_plate] g_11 = b_11 .* b_11;
+    vector[J_plate] u_1 = g_11 .* Zr_plate_1; // G Z'r
+    real rr = rr_0 - dot_product(Zr_plate_1, u_1);
+    vector[D] Wr = Wr_0 - ZW_plate_1' * u_1;
+    vector[M] products = T_plate_11 .* g_11[met];
+    matrix[D, D] WW = WW_0 - to_matrix(group_sums(products, last)[pair], D, D);
+    vector[D] s = rep_vector(1, D); // scales of the effects
+    s[1 : J_sample] = rep_vector(sd_sample, J_sample);
+    matrix[D, D] P = add_diag(quad_form_diag(WW, s) / square(sigma), shrunk) + prior_precision;
+    vector[D] h = s .* Wr / square(sigma) + prior_linear;
+    matrix[D, D] L_P = cholesky_decompose(P);
+    vector[D] v = mdivide_left_tri_low(L_P, h);
+    vector[D] z = to_vector(normal_rng(rep_vector(0, D), 1));
+    vector[D] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of W
+    c = s .* c;
+    beta = R_inverse * (theta_hat + c[E + 1 : D]);
+    b_sample = c[1 : J_sample];
+    vector[J_plate] e_1 = Zr_plate_1 - ZW_plate_1 * c; // Z'(y - the rest)
+    vector[J_plate] z_1 = to_vector(normal_rng(rep_vector(0, J_plate), sigma));
+    b_plate = g_11 .* e_1;
+    b_plate += b_11 .* z_1;
+  }
+}

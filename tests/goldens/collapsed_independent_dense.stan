@@ -1,0 +1,115 @@
+// lmer(SCT ~ 0 + (tarsus || temp) + (1 | line))
+//
+//   y           ~ normal(Z_temp b_temp[temp] + b_line[line], sigma)
+//   b_line      ~ normal(0, sd_line)
+//   b_temp[, q] ~ normal(0, sd_temp[q])
+//
+// b_temp and b_line are integrated out: NUTS sees the variances alone, and they are drawn exactly.
+// W = [Z], Z the columns of temp; their effects are a root F of their covariance times standard normals.
+// With S = [r W]' [r W] - sum_j (Z_j' [r W])' G_j (Z_j' [r W]), S / sigma^2 holds the precision P of the rest and P times its mean.
+// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of line over sigma^2 and j a level.
+functions {
+  // the sums of the runs of x that end at last
+  vector group_sums(vector x, array[] int last) {
+    vector[size(last)] total = cumulative_sum(x)[last];
+    return append_row(total[1], total[2 : ] - total[ : size(last) - 1]);
+  }
+}
+data {
+  int<lower=1> N; // observations of SCT
+  int<lower=1> E; // effects of temp
+  int<lower=E> D; // columns of W
+  vector<lower=0>[D] unit; // what the columns of W were divided by
+  real rr_0; // r'r
+  vector[D] Wr_0; // W'r
+  matrix[D, D] WW_0; // W'W
+
+  int<lower=1> J_line; // levels of line
+  vector[J_line] ZZ_line_11; // Z'Z of every level
+  vector[J_line] Zr_line_1; // Z'r of every level
+  matrix[J_line, D] ZW_line_1; // Z'W of every level
+  int<lower=1> M; // products of two columns of Z'W that meet in a level
+  array[M] int<lower=1, upper=J_line> met; // that level
+  array[(D * (D + 1)) %/% 2] int<lower=1, upper=M> last; // the last product of every pair of columns
+  array[D * D] int<lower=1> pair; // the pair that every element of W'W is
+  vector[M] T_line_11; // the products
+
+  int<lower=1> J_temp; // levels of temp
+  int<lower=1> Q_temp; // effects per level, 1 and 0 + tarsus
+
+  // prior locations and scales
+  real<lower=0> sd_line_scale;
+  vector<lower=0>[Q_temp] sd_temp_scale;
+  real<lower=0> sigma_scale;
+}
+transformed data {
+  // 1 for the standard normals that become effects, 0 for theta - theta_hat
+  vector[D] shrunk = append_row(rep_vector(1, E), rep_vector(0, D - E));
+}
+parameters {
+  real<lower=0> sd_line;
+
+  vector<lower=0>[Q_temp] sd_temp;
+
+  real<lower=0> sigma; // residual sd
+}
+model {
+  real A_line = sd_line / sigma;
+  vector[J_line] h_11 = A_line * ZZ_line_11;
+  vector[J_line] m_11 = 1 + A_line * h_11;
+  vector[J_line] d_1 = m_11;
+  vector[J_line] i_1 = inv_sqrt(d_1);
+  vector[J_line] b_11 = A_line * i_1;
+  vector[J_line] g_11 = b_11 .* b_11;
+  vector[J_line] u_1 = g_11 .* Zr_line_1; // G Z'r
+  real rr = rr_0 - dot_product(Zr_line_1, u_1);
+  vector[D] Wr = Wr_0 - ZW_line_1' * u_1;
+  vector[M] products = T_line_11 .* g_11[met];
+  matrix[D, D] WW = WW_0 - to_matrix(group_sums(products, last)[pair], D, D);
+  vector[D] s = rep_vector(1, D); // scales of the effects
+  s[1 : J_temp * Q_temp] = to_vector(rep_matrix(diagonal(diag_matrix(sd_temp))', J_temp));
+  s = s .* unit;
+  matrix[D, D] P = add_diag(quad_form_diag(WW, s) / square(sigma), shrunk);
+  vector[D] h = s .* Wr / square(sigma);
+  matrix[D, D] L_P = cholesky_decompose(P);
+  vector[D] v = mdivide_left_tri_low(L_P, h);
+  target += -N * log(sigma) - 0.5 * rr / square(sigma) - 0.5 * sum(log(d_1));
+  target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
+
+  sd_line ~ student_t(3, 0, sd_line_scale);
+  sd_temp ~ student_t(3, 0, sd_temp_scale);
+  sigma ~ student_t(3, 0, sigma_scale);
+}
+generated quantities {
+  matrix[J_temp, Q_temp] b_temp;
+  vector[J_line] b_line;
+  {
+    real A_line = sd_line / sigma;
+    vector[J_line] h_11 = A_line * ZZ_line_11;
+    vector[J_line] m_11 = 1 + A_line * h_11;
+    vector[J_line] d_1 = m_11;
+    vector[J_line] i_1 = inv_sqrt(d_1);
+    vector[J_line] b_11 = A_line * i_1;
+    vector[J_line] g_11 = b_11 .* b_11;
+    vector[J_line] u_1 = g_11 .* Zr_line_1; // G Z'r
+    real rr = rr_0 - dot_product(Zr_line_1, u_1);
+    vector[D] Wr = Wr_0 - ZW_line_1' * u_1;
+    vector[M] products = T_line_11 .* g_11[met];
+    matrix[D, D] WW = WW_0 - to_matrix(group_sums(products, last)[pair], D, D);
+    vector[D] s = rep_vector(1, D); // scales of the effects
+    s[1 : J_temp * Q_temp] = to_vector(rep_matrix(diagonal(diag_matrix(sd_temp))', J_temp));
+    s = s .* unit;
+    matrix[D, D] P = add_diag(quad_form_diag(WW, s) / square(sigma), shrunk);
+    vector[D] h = s .* Wr / square(sigma);
+    matrix[D, D] L_P = cholesky_decompose(P);
+    vector[D] v = mdivide_left_tri_low(L_P, h);
+    vector[D] z = to_vector(normal_rng(rep_vector(0, D), 1));
+    vector[D] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of W
+    c = s .* c;
+    b_temp = to_matrix((c ./ unit)[1 : J_temp * Q_temp], J_temp, Q_temp);
+    vector[J_line] e_1 = Zr_line_1 - ZW_line_1 * c; // Z'(y - the rest)
+    vector[J_line] z_1 = to_vector(normal_rng(rep_vector(0, J_line), sigma));
+    b_line = g_11 .* e_1;
+    b_line += b_11 .* z_1;
+  }
+}

@@ -1,0 +1,76 @@
+// lmer(strength ~ 1 + (1 | batch))
+//
+//   y       ~ normal(X beta + b_batch[batch], sigma)
+//   b_batch ~ normal(0, sd_batch)
+//
+// beta is integrated out: NUTS sees the rest, and they are drawn exactly.
+// Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat, e = r less the sampled terms.
+data {
+  int<lower=1> N; // observations of strength
+  int<lower=1> K; // population effects, 1
+  matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
+  vector[K] theta_hat; // least-squares effects of Q = X R_inverse
+  vector[N] r; // y - Q theta_hat
+  matrix[N, K] Q;
+  matrix[K, K] QQ_0; // Q'Q
+
+  int<lower=1> J_batch; // levels of batch
+  array[N] int<lower=1, upper=J_batch> batch;
+
+  // prior locations and scales
+  matrix[K, K] C; // C beta ~ normal(beta_loc, beta_scale)
+  vector[K] beta_loc;
+  vector<lower=0>[K] beta_scale;
+  real<lower=0> sd_batch_scale;
+  real<lower=0> sigma_scale;
+}
+transformed data {
+  // the prior of theta - theta_hat: its precision, and that times its mean
+  matrix[K, K] C_theta = diag_pre_multiply(inv(beta_scale), C * R_inverse);
+  vector[K] gap = (beta_loc - C * (R_inverse * theta_hat)) ./ beta_scale;
+  matrix[K, K] prior_precision = crossprod(C_theta);
+  vector[K] prior_linear = C_theta' * gap;
+}
+parameters {
+  real<lower=0> sd_batch;
+  vector[J_batch] z_batch; // b_batch, non-centred
+
+  real<lower=0> sigma; // residual sd
+}
+transformed parameters {
+  vector[J_batch] b_batch = sd_batch * z_batch;
+}
+model {
+  vector[N] e = r;
+  e -= b_batch[batch];
+  real rr = dot_self(e);
+  vector[K] Qr = Q' * e;
+  matrix[K, K] QQ = QQ_0;
+  matrix[K, K] P = QQ / square(sigma) + prior_precision;
+  vector[K] h = Qr / square(sigma) + prior_linear;
+  matrix[K, K] L_P = cholesky_decompose(P);
+  vector[K] v = mdivide_left_tri_low(L_P, h);
+  target += -N * log(sigma) - 0.5 * rr / square(sigma);
+  target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
+
+  sd_batch ~ student_t(3, 0, sd_batch_scale);
+  z_batch ~ std_normal();
+  sigma ~ student_t(3, 0, sigma_scale);
+}
+generated quantities {
+  vector[K] beta;
+  {
+    vector[N] e = r;
+    e -= b_batch[batch];
+    real rr = dot_self(e);
+    vector[K] Qr = Q' * e;
+    matrix[K, K] QQ = QQ_0;
+    matrix[K, K] P = QQ / square(sigma) + prior_precision;
+    vector[K] h = Qr / square(sigma) + prior_linear;
+    matrix[K, K] L_P = cholesky_decompose(P);
+    vector[K] v = mdivide_left_tri_low(L_P, h);
+    vector[K] z = to_vector(normal_rng(rep_vector(0, K), 1));
+    vector[K] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of Q
+    beta = R_inverse * (theta_hat + c);
+  }
+}
