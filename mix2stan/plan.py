@@ -107,7 +107,7 @@ def _collapsed(graph: ModelGraph) -> list[Part]:
     plan.append(Part((Component("residuals/homoscedastic", view),)))
     needs_sums = view.block and (view.dense or view.rows)
     functions = ["functions/group_sums"] if needs_sums else []
-    functions += ["functions/kronecker_identity"] if view.scale == "F" else []
+    functions += ["functions/with_root"] if view.scale == "F" else []
     return [*plan, *(Part((Component(f, None),)) for f in functions)]
 
 

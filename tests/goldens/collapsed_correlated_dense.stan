@@ -16,15 +16,17 @@ functions {
     return append_row(total[1], total[2 : ] - total[ : size(last) - 1]);
   }
 
-  // the Kronecker product of A and the identity of size J
-  matrix kronecker_identity(matrix A, int J) {
-    matrix[rows(A) * J, cols(A) * J] F;
+  // F with the Kronecker product of A and the identity of size J from row and column start on
+  matrix with_root(matrix F, int start, matrix A, int J) {
+    matrix[rows(F), cols(F)] whole = F;
     for (k in 1 : rows(A)) {
       for (m in 1 : cols(A)) {
-        F[(k - 1) * J + 1 : k * J, (m - 1) * J + 1 : m * J] = diag_matrix(rep_vector(A[k, m], J));
+        int row = start + (k - 1) * J;
+        int col = start + (m - 1) * J;
+        whole[row : row + J - 1, col : col + J - 1] = diag_matrix(rep_vector(A[k, m], J));
       }
     }
-    return F;
+    return whole;
   }
 }
 data {
@@ -87,19 +89,23 @@ model {
   vector[J_line] b_11 = A_line * i_1;
   vector[J_line] g_11 = b_11 .* b_11;
   vector[J_line] u_1 = g_11 .* Zr_line_1; // G Z'r
-  real rr = rr_0 - dot_product(Zr_line_1, u_1);
-  vector[D] Wr = Wr_0 - ZW_line_1' * u_1;
+  real rr = rr_0;
+  vector[D] Wr = Wr_0;
+  matrix[D, D] WW = WW_0;
+  rr -= dot_product(Zr_line_1, u_1);
+  Wr -= ZW_line_1' * u_1;
   vector[M] products = T_line_11 .* g_11[met];
-  matrix[D, D] WW = WW_0 - to_matrix(group_sums(products, last)[pair], D, D);
+  WW -= to_matrix(group_sums(products, last)[pair], D, D);
   matrix[D, D] F = diag_matrix(rep_vector(1, D)); // root of the effects' covariance
-  F[1 : J_genotype_temp * Q_genotype_temp, 1 : J_genotype_temp * Q_genotype_temp] = kronecker_identity(diag_pre_multiply(sd_genotype_temp, L_genotype_temp), J_genotype_temp);
+  F = with_root(F, 1, diag_pre_multiply(sd_genotype_temp, L_genotype_temp), J_genotype_temp);
   F = diag_pre_multiply(unit, F);
   matrix[D, D] P = add_diag(F' * WW * F / square(sigma), shrunk) + prior_precision;
   P = 0.5 * (P + P');
   vector[D] h = F' * Wr / square(sigma) + prior_linear;
   matrix[D, D] L_P = cholesky_decompose(P);
   vector[D] v = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * rr / square(sigma) - 0.5 * sum(log(d_1));
+  target += -N * log(sigma) - 0.5 * rr / square(sigma);
+  target += -0.5 * (sum(log(d_1)));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_line ~ student_t(3, 0, sd_line_scale);
@@ -120,12 +126,15 @@ generated quantities {
     vector[J_line] b_11 = A_line * i_1;
     vector[J_line] g_11 = b_11 .* b_11;
     vector[J_line] u_1 = g_11 .* Zr_line_1; // G Z'r
-    real rr = rr_0 - dot_product(Zr_line_1, u_1);
-    vector[D] Wr = Wr_0 - ZW_line_1' * u_1;
+    real rr = rr_0;
+    vector[D] Wr = Wr_0;
+    matrix[D, D] WW = WW_0;
+    rr -= dot_product(Zr_line_1, u_1);
+    Wr -= ZW_line_1' * u_1;
     vector[M] products = T_line_11 .* g_11[met];
-    matrix[D, D] WW = WW_0 - to_matrix(group_sums(products, last)[pair], D, D);
+    WW -= to_matrix(group_sums(products, last)[pair], D, D);
     matrix[D, D] F = diag_matrix(rep_vector(1, D)); // root of the effects' covariance
-    F[1 : J_genotype_temp * Q_genotype_temp, 1 : J_genotype_temp * Q_genotype_temp] = kronecker_identity(diag_pre_multiply(sd_genotype_temp, L_genotype_temp), J_genotype_temp);
+    F = with_root(F, 1, diag_pre_multiply(sd_genotype_temp, L_genotype_temp), J_genotype_temp);
     F = diag_pre_multiply(unit, F);
     matrix[D, D] P = add_diag(F' * WW * F / square(sigma), shrunk) + prior_precision;
     P = 0.5 * (P + P');
@@ -136,7 +145,8 @@ generated quantities {
     vector[D] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of W
     c = F * c;
     beta = R_inverse * (theta_hat + c[E + 1 : D]);
-    b_genotype_temp = to_matrix((c ./ unit)[1 : J_genotype_temp * Q_genotype_temp], J_genotype_temp, Q_genotype_temp);
+    vector[D] b = c ./ unit;
+    b_genotype_temp = to_matrix(b[1 : J_genotype_temp * Q_genotype_temp], J_genotype_temp, Q_genotype_temp);
     vector[J_line] e_1 = Zr_line_1 - ZW_line_1 * c; // Z'(y - the rest)
     vector[J_line] z_1 = to_vector(normal_rng(rep_vector(0, J_line), sigma));
     b_line = g_11 .* e_1;

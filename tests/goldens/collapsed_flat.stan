@@ -58,14 +58,22 @@ model {
   vector[J_Subject] g_22 = b_12 .* b_12 + b_22 .* b_22;
   vector[J_Subject] u_1 = g_11 .* Zr_Subject_1 + g_21 .* Zr_Subject_2; // G Z'r
   vector[J_Subject] u_2 = g_21 .* Zr_Subject_1 + g_22 .* Zr_Subject_2;
-  real rr = rr_0 - dot_product(Zr_Subject_1, u_1) - dot_product(Zr_Subject_2, u_2);
-  vector[K] Qr = Qr_0 - ZQ_Subject_1' * u_1 - ZQ_Subject_2' * u_2;
-  matrix[K, K] QQ = QQ_0 - to_matrix(T_Subject_11 * g_11, K, K) - to_matrix(T_Subject_21 * g_21, K, K) - to_matrix(T_Subject_22 * g_22, K, K);
+  real rr = rr_0;
+  vector[K] Qr = Qr_0;
+  matrix[K, K] QQ = QQ_0;
+  rr -= dot_product(Zr_Subject_1, u_1);
+  rr -= dot_product(Zr_Subject_2, u_2);
+  Qr -= ZQ_Subject_1' * u_1;
+  Qr -= ZQ_Subject_2' * u_2;
+  QQ -= to_matrix(T_Subject_11 * g_11, K, K);
+  QQ -= to_matrix(T_Subject_21 * g_21, K, K);
+  QQ -= to_matrix(T_Subject_22 * g_22, K, K);
   matrix[K, K] P = QQ / square(sigma);
   vector[K] h = Qr / square(sigma);
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * rr / square(sigma) - 0.5 * sum(log(d_1)) - 0.5 * sum(log(d_2));
+  target += -N * log(sigma) - 0.5 * rr / square(sigma);
+  target += -0.5 * (sum(log(d_1)) + sum(log(d_2)));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   L_Subject ~ lkj_corr_cholesky(1);
@@ -96,9 +104,16 @@ generated quantities {
     vector[J_Subject] g_22 = b_12 .* b_12 + b_22 .* b_22;
     vector[J_Subject] u_1 = g_11 .* Zr_Subject_1 + g_21 .* Zr_Subject_2; // G Z'r
     vector[J_Subject] u_2 = g_21 .* Zr_Subject_1 + g_22 .* Zr_Subject_2;
-    real rr = rr_0 - dot_product(Zr_Subject_1, u_1) - dot_product(Zr_Subject_2, u_2);
-    vector[K] Qr = Qr_0 - ZQ_Subject_1' * u_1 - ZQ_Subject_2' * u_2;
-    matrix[K, K] QQ = QQ_0 - to_matrix(T_Subject_11 * g_11, K, K) - to_matrix(T_Subject_21 * g_21, K, K) - to_matrix(T_Subject_22 * g_22, K, K);
+    real rr = rr_0;
+    vector[K] Qr = Qr_0;
+    matrix[K, K] QQ = QQ_0;
+    rr -= dot_product(Zr_Subject_1, u_1);
+    rr -= dot_product(Zr_Subject_2, u_2);
+    Qr -= ZQ_Subject_1' * u_1;
+    Qr -= ZQ_Subject_2' * u_2;
+    QQ -= to_matrix(T_Subject_11 * g_11, K, K);
+    QQ -= to_matrix(T_Subject_21 * g_21, K, K);
+    QQ -= to_matrix(T_Subject_22 * g_22, K, K);
     matrix[K, K] P = QQ / square(sigma);
     vector[K] h = Qr / square(sigma);
     matrix[K, K] L_P = cholesky_decompose(P);

@@ -62,10 +62,13 @@ model {
   vector[J_line] b_11 = A_line * i_1;
   vector[J_line] g_11 = b_11 .* b_11;
   vector[J_line] u_1 = g_11 .* Zr_line_1; // G Z'r
-  real rr = rr_0 - dot_product(Zr_line_1, u_1);
-  vector[D] Wr = Wr_0 - ZW_line_1' * u_1;
+  real rr = rr_0;
+  vector[D] Wr = Wr_0;
+  matrix[D, D] WW = WW_0;
+  rr -= dot_product(Zr_line_1, u_1);
+  Wr -= ZW_line_1' * u_1;
   vector[M] products = T_line_11 .* g_11[met];
-  matrix[D, D] WW = WW_0 - to_matrix(group_sums(products, last)[pair], D, D);
+  WW -= to_matrix(group_sums(products, last)[pair], D, D);
   vector[D] s = rep_vector(1, D); // scales of the effects
   s[1 : J_temp * Q_temp] = to_vector(rep_matrix(diagonal(diag_matrix(sd_temp))', J_temp));
   s = s .* unit;
@@ -73,7 +76,8 @@ model {
   vector[D] h = s .* Wr / square(sigma);
   matrix[D, D] L_P = cholesky_decompose(P);
   vector[D] v = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * rr / square(sigma) - 0.5 * sum(log(d_1));
+  target += -N * log(sigma) - 0.5 * rr / square(sigma);
+  target += -0.5 * (sum(log(d_1)));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_line ~ student_t(3, 0, sd_line_scale);
@@ -92,10 +96,13 @@ generated quantities {
     vector[J_line] b_11 = A_line * i_1;
     vector[J_line] g_11 = b_11 .* b_11;
     vector[J_line] u_1 = g_11 .* Zr_line_1; // G Z'r
-    real rr = rr_0 - dot_product(Zr_line_1, u_1);
-    vector[D] Wr = Wr_0 - ZW_line_1' * u_1;
+    real rr = rr_0;
+    vector[D] Wr = Wr_0;
+    matrix[D, D] WW = WW_0;
+    rr -= dot_product(Zr_line_1, u_1);
+    Wr -= ZW_line_1' * u_1;
     vector[M] products = T_line_11 .* g_11[met];
-    matrix[D, D] WW = WW_0 - to_matrix(group_sums(products, last)[pair], D, D);
+    WW -= to_matrix(group_sums(products, last)[pair], D, D);
     vector[D] s = rep_vector(1, D); // scales of the effects
     s[1 : J_temp * Q_temp] = to_vector(rep_matrix(diagonal(diag_matrix(sd_temp))', J_temp));
     s = s .* unit;
@@ -106,7 +113,8 @@ generated quantities {
     vector[D] z = to_vector(normal_rng(rep_vector(0, D), 1));
     vector[D] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of W
     c = s .* c;
-    b_temp = to_matrix((c ./ unit)[1 : J_temp * Q_temp], J_temp, Q_temp);
+    vector[D] b = c ./ unit;
+    b_temp = to_matrix(b[1 : J_temp * Q_temp], J_temp, Q_temp);
     vector[J_line] e_1 = Zr_line_1 - ZW_line_1 * c; // Z'(y - the rest)
     vector[J_line] z_1 = to_vector(normal_rng(rep_vector(0, J_line), sigma));
     b_line = g_11 .* e_1;

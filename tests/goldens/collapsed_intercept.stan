@@ -50,14 +50,18 @@ model {
   vector[J_Subject] b_11 = A_Subject * i_1;
   vector[J_Subject] g_11 = b_11 .* b_11;
   vector[J_Subject] u_1 = g_11 .* Zr_Subject_1; // G Z'r
-  real rr = rr_0 - dot_product(Zr_Subject_1, u_1);
-  vector[K] Qr = Qr_0 - ZQ_Subject_1' * u_1;
-  matrix[K, K] QQ = QQ_0 - to_matrix(T_Subject_11 * g_11, K, K);
+  real rr = rr_0;
+  vector[K] Qr = Qr_0;
+  matrix[K, K] QQ = QQ_0;
+  rr -= dot_product(Zr_Subject_1, u_1);
+  Qr -= ZQ_Subject_1' * u_1;
+  QQ -= to_matrix(T_Subject_11 * g_11, K, K);
   matrix[K, K] P = QQ / square(sigma) + prior_precision;
   vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * rr / square(sigma) - 0.5 * sum(log(d_1));
+  target += -N * log(sigma) - 0.5 * rr / square(sigma);
+  target += -0.5 * (sum(log(d_1)));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_Subject ~ student_t(3, 0, sd_Subject_scale);
@@ -75,9 +79,12 @@ generated quantities {
     vector[J_Subject] b_11 = A_Subject * i_1;
     vector[J_Subject] g_11 = b_11 .* b_11;
     vector[J_Subject] u_1 = g_11 .* Zr_Subject_1; // G Z'r
-    real rr = rr_0 - dot_product(Zr_Subject_1, u_1);
-    vector[K] Qr = Qr_0 - ZQ_Subject_1' * u_1;
-    matrix[K, K] QQ = QQ_0 - to_matrix(T_Subject_11 * g_11, K, K);
+    real rr = rr_0;
+    vector[K] Qr = Qr_0;
+    matrix[K, K] QQ = QQ_0;
+    rr -= dot_product(Zr_Subject_1, u_1);
+    Qr -= ZQ_Subject_1' * u_1;
+    QQ -= to_matrix(T_Subject_11 * g_11, K, K);
     matrix[K, K] P = QQ / square(sigma) + prior_precision;
     vector[K] h = Qr / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);

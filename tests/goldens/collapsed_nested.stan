@@ -73,17 +73,21 @@ model {
   vector[J_batch_cask] b_11 = A_batch_cask * i_1;
   vector[J_batch_cask] g_11 = b_11 .* b_11;
   vector[J_batch_cask] u_1 = g_11 .* Zr_batch_cask_1; // G Z'r
-  real rr = rr_0 - dot_product(Zr_batch_cask_1, u_1);
-  vector[D] Wr = Wr_0 - ZW_batch_cask_1' * u_1;
+  real rr = rr_0;
+  vector[D] Wr = Wr_0;
+  matrix[D, D] WW = WW_0;
+  rr -= dot_product(Zr_batch_cask_1, u_1);
+  Wr -= ZW_batch_cask_1' * u_1;
   vector[M] products = T_batch_cask_11 .* g_11[met];
-  matrix[D, D] WW = WW_0 - to_matrix(group_sums(products, last)[pair], D, D);
+  WW -= to_matrix(group_sums(products, last)[pair], D, D);
   vector[D] s = rep_vector(1, D); // scales of the effects
   s[1 : J_batch] = rep_vector(sd_batch, J_batch);
   matrix[D, D] P = add_diag(quad_form_diag(WW, s) / square(sigma), shrunk) + prior_precision;
   vector[D] h = s .* Wr / square(sigma) + prior_linear;
   matrix[D, D] L_P = cholesky_decompose(P);
   vector[D] v = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * rr / square(sigma) - 0.5 * sum(log(d_1));
+  target += -N * log(sigma) - 0.5 * rr / square(sigma);
+  target += -0.5 * (sum(log(d_1)));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_batch_cask ~ student_t(3, 0, sd_batch_cask_scale);
@@ -103,10 +107,13 @@ generated quantities {
     vector[J_batch_cask] b_11 = A_batch_cask * i_1;
     vector[J_batch_cask] g_11 = b_11 .* b_11;
     vector[J_batch_cask] u_1 = g_11 .* Zr_batch_cask_1; // G Z'r
-    real rr = rr_0 - dot_product(Zr_batch_cask_1, u_1);
-    vector[D] Wr = Wr_0 - ZW_batch_cask_1' * u_1;
+    real rr = rr_0;
+    vector[D] Wr = Wr_0;
+    matrix[D, D] WW = WW_0;
+    rr -= dot_product(Zr_batch_cask_1, u_1);
+    Wr -= ZW_batch_cask_1' * u_1;
     vector[M] products = T_batch_cask_11 .* g_11[met];
-    matrix[D, D] WW = WW_0 - to_matrix(group_sums(products, last)[pair], D, D);
+    WW -= to_matrix(group_sums(products, last)[pair], D, D);
     vector[D] s = rep_vector(1, D); // scales of the effects
     s[1 : J_batch] = rep_vector(sd_batch, J_batch);
     matrix[D, D] P = add_diag(quad_form_diag(WW, s) / square(sigma), shrunk) + prior_precision;
