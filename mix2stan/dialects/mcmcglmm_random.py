@@ -53,7 +53,7 @@ def _group(term: Node, prior: Node | None, place: int) -> Group:
         columns: Node = Operator("+", (Number(0.0), first), span=first.span)
         covariance = Covariance("us")
     elif isinstance(first, Call) and _is_structure(first.function):
-        columns, covariance = _columns(first), _covariance(first, prior, place)
+        covariance, columns = _covariance(first, prior, place), _columns(first)
     else:
         columns, covariance = Number(1.0, span=term.span), Covariance("us")
         rest = [first, *rest]
