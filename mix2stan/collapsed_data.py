@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from mix2stan.covariances import constants_of
 from mix2stan.elimination import Elimination, elimination
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
@@ -105,7 +106,9 @@ def _coefficient_prior(graph: ModelGraph, X: Array) -> dict[str, Any]:
 
 
 def _sizes(group: Group, data: Data) -> dict[str, Any]:
-    sizes = {f"J_{group.id}": len(data.grouping(group.factor).levels)}
+    """The sizes of an integrated term, and what its covariance takes from the data."""
+    sizes: dict[str, Any] = {f"J_{group.id}": len(data.grouping(group.factor).levels)}
+    sizes |= {f"{constant}_{group.id}": v for constant, v in constants_of(group).items()}
     if group.covariance.kind != "scalar":
         sizes[f"Q_{group.id}"] = len(group.columns.names)
     return sizes

@@ -53,10 +53,13 @@ def _contribution(group: Group) -> str:
 
 
 def _distribution(group: Group) -> str:
+    row = COVARIANCES[group.covariance.kind]
     match group.covariance.kind:
         case "us":
             name = group.id
             return f"b_{name} ~ multi_normal(0, D R_{name} D), D = diag(sd_{name})"
+        case _ if row.correlated:
+            return f"b_{group.id} ~ multi_normal(0, Sigma), {row.title}"
         case "idh":
             return f"b_{group.id} ~ normal(0, sd_{group.id}), an sd for each effect, independent"
         case "idv":
@@ -73,7 +76,7 @@ def _terms(graph: ModelGraph, labels: Labels) -> list[str]:
     for group in graph.groups:
         row = COVARIANCES[group.covariance.kind]
         q = len(group.columns.names)
-        count = row.count(q)
+        count = row.count(q, group.covariance.order)
         parameters = "1 parameter" if count == 1 else f"{count} parameters"
         effects = ", ".join(group.columns.names)
         lines.append(

@@ -15,7 +15,7 @@ from scipy.sparse.linalg import splu
 
 from mix2stan.collapsed_data import collapsed_data, orthogonaliser
 from mix2stan.compiler import Compiled
-from mix2stan.covariances import COVARIANCES
+from mix2stan.covariances import COVARIANCES, covariance_of
 from mix2stan.engines import Engine
 from mix2stan.errors import Unsupported
 from mix2stan.graph import Group, ModelGraph, Strategy
@@ -110,7 +110,10 @@ def estimate(compiled: Compiled, method: Literal["REML", "ML"], engine: Engine) 
     names = graph.population.columns.names
     beta, covariance, effects = _effects(compiled, graph, roots, sigma)
     table = _varcorr(graph.groups, roots, sigma)
-    counts = [COVARIANCES[g.covariance.kind].count(len(g.columns.names)) for g in graph.groups]
+    counts = [
+        COVARIANCES[g.covariance.kind].count(len(g.columns.names), g.covariance.order)
+        for g in graph.groups
+    ]
     return Estimates(
         method=method,
         call=graph.call,
@@ -135,9 +138,8 @@ def _constant(method: str, data: Mapping[str, Any], columns: int) -> float:
 
 def _root(group: Group, values: Mapping[str, Array]) -> Array:
     """A root of the effects' covariance, q x q."""
-    q = len(group.columns.names)
-    sd = np.broadcast_to(values[f"sd_{group.id}"], q)
-    return np.diag(sd) @ values.get(f"L_{group.id}", np.eye(q))
+    squares, axes = np.linalg.eigh(np.asarray(covariance_of(group, values)))
+    return np.asarray(axes * np.sqrt(np.maximum(squares, 0)))
 
 
 def _effects(

@@ -188,10 +188,12 @@ class Fit:
         if self.labels.coefficients:
             names["beta"] = tuple(f"beta[{c}]" for c in self.labels.coefficients)
         for g in self.labels.groups:
-            vector = f"sd_{g.id}" in self.labels.dims()
-            sds = tuple(f"sd_{g.id}[{c}]" for c in g.coefficients)
-            names[f"sd_{g.id}"] = sds if vector else (f"sd_{g.id}",)
-            if g.covariance == "us":
+            each = tuple(f"sd_{g.id}[{c}]" for c in g.coefficients)
+            if g.sds != "known":
+                names[f"sd_{g.id}"] = each if g.sds == "each" else (f"sd_{g.id}",)
+            for name, elements in g.further:
+                names[name] = tuple(f"{name}[{e}]" for e in elements) or (name,)
+            if g.correlated:
                 pairs = _pairs(g.coefficients)
                 names[f"R_{g.id}"] = tuple(f"cor_{g.id}[{a}, {b}]" for a, b in pairs)
         names["sigma"] = ("sigma",)
@@ -217,7 +219,11 @@ class Fit:
         return pd.DataFrame({"mean": mean.ravel(), "sd": sd.ravel()}, index=index)
 
     def _varcorr(self, group: GroupLabels) -> list[dict[str, Any]]:
-        sds = self._draws(f"sd_{group.id}")
+        sds = (
+            np.reshape(group.known_sds, (1, 1, -1))
+            if group.known_sds
+            else self._draws(f"sd_{group.id}")
+        )
         sds = np.broadcast_to(
             sds if sds.ndim == 3 else sds[..., None], (*sds.shape[:2], len(group.coefficients))
         )
@@ -228,7 +234,7 @@ class Fit:
                 "effect": name,
                 **_sd_columns(sds[..., k]),
             }
-            if group.covariance == "us":
+            if group.correlated:
                 correlations = self._draws(f"R_{group.id}").mean(axis=(0, 1))
                 row |= {
                     f"cor {other}": correlations[k, j]

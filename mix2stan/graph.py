@@ -70,12 +70,18 @@ class Factor:
 
 @dataclass(frozen=True)
 class Covariance:
-    """Covariance among the columns of a term: a row of :data:`mix2stan.covariances.COVARIANCES`."""
+    """Covariance among the columns of a term: a row of :data:`mix2stan.covariances.COVARIANCES`.
+
+    ``order`` is the number that belongs to the kind: the order of antedependence, the column from
+    which variances are fixed, the number of common factors; ``variances`` are those known.
+    """
 
     kind: str
+    order: int = 0
+    variances: tuple[float, ...] = ()
 
     def __str__(self) -> str:
-        return self.kind
+        return f"{self.kind}{self.order or ''}"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mix2stan.covariances import COVARIANCES
+from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import elimination
 from mix2stan.graph import Group, ModelGraph
 
@@ -60,8 +60,11 @@ def _effects(
     Z = np.atleast_2d(np.asarray(data.get(f"Z_{name}", 1.0), dtype=float).T)
     scale = spread / np.maximum(np.sqrt(np.mean(Z**2, axis=1)), 1e-12)
     start = _variances(group, scale, rng)
-    shape = levels if group.covariance.kind == "scalar" else (q, levels)
-    start[f"z_{name}"] = rng.standard_normal(shape)
+    row = COVARIANCES[group.covariance.kind]
+    shape = (row.rank(q, group.covariance.order), levels)
+    start[f"z_{name}"] = rng.standard_normal(
+        shape[1:] if group.covariance.kind == "scalar" else shape
+    )
     return start
 
 
@@ -101,11 +104,16 @@ def _mean_squares(graph: ModelGraph, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _variances(group: Group, scale: Any, rng: np.random.Generator) -> dict[str, Any]:
-    name, q = group.id, len(group.columns.names)
-    single = group.covariance.kind in ("scalar", "idv")
-    start: dict[str, Any] = {
-        f"sd_{name}": float(scale.min() * _factor(rng)) if single else scale * _factor(rng, q)
-    }
-    if COVARIANCES[group.covariance.kind].correlated:
-        start[f"L_{name}"] = np.eye(q)
+    """Starting values of the covariance parameters; ``scale`` is that of each effect, shape (q,)."""
+    row, order, q = COVARIANCES[group.covariance.kind], group.covariance.order, len(scale)
+    start: dict[str, Any] = {}
+    for p in row.parameters:
+        n = p.size(q, order)
+        if p.shape == "L":
+            value: Any = np.eye(n)
+        elif p.start is not None:
+            value = np.full(n, p.start(constants_of(group)) * float(_factor(rng)))
+        else:
+            value = scale[:n] * _factor(rng, n) if n > 1 else np.full(n, scale.min() * _factor(rng))
+        start[f"{p.name}_{group.id}"] = float(value[0]) if p.shape == "real" else value
     return start

@@ -6,7 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from mix2stan.graph import ModelGraph
+import numpy as np
+
+from mix2stan.covariances import COVARIANCES, constants_of
+from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 
 __all__ = ["GroupLabels", "Labels", "labels_of"]
@@ -14,13 +17,30 @@ __all__ = ["GroupLabels", "Labels", "labels_of"]
 
 @dataclass(frozen=True)
 class GroupLabels:
-    """One group term: its Stan identifier, factor, covariance structure, levels, coefficients."""
+    """One group term: its Stan identifier, factor, covariance structure, levels, coefficients.
+
+    ``known_sds`` are standard deviations that are not drawn; ``further`` are the parameters besides
+    standard deviations and correlations: the Stan name, and the labels of its elements, none for a
+    single number.
+    """
 
     id: str
     factor: str
     covariance: str
     levels: tuple[str, ...]
     coefficients: tuple[str, ...]
+    known_sds: tuple[float, ...] = ()
+    further: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def correlated(self) -> bool:
+        """Whether its draws have a correlation matrix."""
+        return COVARIANCES[self.covariance].correlated
+
+    @property
+    def sds(self) -> str:
+        """Where its standard deviations are: ``one``, ``each`` or ``known``."""
+        return COVARIANCES[self.covariance].sds
 
     @property
     def dims(self) -> tuple[str, str]:
@@ -55,10 +75,11 @@ class Labels:
             level, effect = g.dims
             single = g.covariance == "scalar"
             dims[f"b_{g.id}"] = (level,) if single else (level, effect)
-            if g.covariance not in ("scalar", "idv"):
+            if g.sds == "each":
                 dims[f"sd_{g.id}"] = (effect,)
-            if g.covariance == "us":
+            if g.correlated:
                 dims[f"R_{g.id}"] = (effect, f"{effect}_2")
+            dims |= {name: (f"{name}_element",) for name, labels in g.further if labels}
         return dims
 
     def coords(self) -> dict[str, tuple[str, ...]]:
@@ -69,8 +90,9 @@ class Labels:
             coords[level] = g.levels
             if g.covariance != "scalar":
                 coords[effect] = g.coefficients
-            if g.covariance == "us":
+            if g.correlated:
                 coords[f"{effect}_2"] = g.coefficients
+            coords |= {f"{name}_element": labels for name, labels in g.further if labels}
         return coords
 
     def to_json(self) -> str:
@@ -87,7 +109,13 @@ class Labels:
         raw = json.loads(text)
         groups = tuple(
             GroupLabels(
-                g["id"], g["factor"], g["covariance"], tuple(g["levels"]), tuple(g["coefficients"])
+                g["id"],
+                g["factor"],
+                g["covariance"],
+                tuple(g["levels"]),
+                tuple(g["coefficients"]),
+                tuple(g["known_sds"]),
+                tuple((name, tuple(labels)) for name, labels in g["further"]),
             )
             for g in raw["groups"]
         )
@@ -110,6 +138,8 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
             g.covariance.kind,
             data.grouping(g.factor).levels,
             g.columns.names,
+            _known_sds(g),
+            _further(g),
         )
         for g in graph.groups
     )
@@ -120,4 +150,22 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         groups,
         data.rows,
         priors,
+    )
+
+
+def _known_sds(group: Group) -> tuple[float, ...]:
+    """The standard deviations that are not drawn: given, or 1."""
+    if COVARIANCES[group.covariance.kind].sds != "known":
+        return ()
+    known = constants_of(group).get("known_sd", np.ones(len(group.columns.names)))
+    return tuple(known.tolist())
+
+
+def _further(group: Group) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The parameters besides standard deviations and correlations, with the labels of elements."""
+    names, order = group.columns.names, group.covariance.order
+    return tuple(
+        (f"{p.name}_{group.id}", p.labels(names, order) if p.shape == "vector" else ())
+        for p in COVARIANCES[group.covariance.kind].parameters
+        if p.name not in ("sd", "free_sd", "L")
     )

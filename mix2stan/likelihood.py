@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mix2stan.collapsed_data import collapsed_data
 from mix2stan.compiler import Compiled
-from mix2stan.covariances import COVARIANCES
+from mix2stan.covariances import COVARIANCES, covariance_of, parameters_of
 from mix2stan.engines import Engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.graph import Columns, Group, ModelGraph, Population, Prior, Strategy
@@ -101,12 +101,13 @@ def _variances(group: Group, term: Mapping[str, Any]) -> dict[str, Any]:
     sd = np.asarray(term["sd"], dtype=float)
     cor = np.asarray(term.get("cor", np.eye(len(sd))), dtype=float)
     row = COVARIANCES[group.covariance.kind]
-    if row.sds(len(sd)) == 1 and np.ptp(sd) > 0:
+    if row.sds == "one" and not np.allclose(sd, sd[0], rtol=1e-10):
         raise Mix2stanError(f"{group.factor} has one standard deviation for all effects")
-    if not row.correlated and not np.array_equal(cor, np.eye(len(sd))):
+    if not row.correlated and not np.allclose(cor, np.eye(len(sd)), atol=1e-12):
         raise Mix2stanError(f"the effects of {group.factor} are independent in this model")
-    single = group.covariance.kind in ("scalar", "idv")
-    values: dict[str, Any] = {f"sd_{group.id}": float(sd[0]) if single else sd}
-    if row.correlated:
-        values[f"L_{group.id}"] = np.linalg.cholesky(cor)
+    covariance = cor * np.outer(sd, sd)
+    values = parameters_of(group, covariance)
+    if not np.allclose(covariance_of(group, values), covariance, rtol=1e-8, atol=0):
+        message = f"the effects of {group.factor} cannot have this covariance in this model"
+        raise Mix2stanError(message, hint=row.title)
     return values

@@ -29,7 +29,11 @@ _STAN_WORDS = frozenset(
     """.split()
 )
 #: Names that generated programs use for themselves.
-_OWN_WORDS = frozenset({"y", "N", "K", "X", "Q", "eta", "beta", "theta", "sigma"})
+_OWN_WORDS = frozenset(
+    {"y", "N", "K", "X", "Q", "eta", "beta", "theta", "sigma", "decov"}
+    | {"common_correlation", "autoregressive_root", "toeplitz_correlation", "antedependence_root"}
+    | {"common_antedependence_root", "loadings", "log_bessel_k", "matern"}
+)
 
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "ł": "l"})
 

@@ -47,8 +47,9 @@ class GroupView:
 
     ``columns`` and ``covariance`` are template names, so that one template can use another's macros.
     ``q`` is the number of effects per level, ``scalar`` whether they are a vector over the levels,
-    ``lower`` whether the root of their covariance has elements below its diagonal.  ``range`` are
-    the columns of a dense term among those of W in a collapsed program.
+    ``lower`` whether the root of their covariance has elements below its diagonal, ``rank`` how many
+    columns it has; ``order`` is the structure's number.  ``range`` are the columns of a dense term
+    among those of W in a collapsed program.
     """
 
     id: str
@@ -60,6 +61,8 @@ class GroupView:
     priors: dict[str, PriorText]
     scalar: bool
     lower: bool
+    order: int
+    rank: str
     range: str = ""
 
 
@@ -84,8 +87,11 @@ class ModelView:
 def plan(graph: ModelGraph) -> Plan:
     """Choose the templates for a graph that the passes have completed."""
     rule = RULES[graph.strategy.kind]
-    functions = dict.fromkeys(DENSITIES[p.density].functions for p in graph.priors)
-    extra = [Part((Component(f, None),)) for f in functions if f]
+    functions = dict.fromkeys(
+        f for g in graph.groups for f in COVARIANCES[g.covariance.kind].functions
+    )
+    functions |= dict.fromkeys(f for p in graph.priors if (f := DENSITIES[p.density].functions))
+    extra = [Part((Component(f, None),)) for f in functions]
     return Plan(comment(graph.call, 1000), (*rule(graph), *extra))
 
 
@@ -205,18 +211,23 @@ def _group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         columns = "columns/matrix"
     else:
         columns = "columns/intercept" if group.columns.intercept_only else "columns/slope"
-    sd, root = f"sd_{group.id}", f"L_{group.id}"
-    texts = _texts(priors, sd, root)
+    row = COVARIANCES[group.covariance.kind]
+    q, order = len(group.columns.names), group.covariance.order
+    blocks = {p.name: f"{p.name}_{group.id}" for p in row.parameters}
+    texts = _texts(priors, *blocks.values())
+    rank = row.rank(q, order)
     return GroupView(
         id=group.id,
         label=comment(group.factor),
         formula=comment(group.columns),
-        q=len(group.columns.names),
+        q=q,
         columns=columns,
-        covariance=COVARIANCES[group.covariance.kind].template,
-        priors={block: texts[name] for block, name in (("sd", sd), ("L", root)) if name in texts},
+        covariance=row.template,
+        priors={block: texts[name] for block, name in blocks.items() if name in texts},
         scalar=group.covariance.kind == "scalar",
-        lower=COVARIANCES[group.covariance.kind].correlated,
+        lower=row.correlated,
+        order=order,
+        rank=f"Q_{group.id}" if rank == q else str(rank),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mix2stan.covariances import Parameter, parameter_of
 from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.priors import DENSITIES, describe
 
@@ -32,14 +33,16 @@ def _parameters(graph: ModelGraph, prior: Prior) -> list[str]:
         slopes = names[1:] if any(p.block == "intercept" for p in graph.priors) else names
         return [f"beta[{name}]" for name in slopes]
     for group in graph.groups:
-        if prior.block == f"sd_{group.id}":
-            return _standard_deviations(group, prior)
-        if prior.block == f"L_{group.id}":
-            return [f"cor_{group.id}"]
+        parameter = parameter_of(group, prior.block)
+        if parameter is not None:
+            return _structural(group, parameter, prior.block)
     return [prior.block]
 
 
-def _standard_deviations(group: Group, prior: Prior) -> list[str]:
-    if group.covariance.kind in ("scalar", "idv"):
-        return [prior.block]
-    return [f"{prior.block}[{name}]" for name in group.columns.names]
+def _structural(group: Group, parameter: Parameter, block: str) -> list[str]:
+    if parameter.shape == "L":
+        return [f"cor_{group.id}"]
+    if parameter.shape == "real":
+        return [block]
+    names = parameter.labels(group.columns.names, group.covariance.order)
+    return [f"{block}[{name}]" for name in names]

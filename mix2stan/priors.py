@@ -10,12 +10,12 @@ The sets follow their packages to the letter: brms 2.23 (``def_scale_prior``), r
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.covariances import COVARIANCES
+from mix2stan.covariances import COVARIANCES, Parameter, constants_of
 from mix2stan.errors import FormulaError, suggestion
 from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.syntax import format_number
@@ -59,6 +59,9 @@ DENSITIES: dict[str, Density] = {
     "half_student_t": Density("student_t(3, 0, {scale})", ("scale",)),
     "exponential": Density("exponential({rate})", ("rate",)),
     "lkj": Density("lkj_corr_cholesky(1)"),
+    "uniform": Density(""),
+    "lognormal": Density("lognormal({loc}, {scale})", ("loc", "scale")),
+    "normal_sigma": Density("normal(0, sigma)"),
     "exponential_sigma": Density("exponential(1 / sigma)"),
     "decov": Density("decov(sigma)", functions="functions/decov"),
 }
@@ -96,7 +99,7 @@ def describe(prior: Prior, element: int) -> str:
     """
     density = DENSITIES[prior.density]
     if not density.text:
-        return "flat"
+        return "uniform" if density.proper else "flat"
     numbers = {slot: format_number(values[element], 5) for slot, values in prior.values}
     return density.text.format(**numbers)
 
@@ -171,11 +174,35 @@ def _group_priors(graph: ModelGraph, sd: Callable[[Group, int], Prior]) -> list[
     """The priors of every group term; ``sd`` gives those of its standard deviations."""
     priors = []
     for group in graph.groups:
-        row = COVARIANCES[group.covariance.kind]
-        priors.append(sd(group, row.sds(len(group.columns.names))))
-        if row.correlated:
-            priors.append(_block(f"L_{group.id}", "lkj", "all correlation matrices equally likely"))
+        row, order = COVARIANCES[group.covariance.kind], group.covariance.order
+        for p in row.parameters:
+            n = p.size(len(group.columns.names), order)
+            if p.density == "sd":
+                prior = replace(sd(group, n), block=f"{p.name}_{group.id}")
+                signed = _SIGNED.get(prior.density, prior.density)
+                priors.append(replace(prior, density=signed) if p.signed else prior)
+            else:
+                priors.append(_structural(group, p, n))
     return priors
+
+
+#: The counterparts of densities that are for positive numbers alone.
+_SIGNED = {"decov": "normal_sigma", "exponential_sigma": "normal_sigma"}
+#: What the defaults of correlation parameters are for.
+_REASONS = {
+    "lkj": "all correlation matrices equally likely",
+    "uniform": "all values between the bounds equally likely",
+    "normal": "effects of a size with those they are regressed on",
+    "lognormal": "around the median of the distances",
+}
+
+
+def _structural(group: Group, parameter: Parameter, n: int) -> Prior:
+    """The prior of a parameter that is no standard deviation: the same in all sets."""
+    slots = parameter.slots(constants_of(group))
+    values = {slot: np.full(n, value) for slot, value in slots.items()}
+    block = f"{parameter.name}_{group.id}"
+    return _block(block, parameter.density, _REASONS[parameter.density], **values)
 
 
 def _mad_scale(data: Summaries) -> tuple[float, str]:

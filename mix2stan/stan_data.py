@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.collapsed_data import collapsed_data, orthogonaliser, row_order
+from mix2stan.covariances import constants_of, parameter_of
 from mix2stan.elimination import elimination
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
@@ -69,10 +70,11 @@ def _group(group: Group, data: Data, rows: NDArray[np.intp] | slice) -> dict[str
         entries |= {f"Q_{group.id}": Z.shape[1], f"Z_{group.id}": Z}
     elif not group.columns.intercept_only:
         entries[f"Z_{group.id}"] = data.matrix(group.columns)[rows, 0]
-    return entries
+    return entries | {f"{k}_{group.id}": v for k, v in constants_of(group).items()}
 
 
 def _is_scalar(graph: ModelGraph, block: str) -> bool:
     """Whether a block of parameters is declared as a real."""
-    singles = {f"sd_{g.id}" for g in graph.groups if g.covariance.kind in ("scalar", "idv")}
-    return block in ("sigma", "intercept") or block in singles
+    parameters = [parameter_of(g, block) for g in graph.groups]
+    single = any(p is not None and p.shape == "real" for p in parameters)
+    return block in ("sigma", "intercept") or single

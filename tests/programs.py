@@ -77,6 +77,61 @@ PROGRAMS = {
     "sampled_but_beta": Case(
         "Pastes", "lmer(strength ~ 1 + (1 | batch))", strategy={"batch": "noncentred"}
     ),
+    "common_correlation": Case("BTdata", "glmmTMB(tarsus ~ sex + cs(0 + sex | dam))"),
+    "common_correlation_one_sd": Case(
+        "BTdata", "lme(tarsus ~ sex, random = list(dam = pdCompSymm(~ 0 + sex)))"
+    ),
+    "unit_variances": Case("BTdata", "MCMCglmm(tarsus ~ sex, random = ~corg(sex):dam)"),
+    "known_variances": Case(
+        "BTdata",
+        "MCMCglmm(tarsus ~ sex, random = ~corgh(sex):dam, "
+        "prior = list(G = list(G1 = list(V = diag(c(0.3, 0.2, 0.4)), nu = 4))))",
+    ),
+    "partly_known_variances": Case(
+        "BTdata",
+        "MCMCglmm(tarsus ~ sex, random = ~cors(sex):dam, "
+        "prior = list(G = list(G1 = list(V = diag(3), nu = 4, fix = 2))))",
+    ),
+    "free_block": Case(
+        "BTdata",
+        "MCMCglmm(tarsus ~ sex, random = ~sub(sex):dam, "
+        "prior = list(G = list(G1 = list(V = diag(3), nu = 4, fix = 3))))",
+    ),
+    "antedependence": Case("BTdata", "MCMCglmm(tarsus ~ sex, random = ~ante1(sex):dam)"),
+    "antedependence_common": Case("BTdata", "MCMCglmm(tarsus ~ sex, random = ~antec1(sex):dam)"),
+    "antedependence_one_sd": Case("BTdata", "MCMCglmm(tarsus ~ sex, random = ~ante2v(sex):dam)"),
+    "antedependence_common_one_sd": Case(
+        "BTdata", "MCMCglmm(tarsus ~ sex, random = ~antec2v(sex):dam)"
+    ),
+    "autoregressive": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days + ar1(0 + factor(Days) | Subject))"
+    ),
+    "autoregressive_sds": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days + hetar1(0 + factor(Days) | Subject))"
+    ),
+    "toeplitz": Case("sleepstudy", "glmmTMB(Reaction ~ Days + toep(0 + factor(Days) | Subject))"),
+    "ornstein_uhlenbeck": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days + ou(0 + numFactor(Days) | Subject))"
+    ),
+    "exponential": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days + exp(0 + numFactor(Days) | Subject))"
+    ),
+    "gaussian_correlation": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days + gau(0 + numFactor(Days) | Subject))"
+    ),
+    "matern": Case("sleepstudy", "glmmTMB(Reaction ~ Days + mat(0 + numFactor(Days) | Subject))"),
+    "reduced_rank": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days + rr(0 + factor(Days) | Subject, d = 2))"
+    ),
+    "collapsed_antedependence": Case(
+        "BTdata", "MCMCglmm(tarsus ~ sex, random = ~ante1(sex):dam)", strategy="collapsed"
+    ),
+    "collapsed_common_correlation": Case(
+        "BTdata", "glmmTMB(tarsus ~ sex + cs(0 + sex | dam))", strategy="collapsed"
+    ),
+    "collapsed_reduced_rank": Case(
+        "BTdata", "glmmTMB(tarsus ~ sex + rr(0 + sex | dam, d = 2))", strategy="collapsed"
+    ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),

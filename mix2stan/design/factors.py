@@ -13,15 +13,17 @@ from mix2stan.design.contrasts import contrast_columns
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column
 from mix2stan.errors import DataError, FormulaError, suggestion
-from mix2stan.syntax import Call, Name, Node, String
+from mix2stan.syntax import Call, Name, Node, String, format_number
 
 __all__ = [
     "as_factor",
+    "at_level",
     "choose_contrasts",
     "cut",
     "dummy",
     "factor",
     "interaction",
+    "num_factor",
     "ordered",
     "relevel",
 ]
@@ -97,6 +99,34 @@ def dummy(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
         raise FormulaError(f"there is no level {level!r}", span=call.span, hint=hint)
     hits = (column.values == column.levels.index(level)).astype(float)
     return Column.numeric(np.where(column.missing, np.nan, hits))
+
+
+def at_level(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """MCMCglmm's ``at.level(f, "a")``: 1 for the rows of some levels, by name or by number."""
+    column = evaluation.column(arguments["x"]).as_factor()
+    wanted = evaluation.column(arguments["level"])
+    if wanted.kind == "numeric":
+        places = [int(v) - 1 for v in wanted.values.tolist()]
+        names = [column.levels[i] if 0 <= i < len(column.levels) else str(i + 1) for i in places]
+    else:
+        names = evaluation.strings(arguments["level"])
+    for name in names:
+        if name not in column.levels:
+            hint = suggestion(name, column.levels, what="the levels")
+            raise FormulaError(f"there is no level {name!r}", span=call.span, hint=hint)
+    hits = np.isin(column.values, [column.levels.index(name) for name in names]).astype(float)
+    return Column.numeric(np.where(column.missing, np.nan, hits))
+
+
+def num_factor(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """glmmTMB's ``numFactor(x, y)``: a level for every place, named by its coordinates."""
+    points = np.column_stack([evaluation.numbers(a) for a in arguments.values()])
+    missing: NDArray[np.bool_] = np.asarray(np.isnan(points).any(axis=1))
+    places = evaluation.remember(call, lambda: np.unique(points[~missing], axis=0))
+    levels = tuple(f"({','.join(format_number(x) for x in p)})" for p in places.tolist())
+    index = {tuple(p): i for i, p in enumerate(places.tolist())}
+    codes = [index.get(tuple(p), -1) for p in points.tolist()]
+    return Column("factor", np.array(codes, dtype=np.int64), levels)
 
 
 def interaction(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:

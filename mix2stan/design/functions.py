@@ -278,6 +278,8 @@ FUNCTIONS: dict[str, Function] = {
         required=2,
     ),
     "interaction": Function(("...", "sep", "lex.order", "drop"), factors.interaction, required=0),
+    "at.level": Function(("x", "level"), factors.at_level, required=2),
+    "numFactor": Function(("x", "..."), factors.num_factor),
     "dummy": Function(("x", "level"), factors.dummy, required=1),
     "C": Function(("x", "contr", "how.many"), factors.choose_contrasts),
     "lag": _refused("stats::lag() does not shift the values of a data frame; make a column first"),

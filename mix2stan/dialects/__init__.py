@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mix2stan.dialects import lme4, mcmcglmm, nlme
+from mix2stan.dialects import glmmtmb, lme4, mcmcglmm, nlme
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.syntax import Assignment, Call, Node, Program, replace_names
@@ -16,12 +16,13 @@ MODEL_FUNCTIONS: dict[str, Callable[[Call], Request]] = {
     **lme4.FUNCTIONS,
     **nlme.FUNCTIONS,
     **mcmcglmm.FUNCTIONS,
+    **glmmtmb.FUNCTIONS,
 }
 
 #: Model functions that are known but not read, each with what is.
 _NOT_READ = {
     **dict.fromkeys(
-        ("glmer", "glmer.nb", "glm", "glm.nb", "glmmTMB", "glmmPQL", "stan_glmer"),
+        ("glmer", "glmer.nb", "glm", "glm.nb", "glmmPQL", "stan_glmer"),
         "responses are Gaussian: lmer(), or lm()",
     ),
     **dict.fromkeys(("brm", "stan_lmer"), "lmer() has the same random terms"),

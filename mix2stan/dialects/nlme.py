@@ -40,6 +40,7 @@ _PD_CLASSES = {
     "pdNatural": "us",
     "pdDiag": "idh",
     "pdIdent": "idv",
+    "pdCompSymm": "cs",
 }
 
 
@@ -94,9 +95,22 @@ def _random_list(args: tuple[Argument, ...]) -> list[Group]:
             hint = "write list(g = ~ 1)"
             raise FormulaError("this part of 'random' has no group", span=argument.span, hint=hint)
         outer = (*outer, Name(argument.name, span=argument.span))
-        columns, kind = _structure(argument.value)
-        groups.append(_group(columns, Factor(outer), kind, argument))
+        groups += [
+            _group(columns, Factor(outer), kind, argument)
+            for columns, kind in _structures(argument.value)
+        ]
     return groups
+
+
+def _structures(node: Node) -> list[tuple[Node, str]]:
+    """One structure, or the blocks of ``pdBlocked(list(~ 1, pdIdent(~ f - 1)))``."""
+    if not isinstance(node, Call) or node.function != "pdBlocked":
+        return [_structure(node)]
+    blocks = node.argument("value", 0)
+    if blocks is None or len(node.args) > 1 or not isinstance(blocks.value, Call):
+        hint = "write pdBlocked(list(~ 1, ~ x - 1))"
+        raise Unsupported("pdBlocked() takes a list here", span=node.span, hint=hint)
+    return [_structure(block.value) for block in blocks.value.args]
 
 
 def _structure(node: Node) -> tuple[Node, str]:

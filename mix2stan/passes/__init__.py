@@ -15,6 +15,7 @@ from mix2stan.passes.identify import identify
 from mix2stan.passes.priors import set_priors
 from mix2stan.passes.resolve import resolve
 from mix2stan.passes.strategy import choose_strategy
+from mix2stan.passes.structures import check_structures
 
 __all__ = ["PASSES", "Context", "run_passes"]
 
@@ -23,6 +24,8 @@ Pass = Callable[[ModelGraph, Context], ModelGraph]
 PASSES: tuple[Pass, ...] = (
     # First, because everything after it asks how many columns a term has.
     resolve,
+    # Before two columns' structures become one: a wrong number is a mistake in any of them.
+    check_structures,
     # Before names are given out: terms that are one term get one name.
     canonicalise,
     # Before any work is spent on a model that cannot be meant; sees the terms as they will be.

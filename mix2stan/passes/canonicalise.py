@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mix2stan.covariances import COVARIANCES
 from mix2stan.design import terms
 from mix2stan.graph import Columns, Covariance, Group, ModelGraph
 from mix2stan.passes.context import Context
@@ -15,13 +16,13 @@ _INDEPENDENT = ("scalar", "idh")
 
 
 def canonicalise(graph: ModelGraph, context: Context) -> ModelGraph:
-    """Every structure of a single column is ``scalar``; independent terms of one factor are one.
+    """Structures by their simplest name, independent terms of one factor as one.
 
     So ``us(1):g`` is ``(1 | g)``, and ``(1 | g) + (0 + x | g)`` is ``idh(1 + x):g``.  One variance for
     the levels of a factor within g is one for their combinations: ``idv(f):g`` is ``(1 | f:g)``.
     """
     merged: list[Group] = []
-    for group in map(_single_column, (_combination(g, context) for g in graph.groups)):
+    for group in map(_simplest, (_combination(g, context) for g in graph.groups)):
         place = next((i for i, other in enumerate(merged) if _mergeable(other, group)), None)
         if place is None:
             merged.append(group)
@@ -47,10 +48,13 @@ def _combination(group: Group, context: Context) -> Group:
     return replace(group, columns=columns, factor=factor)
 
 
-def _single_column(group: Group) -> Group:
-    if len(group.columns.names) == 1:
-        return replace(group, covariance=Covariance("scalar"))
-    return group
+def _simplest(group: Group) -> Group:
+    """The structure by the first name it has: two columns have one correlation, in any pattern."""
+    row, q = COVARIANCES[group.covariance.kind], len(group.columns.names)
+    simpler = row.same_as(q, group.covariance.order)
+    if simpler is None:
+        return group
+    return _simplest(replace(group, covariance=Covariance(simpler)))
 
 
 def _mergeable(a: Group, b: Group) -> bool:

@@ -1,0 +1,127 @@
+"""MCMCglmm's ``random =``: variance functions linked to grouping factors."""
+
+from __future__ import annotations
+
+import re
+
+from mix2stan.dialects.arguments import Arguments
+from mix2stan.dialects.bars import summands
+from mix2stan.dialects.mcmcglmm_prior import fixed_from, known_variances
+from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.graph import Columns, Covariance, Factor, Group
+from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, Parens
+
+__all__ = ["VARIANCE_FUNCTIONS", "random_groups"]
+
+#: MCMCglmm's variance functions, by the covariance structure they are; ``ante1`` and its like are
+#: read by their pattern.  The last two are the lecture's and older versions' names.
+VARIANCE_FUNCTIONS = {
+    "us": "us",
+    "idh": "idh",
+    "idv": "idv",
+    "corg": "corg",
+    "corgh": "corgh",
+    "cors": "cors",
+    "sub": "sub",
+    "corh": "corh",
+    "cor": "corg",
+}
+_ANTE = re.compile(r"ante(c?)([1-9][0-9]?)(v?)")
+_NOT_READ = frozenset({"str", "mm", "at.set", "leg", "spl"})
+
+
+def random_groups(arguments: Arguments) -> tuple[Group, ...]:
+    """The group terms of ``random =``, in order."""
+    prior = arguments.get("prior")
+    return tuple(_group(term, prior, i) for i, term in enumerate(_random_terms(arguments)))
+
+
+def _random_terms(arguments: Arguments) -> tuple[Node, ...]:
+    random = arguments.get("random")
+    if random is None:
+        return ()
+    if not isinstance(random, Formula) or random.left is not None:
+        hint = "write random = ~ g or random = ~ us(1 + x):g"
+        raise FormulaError("'random' has to be a one-sided formula", span=random.span, hint=hint)
+    return summands(random.right)
+
+
+def _group(term: Node, prior: Node | None, place: int) -> Group:
+    """One term: a factor, or a variance function linked to a factor by ``:``."""
+    first, *rest = _linked(term)
+    if isinstance(first, Call) and first.function == "at.level":
+        columns: Node = Operator("+", (Number(0.0), first), span=first.span)
+        covariance = Covariance("us")
+    elif isinstance(first, Call) and _is_structure(first.function):
+        covariance, columns = _covariance(first, prior, place), _columns(first)
+    else:
+        columns, covariance = Number(1.0, span=term.span), Covariance("us")
+        rest = [first, *rest]
+    if not rest:
+        hint = f"write {first}:g"
+        raise FormulaError("this term has no grouping factor", span=term.span, hint=hint)
+    factor = Factor(tuple(_factor_variable(n, term) for n in rest), "first_fastest")
+    return Group(Columns((columns,)), factor, covariance, span=term.span)
+
+
+def _covariance(function: Call, prior: Node | None, place: int) -> Covariance:
+    """The structure of a variance function; some have numbers in the prior."""
+    found = _ANTE.fullmatch(function.function)
+    if found is not None:
+        return Covariance(f"ante{found[1]}{found[3]}", int(found[2]))
+    kind = VARIANCE_FUNCTIONS.get(function.function)
+    if kind is None:
+        hint = f"available: {', '.join(VARIANCE_FUNCTIONS)}, ante1"
+        message = f"{function.function}() cannot be expressed"
+        raise Unsupported(message, span=function.span, hint=hint)
+    if kind in ("cors", "sub"):
+        return Covariance(kind, fixed_from(prior, place, function))
+    if kind == "corgh":
+        return Covariance(kind, variances=known_variances(prior, place, function))
+    return Covariance(kind)
+
+
+def _linked(term: Node) -> list[Node]:
+    """The parts of ``a:b:c``."""
+    match term:
+        case Operator(symbol=":", operands=(left, right)):
+            return [*_linked(left), *_linked(right)]
+        case Parens(inner=inner):
+            return _linked(inner)
+        case Operator(symbol="|" | "||", operands=(columns, group)):
+            hint = f"MCMCglmm writes us({columns}):{group}"
+            raise FormulaError("a bar is not MCMCglmm's syntax", span=term.span, hint=hint)
+    return [term]
+
+
+def _columns(function: Call) -> Node:
+    """The columns of ``us(formula)``: MCMCglmm's formula has an intercept only if it says ``1``."""
+    if len(function.args) != 1:
+        hint = f"write {function.function}(1 + x):g"
+        raise FormulaError("a variance function takes one formula", span=function.span, hint=hint)
+    inner = function.args[0].value
+    parts = summands(inner)
+    if Number(1.0) in parts or Number(0.0) in parts:
+        return inner
+    return Operator("+", (Number(0.0), *parts), span=inner.span)
+
+
+def _is_structure(name: str) -> bool:
+    known = name in VARIANCE_FUNCTIONS or name in _NOT_READ
+    return known or _ANTE.fullmatch(name) is not None
+
+
+def _factor_variable(node: Node, term: Node) -> Node:
+    match node:
+        case Name(name="units"):
+            message = "'units' is the residual; in 'random' of a Gaussian model it is there twice"
+            raise FormulaError(message, span=node.span)
+        case Name():
+            return node
+        case Call(function=name) if _is_structure(name):
+            hint = f"write {name}(…):g with the function first"
+            raise Unsupported(f"{name}() cannot stand here", span=node.span, hint=hint)
+        case Call():
+            return node
+    hint = "write the name of a column, as in random = ~ g"
+    raise FormulaError(f"{node} cannot be a grouping factor", span=node.span, hint=hint)

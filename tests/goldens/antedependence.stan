@@ -1,0 +1,81 @@
+// MCMCglmm(tarsus ~ sex, random = ~ante1(sex):dam)
+//
+//   y          ~ normal(X beta + Z_dam b_dam[dam], sigma)
+//   b_dam[, k] ~ normal(ante[k, 1] b_dam[, k - 1], innovation_sd_dam[k])
+functions {
+  // root of the covariance of u[j] = sum_m coefficient u[j - m] + normal(0, sd[j]), m up to order
+  matrix antedependence_root(vector ante, int order, vector sd) {
+    int q = size(sd);
+    matrix[q, q] C = diag_matrix(sd);
+    for (j in 2 : q) {
+      int start = 0;
+      for (m in 1 : order) {
+        if (m < j) {
+          C[j] += ante[start + j - m] * C[j - m];
+        }
+        start += q - m;
+      }
+    }
+    return C;
+  }
+}
+data {
+  int<lower=1> N; // observations
+  vector[N] y; // tarsus
+
+  int<lower=1> K; // population effects
+  matrix[N, K] X; // sex
+  matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
+
+  int<lower=1> J_dam; // levels of dam
+  int<lower=1> Q_dam; // effects per level
+  array[N] int<lower=1, upper=J_dam> dam;
+  matrix[N, Q_dam] Z_dam; // 0 + sex
+
+  // prior locations and scales
+  row_vector[K] X_mean; // means of the columns of X
+  real intercept_loc;
+  real<lower=0> intercept_scale;
+  vector[K - 1] beta_loc;
+  vector<lower=0>[K - 1] beta_scale;
+  vector<lower=0>[Q_dam] innovation_sd_dam_scale;
+  vector[Q_dam - 1] ante_dam_loc;
+  vector<lower=0>[Q_dam - 1] ante_dam_scale;
+  real<lower=0> sigma_scale;
+}
+transformed data {
+  matrix[N, K] Q = X * R_inverse;
+}
+parameters {
+  vector[K] theta; // effects of Q: X beta = Q theta
+
+  vector<lower=0>[Q_dam] innovation_sd_dam;
+  vector[Q_dam - 1] ante_dam; // lag by lag, up to 1
+  matrix[Q_dam, J_dam] z_dam; // b_dam, non-centred
+
+  real<lower=0> sigma; // residual sd
+}
+transformed parameters {
+  vector[K] beta = R_inverse * theta;
+
+  matrix[Q_dam, Q_dam] C_dam;
+  C_dam = antedependence_root(ante_dam, 1, innovation_sd_dam);
+  matrix[J_dam, Q_dam] b_dam;
+  b_dam = (C_dam * z_dam)';
+}
+model {
+  vector[N] eta = rows_dot_product(Z_dam, b_dam[dam]);
+  y ~ normal_id_glm(Q, eta, theta, sigma);
+
+  X_mean * beta ~ normal(intercept_loc, intercept_scale);
+  beta[2 : K] ~ normal(beta_loc, beta_scale);
+  innovation_sd_dam ~ student_t(3, 0, innovation_sd_dam_scale);
+  ante_dam ~ normal(ante_dam_loc, ante_dam_scale);
+  to_vector(z_dam) ~ std_normal();
+  sigma ~ student_t(3, 0, sigma_scale);
+}
+generated quantities {
+  vector[Q_dam] sd_dam = sqrt(diagonal(tcrossprod(C_dam)));
+  corr_matrix[Q_dam] R_dam;
+  R_dam = tcrossprod(diag_pre_multiply(inv(sd_dam), C_dam));
+}

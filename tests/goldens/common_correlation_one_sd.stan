@@ -1,0 +1,66 @@
+// lme(tarsus ~ sex, random = list(dam = pdCompSymm(~0 + sex)))
+//
+//   y     ~ normal(X beta + Z_dam b_dam[dam], sigma)
+//   b_dam ~ multi_normal(0, sd_dam^2 R_dam),  R[i, j] = rho_dam
+functions {
+  // every correlation rho
+  matrix common_correlation(int q, real rho) {
+    return add_diag(rep_matrix(rho, q, q), 1 - rho);
+  }
+}
+data {
+  int<lower=1> N; // observations
+  vector[N] y; // tarsus
+
+  int<lower=1> K; // population effects
+  matrix[N, K] X; // sex
+  matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
+
+  int<lower=1> J_dam; // levels of dam
+  int<lower=1> Q_dam; // effects per level
+  array[N] int<lower=1, upper=J_dam> dam;
+  matrix[N, Q_dam] Z_dam; // 0 + sex
+
+  // prior locations and scales
+  row_vector[K] X_mean; // means of the columns of X
+  real intercept_loc;
+  real<lower=0> intercept_scale;
+  vector[K - 1] beta_loc;
+  vector<lower=0>[K - 1] beta_scale;
+  real<lower=0> sd_dam_scale;
+  real<lower=0> sigma_scale;
+}
+transformed data {
+  matrix[N, K] Q = X * R_inverse;
+}
+parameters {
+  vector[K] theta; // effects of Q: X beta = Q theta
+
+  real<lower=0> sd_dam;
+  real<lower=-1.0 / (Q_dam - 1), upper=1> rho_dam; // any two effects
+  matrix[Q_dam, J_dam] z_dam; // b_dam, non-centred
+
+  real<lower=0> sigma; // residual sd
+}
+transformed parameters {
+  vector[K] beta = R_inverse * theta;
+
+  matrix[Q_dam, Q_dam] L_dam;
+  L_dam = cholesky_decompose(common_correlation(Q_dam, rho_dam));
+  matrix[J_dam, Q_dam] b_dam;
+  b_dam = (sd_dam * L_dam * z_dam)';
+}
+model {
+  vector[N] eta = rows_dot_product(Z_dam, b_dam[dam]);
+  y ~ normal_id_glm(Q, eta, theta, sigma);
+
+  X_mean * beta ~ normal(intercept_loc, intercept_scale);
+  beta[2 : K] ~ normal(beta_loc, beta_scale);
+  sd_dam ~ student_t(3, 0, sd_dam_scale);
+  to_vector(z_dam) ~ std_normal();
+  sigma ~ student_t(3, 0, sigma_scale);
+}
+generated quantities {
+  corr_matrix[Q_dam] R_dam;
+  R_dam = multiply_lower_tri_self_transpose(L_dam);
+}
