@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from mix2stan.graph import ModelGraph
 from mix2stan.matrices import Data
+from mix2stan.residuals import reported
 
 __all__ = ["GroupLabels", "Labels", "labels_of"]
 
@@ -39,6 +40,7 @@ class Labels:
         groups: the group terms, in order.
         observations: number of rows.
         priors: the prior of every element, in words.
+        errors: the parameters of structured errors by Stan name, with the labels of their elements.
     """
 
     call: str
@@ -47,6 +49,7 @@ class Labels:
     groups: tuple[GroupLabels, ...]
     observations: int
     priors: Mapping[str, str] = field(default_factory=dict)
+    errors: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dimensions of every Stan variable that has any."""
@@ -59,6 +62,10 @@ class Labels:
                 dims[f"sd_{g.id}"] = (effect,)
             if g.covariance == "us":
                 dims[f"R_{g.id}"] = (effect, f"{effect}_2")
+        for name, labels in self.errors:
+            if labels:
+                inner = f"{name}_element"
+                dims[name] = (inner, f"{inner}_2") if name == "cor_R" else (inner,)
         return dims
 
     def coords(self) -> dict[str, tuple[str, ...]]:
@@ -71,6 +78,9 @@ class Labels:
                 coords[effect] = g.coefficients
             if g.covariance == "us":
                 coords[f"{effect}_2"] = g.coefficients
+        for name, labels in self.errors:
+            coords |= {f"{name}_element": labels} if labels else {}
+            coords |= {f"{name}_element_2": labels} if name == "cor_R" else {}
         return coords
 
     def to_json(self) -> str:
@@ -98,6 +108,7 @@ class Labels:
             groups,
             raw["observations"],
             raw["priors"],
+            tuple((name, tuple(labels)) for name, labels in raw.get("errors", ())),
         )
 
 
@@ -120,4 +131,5 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         groups,
         data.rows,
         priors,
+        reported(graph.residual),
     )

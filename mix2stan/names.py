@@ -29,7 +29,13 @@ _STAN_WORDS = frozenset(
     """.split()
 )
 #: Names that generated programs use for themselves.
-_OWN_WORDS = frozenset({"y", "N", "K", "X", "Q", "eta", "beta", "theta", "sigma"})
+_OWN_WORDS = frozenset(
+    """
+    y N K X Q eta beta theta sigma mu d v e w r root row rows follows lag strata stratum
+    B D M R L p q first last place position time longest patterns begin end
+    linear spherical stationary arma correlations
+    """.split()
+)
 
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "ł": "l"})
 

@@ -59,6 +59,13 @@ DENSITIES: dict[str, Density] = {
     "half_student_t": Density("student_t(3, 0, {scale})", ("scale",)),
     "exponential": Density("exponential({rate})", ("rate",)),
     "lkj": Density("lkj_corr_cholesky(1)"),
+    "std_normal": Density("std_normal()"),
+    "normal_0": Density("normal(0, {scale})", ("scale",)),
+    "lognormal": Density("lognormal({loc}, {scale})", ("loc", "scale")),
+    "lognormal_1": Density("lognormal(0, 1)"),
+    "uniform_0_1": Density("uniform(0, 1)"),
+    "uniform_1_1": Density("uniform(-1, 1)"),
+    "uniform_rho": Density("uniform(cor_rho_lower, 1)"),
     "exponential_sigma": Density("exponential(1 / sigma)"),
     "decov": Density("decov(sigma)", functions="functions/decov"),
 }

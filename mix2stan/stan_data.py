@@ -11,6 +11,9 @@ from mix2stan.collapsed_data import collapsed_data, orthogonaliser, row_order
 from mix2stan.elimination import elimination
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
+from mix2stan.residual_data import residual_entries
+from mix2stan.residuals import error_blocks
+from mix2stan.structured_data import structured_data
 
 __all__ = ["stan_data"]
 
@@ -18,6 +21,8 @@ __all__ = ["stan_data"]
 def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """Sizes, response, designs, levels and prior scales, by their Stan names."""
     if graph.strategy.kind != "noncentred":
+        if not graph.residual.plain:
+            return structured_data(graph, data) | _scales(graph, ("intercept", "beta"))
         order = row_order(graph, data)
         entries = collapsed_data(graph, data)
         for group in elimination(graph.groups).sampled:
@@ -27,7 +32,7 @@ def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     entries |= _population(graph, data)
     for group in graph.groups:
         entries |= _group(group, data, slice(None))
-    return entries | _scales(graph)
+    return entries | residual_entries(graph.residual, data) | _scales(graph)
 
 
 def _scales(graph: ModelGraph, without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -75,4 +80,5 @@ def _group(group: Group, data: Data, rows: NDArray[np.intp] | slice) -> dict[str
 def _is_scalar(graph: ModelGraph, block: str) -> bool:
     """Whether a block of parameters is declared as a real."""
     singles = {f"sd_{g.id}" for g in graph.groups if g.covariance.kind in ("scalar", "idv")}
+    singles |= {b.name for b in error_blocks(graph.residual) if b.scalar}
     return block in ("sigma", "intercept") or block in singles
