@@ -19,7 +19,13 @@ from mix2stan.elimination import Elimination, elimination
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 
-__all__ = ["collapsed_data", "orthogonaliser", "row_order"]
+__all__ = [
+    "coefficient_prior",
+    "collapsed_data",
+    "least_squares",
+    "orthogonaliser",
+    "row_order",
+]
 
 Array = NDArray[np.float64]
 
@@ -58,9 +64,9 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         X = data.matrix(graph.population.columns)
         R_inverse = orthogonaliser(X)
         Q = X @ R_inverse
-        theta_hat, r = _least_squares(Q, r)
+        theta_hat, r = least_squares(Q, r)
         entries |= {"K": X.shape[1], "R_inverse": R_inverse, "theta_hat": theta_hat}
-        entries |= _coefficient_prior(graph, X)
+        entries |= coefficient_prior(graph, X)
     Z, unit = _dense_columns(parts, data)
     for group in parts.dense:
         entries |= _sizes(group, data)
@@ -81,7 +87,7 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
     return entries | _block(parts, data, r, Z, Q)
 
 
-def _least_squares(Q: Array, y: Array) -> tuple[Array, Array]:
+def least_squares(Q: Array, y: Array) -> tuple[Array, Array]:
     """Coefficients and residuals, refined once: columns of Q have length sqrt(N)."""
     first = Q.T @ y / len(y)
     second = Q.T @ (y - Q @ first) / len(y)
@@ -89,7 +95,7 @@ def _least_squares(Q: Array, y: Array) -> tuple[Array, Array]:
     return theta, y - Q @ theta
 
 
-def _coefficient_prior(graph: ModelGraph, X: Array) -> dict[str, Any]:
+def coefficient_prior(graph: ModelGraph, X: Array) -> dict[str, Any]:
     """Normal priors as C beta ~ normal(beta_loc, beta_scale); nothing if they are flat."""
     priors = {p.block: dict(p.values) for p in graph.priors if p.density == "normal"}
     priors = {b: v for b, v in priors.items() if b in ("intercept", "beta")}

@@ -16,14 +16,18 @@ from scipy.sparse.linalg import splu
 from mix2stan.collapsed_data import collapsed_data, orthogonaliser
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of
-from mix2stan.engines import Engine
+from mix2stan.engines import Engine, Optimum, Program
 from mix2stan.errors import Unsupported
-from mix2stan.graph import Group, ModelGraph, Strategy
+from mix2stan.graph import Group, ModelGraph, Residual, Strategy
 from mix2stan.inits import starting_points
 from mix2stan.likelihood import switched_off
+from mix2stan.matrices import Data
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
+from mix2stan.residual_data import blocks_of, whiten
+from mix2stan.residual_point import free_parameters, residual_estimates
+from mix2stan.structured_data import structured_data
 
 __all__ = ["Estimates", "estimate"]
 
@@ -31,6 +35,9 @@ Array = NDArray[np.float64]
 
 #: Below this share of sigma a standard deviation is on the boundary.
 _BOUNDARY = 1e-4
+#: How often the optimiser is started again, and for how little more log-likelihood not.
+_RESTARTS = 20
+_GAIN = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +62,7 @@ class Estimates:
     _fixef: pd.Series
     _ranef: pd.DataFrame
     _varcorr: pd.DataFrame
+    _residual: pd.Series
 
     @property
     def AIC(self) -> float:
@@ -76,11 +84,20 @@ class Estimates:
         """The residual standard deviation."""
         return float(self._varcorr["sd"].to_numpy()[-1])
 
+    def residual(self) -> pd.Series:
+        """The parameters of the errors besides sigma, as nlme prints them."""
+        return self._residual
+
     def __str__(self) -> str:
         table = pd.DataFrame({"estimate": self._fixef, "std. error": self.standard_errors})
         parts = [
             f"{self.call}\n{self.method}, logLik {self.logLik:.4f}, AIC {self.AIC:.2f}",
             self._varcorr.to_string(float_format=lambda x: f"{x:.4g}", na_rep=""),
+            *(
+                [self._residual.to_string(float_format="{:.4g}".format)]
+                if len(self._residual)
+                else []
+            ),
             table.to_string(float_format=lambda x: f"{x:.4g}"),
             *(["singular: a variance is zero, or a correlation one"] if self.isSingular else []),
         ]
@@ -101,14 +118,17 @@ def estimate(compiled: Compiled, method: Literal["REML", "ML"], engine: Engine) 
     obstacle = obstacle_to_collapsing(graph)
     if obstacle is not None:
         raise Unsupported(f"{method} estimates cannot be had: {obstacle}")
+    if method == "REML":
+        graph = replace(graph, residual=_identified(graph, compiled.data))
     graph = integrate_all(graph, compiled.data)
-    data = collapsed_data(graph, compiled.data)
+    collapse = collapsed_data if graph.residual.plain else structured_data
+    data = collapse(graph, compiled.data)
     program = engine.compile(render(plan(graph)), data)
-    best = program.optimize(starting_points(graph, data, 1, seed=1)[0], jacobian=False)
+    best = _maximum(program, starting_points(graph, data, 1, seed=1)[0])
     sigma = float(best.values["sigma"])
     roots = {g.id: _root(g, best.values) for g in graph.groups}
     names = graph.population.columns.names
-    beta, covariance, effects = _effects(compiled, graph, roots, sigma)
+    beta, covariance, effects = _effects(compiled, graph, roots, sigma, best.values)
     table = _varcorr(graph.groups, roots, sigma)
     counts = [
         COVARIANCES[g.covariance.kind].count(len(g.columns.names), g.covariance.order)
@@ -118,13 +138,43 @@ def estimate(compiled: Compiled, method: Literal["REML", "ML"], engine: Engine) 
         method=method,
         call=graph.call,
         logLik=best.log_density + _constant(method, data, len(names)),
-        parameters=len(names) + sum(counts) + 1,
+        parameters=len(names) + sum(counts) + 1 + free_parameters(graph.residual),
         standard_errors=pd.Series(np.sqrt(np.diag(covariance)), index=list(names)),
         isSingular=any(_is_singular(root, sigma) for root in roots.values()),
         _fixef=pd.Series(beta, index=list(names), name="estimate"),
         _ranef=_ranef(compiled, graph.groups, effects),
         _varcorr=table,
+        _residual=residual_estimates(graph.residual, best.values),
     )
+
+
+def _maximum(program: Program, start: Mapping[str, Any]) -> Optimum:
+    """The optimum; the optimiser is started again where it stopped until that brings nothing."""
+    best = program.optimize(dict(start), jacobian=False)
+    for _ in range(_RESTARTS):
+        again = program.optimize({name: best.values[name] for name in start}, jacobian=False)
+        if again.log_density < best.log_density + _GAIN:
+            break
+        best = again
+    return best
+
+
+def _identified(graph: ModelGraph, data: Data) -> Residual:
+    """The errors without what a restricted likelihood knows nothing about.
+
+    A correlation common to all errors is that of their mean, which is confounded with an intercept:
+    it stays where it starts, as in nlme.
+    """
+    residual, columns = graph.residual, graph.population.columns
+    correlation = residual.correlation
+    if correlation is None or correlation.kind != "corCompSymm" or correlation.fixed:
+        return residual
+    if residual.variances or not columns.names or len(blocks_of(correlation, data).sizes) > 1:
+        return residual
+    X, ones = data.matrix(columns), np.ones(data.rows)
+    if not np.allclose(X @ np.linalg.lstsq(X, ones, rcond=None)[0], ones):
+        return residual
+    return replace(residual, correlation=replace(correlation, fixed=correlation.start or (0.0,)))
 
 
 def _constant(method: str, data: Mapping[str, Any], columns: int) -> float:
@@ -143,7 +193,11 @@ def _root(group: Group, values: Mapping[str, Array]) -> Array:
 
 
 def _effects(
-    compiled: Compiled, graph: ModelGraph, roots: Mapping[str, Array], sigma: float
+    compiled: Compiled,
+    graph: ModelGraph,
+    roots: Mapping[str, Array],
+    sigma: float,
+    values: Mapping[str, Array],
 ) -> tuple[Array, Array, dict[str, Array]]:
     """Population effects, their covariance, and the conditional modes by group, J x q.
 
@@ -157,15 +211,22 @@ def _effects(
     first = Q.T @ y / len(y)
     r = y - Q @ first
     terms = [data.random_term(g) for g in graph.groups]
+    designs = [t.matrix for t in terms]
+    if not graph.residual.plain:
+        columns = np.column_stack([r, Q, *(d.toarray() for d in designs)])
+        white, _ = whiten(graph.residual, data, values, columns)
+        ends = np.cumsum([1 + Q.shape[1], *(d.shape[1] for d in designs)])
+        r, Q = white[:, 0], white[:, 1 : 1 + Q.shape[1]]
+        designs = [sparse.csr_matrix(w) for w in np.split(white, ends[:-1], axis=1)[1:]]
     Lambda = [
         sparse.kron(sparse.eye_array(len(t.levels)), roots[g.id] / sigma)
         for g, t in zip(graph.groups, terms, strict=True)
     ]
     if not terms:
-        shift = Q.T @ r / len(y)
-        beta = R_inverse @ (first + shift)
-        return beta, sigma**2 / len(y) * R_inverse @ R_inverse.T, {}
-    Z = sparse.hstack([t.matrix @ L for t, L in zip(terms, Lambda, strict=True)], format="csc")
+        precision = Q.T @ Q
+        beta = R_inverse @ (first + np.linalg.solve(precision, Q.T @ r))
+        return beta, sigma**2 * R_inverse @ np.linalg.solve(precision, R_inverse.T), {}
+    Z = sparse.hstack([d @ L for d, L in zip(designs, Lambda, strict=True)], format="csc")
     solve = splu(sparse.csc_matrix(Z.T @ Z + sparse.eye_array(Z.shape[1]))).solve
     ZQ, Zr = np.asarray(Z.T @ Q), Z.T @ r
     precision = Q.T @ Q - ZQ.T @ solve(ZQ) if Q.shape[1] else np.zeros((0, 0))

@@ -197,6 +197,11 @@ class Fit:
                 pairs = _pairs(g.coefficients)
                 names[f"R_{g.id}"] = tuple(f"cor_{g.id}[{a}, {b}]" for a, b in pairs)
         names["sigma"] = ("sigma",)
+        for name, labels in self.labels.errors:
+            if name == "cor_R":
+                names[name] = tuple(f"{name}[{a}, {b}]" for a, b in _pairs(labels))
+            else:
+                names[name] = tuple(f"{name}[{label}]" for label in labels) or (name,)
         return names
 
     def _table(self, names: dict[str, tuple[str, ...]]) -> pd.DataFrame:
@@ -204,7 +209,7 @@ class Fit:
         for variable, labels in names.items():
             draws = self._draws(variable)
             flat = draws.reshape(*draws.shape[:2], -1)
-            if variable.startswith("R_"):
+            if variable.startswith("R_") or variable == "cor_R":
                 q = draws.shape[-1]
                 flat = flat[..., [i * q + j for i in range(q) for j in range(i)]]
             columns.append((labels, flat))

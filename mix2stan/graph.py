@@ -1,7 +1,8 @@
 """The model graph: what a mixed model means, whatever package it was written for.
 
 Every group-level term is ``Z (Sigma ⊗ K) Z'``: design columns, a grouping factor, a covariance among
-the columns (Sigma) and one among the levels (K, here the identity).  The graph is free of dialect
+the columns (Sigma) and one among the levels (K, here the identity).  The errors are ``sigma^2 D R D``:
+variance functions (D) and a correlation (R).  The graph is free of dialect
 and of data: column expressions are R syntax, and numbers (levels, prior scales) are notes that do not
 take part in equality.  Passes refine it with :func:`dataclasses.replace`; nothing is mutated.
 
@@ -14,19 +15,23 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mix2stan.errors import Span
-from mix2stan.syntax import NOWHERE, Node
+from mix2stan.syntax import NOWHERE, Call, Node
 
 __all__ = [
     "Columns",
     "Covariance",
+    "ErrorCorrelation",
     "Factor",
+    "Given",
     "Group",
     "LevelOrder",
     "ModelGraph",
     "Population",
     "Prior",
+    "Residual",
     "Response",
     "Strategy",
+    "VarianceFunction",
     "note",
 ]
 
@@ -125,6 +130,103 @@ class Response:
         return f"{self.family}({self.expression})"
 
 
+#: Numbers given in a call, by parameter and stratum (``""`` where there are none, or for all).
+Given = tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+
+
+@dataclass(frozen=True)
+class VarianceFunction:
+    """A factor of the errors' standard deviation: a row of :data:`mix2stan.residuals.VARIANCES`.
+
+    ``covariate`` is an expression of the columns, or ``fitted(.)`` for the predictor.  ``levels`` are
+    the strata, those with known parameters first; ``id`` ends its Stan names.
+    """
+
+    kind: str
+    covariate: Node | None = None
+    strata: Factor | None = None
+    fixed: Given = ()
+    start: Given = field(default=(), compare=False)
+    levels: tuple[str, ...] = field(default=(), compare=False)
+    id: str = field(default="", compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+    @property
+    def of_fitted(self) -> bool:
+        """Whether the covariate is the predictor."""
+        return isinstance(self.covariate, Call) and self.covariate.function == "fitted"
+
+    def __str__(self) -> str:
+        parts = [str(part) for part in (self.covariate, self.strata) if part is not None]
+        fixed = [f"{name} = {value:g}" for name, given in self.fixed for _, value in given]
+        return f"{self.kind}({' | '.join(parts)}{''.join(f', {f}' for f in fixed)})"
+
+
+@dataclass(frozen=True)
+class ErrorCorrelation:
+    """Correlation of the errors of a block: a row of :data:`mix2stan.residuals.CORRELATIONS`.
+
+    ``covariates`` are times or coordinates, none for the order of the rows; ``block`` is the factor
+    outside whose levels errors are independent, None for one block; ``orders`` are p and q of ARMA;
+    ``positions`` the number of places of a corSymm, and ``nested`` whether all blocks are within the
+    levels of every group, known once the data are.
+    """
+
+    kind: str
+    covariates: tuple[Node, ...] = ()
+    block: Factor | None = None
+    orders: tuple[int, int] = (0, 0)
+    nugget: bool = False
+    metric: str = "euclidean"
+    fixed: tuple[float, ...] = ()
+    start: tuple[float, ...] = field(default=(), compare=False)
+    positions: int = field(default=0, compare=False)
+    nested: bool = field(default=True, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        details = [" + ".join(map(str, self.covariates)) or "1"]
+        details[0] += f" | {self.block}" if self.block is not None else ""
+        details += [f"p = {self.orders[0]}, q = {self.orders[1]}"] if any(self.orders) else []
+        details += ["nugget"] if self.nugget else []
+        details += [self.metric] if self.metric != "euclidean" else []
+        details += [f"fixed {value:g}" for value in self.fixed]
+        return f"{self.kind}({', '.join(details)})"
+
+
+@dataclass(frozen=True)
+class Residual:
+    """The errors: ``sigma^2 D R D``, D the product of variance functions, R a correlation."""
+
+    variances: tuple[VarianceFunction, ...] = ()
+    correlation: ErrorCorrelation | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether the errors are independent, of one variance."""
+        return not self.variances and self.correlation is None
+
+    def variables(self) -> tuple[Node, ...]:
+        """The expressions of the columns it is about."""
+        found: list[Node] = []
+        for part in self.variances:
+            found += [part.covariate] if part.covariate and not part.of_fitted else []
+            found += part.strata.variables if part.strata else []
+        if self.correlation is not None:
+            found += self.correlation.covariates
+            found += self.correlation.block.variables if self.correlation.block else []
+        return tuple(found)
+
+    @property
+    def of_fitted(self) -> bool:
+        """Whether the variance depends on the predictor."""
+        return any(v.of_fitted for v in self.variances)
+
+    def __str__(self) -> str:
+        parts = [*self.variances, *([self.correlation] if self.correlation else [])]
+        return " * ".join(map(str, parts)) or "independent"
+
+
 @dataclass(frozen=True)
 class Prior:
     """The prior of one block of parameters: a row of :data:`mix2stan.priors.DENSITIES`.
@@ -168,15 +270,16 @@ class ModelGraph:
     response: Response
     population: Population
     groups: tuple[Group, ...] = ()
+    residual: Residual = Residual()
     priors: tuple[Prior, ...] = field(default=(), compare=False)
     call: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     strategy: Strategy = field(default=Strategy(), compare=False)
 
     def __str__(self) -> str:
-        return "\n".join(
-            [f"{self.response} ~ {self.population}", *(f"  + {g}" for g in self.groups)]
-        )
+        residual = [] if self.residual.plain else [f"  errors {self.residual}"]
+        groups = [f"  + {g}" for g in self.groups]
+        return "\n".join([f"{self.response} ~ {self.population}", *groups, *residual])
 
     def formulas(self) -> tuple[Node, ...]:
         """All design formulas, population first."""

@@ -9,6 +9,7 @@ import numpy as np
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import elimination
 from mix2stan.graph import Group, ModelGraph
+from mix2stan.residual_priors import residual_starts
 
 __all__ = ["starting_points"]
 
@@ -34,10 +35,12 @@ def starting_points(
     spread = float(np.std(y)) or 1.0
     # columns of the design have length sqrt(N)
     error = spread / np.sqrt(len(y))
+    errors, multipliers = residual_starts(graph.residual, data)
+    sigma = float(np.std(y / multipliers)) or 1.0
     coefficients = "theta" if "R_inverse" in data else "beta"
 
     def chain() -> dict[str, Any]:
-        start: dict[str, Any] = {"sigma": spread * _factor(rng)}
+        start: dict[str, Any] = {"sigma": sigma * _factor(rng), **errors}
         if len(estimates):
             start[coefficients] = estimates + error * rng.uniform(-2, 2, len(estimates))
         for group in graph.groups:
@@ -70,6 +73,8 @@ def _effects(
 
 def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program, from its sums of squares."""
+    if not graph.residual.plain:
+        return _whitened(graph, data, rng)
     parts = elimination(graph.groups)
     squares = float(np.sum(data["r"] ** 2)) if parts.sampled else float(data["rr_0"])
     spread = float(np.sqrt(squares / data["N"])) or 1.0
@@ -80,6 +85,21 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
         start |= _variances(group, scale, rng)
     for group in parts.sampled:
         start |= _effects(group, data, spread, rng)
+    return start
+
+
+def _whitened(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Starting values of a collapsed program with structured errors, from its rows [r Q Z]."""
+    errors, multipliers = residual_starts(graph.residual, data)
+    mean_squares = np.mean(np.square(data["rows"]), axis=0)
+    spread = float(np.sqrt(mean_squares[0])) or 1.0
+    sigma = float(np.sqrt(np.mean(np.square(data["rows"][:, 0] / multipliers)))) or 1.0
+    start: dict[str, Any] = {"sigma": sigma * _factor(rng), **errors}
+    place = 1 + data.get("K", 0)
+    for group in graph.groups:
+        sizes = mean_squares[place : place + len(group.columns.names)]
+        start |= _variances(group, spread / np.maximum(np.sqrt(sizes), 1e-12), rng)
+        place += len(sizes)
     return start
 
 

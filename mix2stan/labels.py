@@ -11,6 +11,7 @@ import numpy as np
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
+from mix2stan.residuals import reported
 
 __all__ = ["GroupLabels", "Labels", "labels_of"]
 
@@ -59,6 +60,7 @@ class Labels:
         groups: the group terms, in order.
         observations: number of rows.
         priors: the prior of every element, in words.
+        errors: the parameters of structured errors by Stan name, with the labels of their elements.
     """
 
     call: str
@@ -67,6 +69,7 @@ class Labels:
     groups: tuple[GroupLabels, ...]
     observations: int
     priors: Mapping[str, str] = field(default_factory=dict)
+    errors: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dimensions of every Stan variable that has any."""
@@ -80,6 +83,10 @@ class Labels:
             if g.correlated:
                 dims[f"R_{g.id}"] = (effect, f"{effect}_2")
             dims |= {name: (f"{name}_element",) for name, labels in g.further if labels}
+        for name, labels in self.errors:
+            if labels:
+                inner = f"{name}_element"
+                dims[name] = (inner, f"{inner}_2") if name == "cor_R" else (inner,)
         return dims
 
     def coords(self) -> dict[str, tuple[str, ...]]:
@@ -93,6 +100,9 @@ class Labels:
             if g.correlated:
                 coords[f"{effect}_2"] = g.coefficients
             coords |= {f"{name}_element": labels for name, labels in g.further if labels}
+        for name, labels in self.errors:
+            coords |= {f"{name}_element": labels} if labels else {}
+            coords |= {f"{name}_element_2": labels} if name == "cor_R" else {}
         return coords
 
     def to_json(self) -> str:
@@ -126,6 +136,7 @@ class Labels:
             groups,
             raw["observations"],
             raw["priors"],
+            tuple((name, tuple(labels)) for name, labels in raw.get("errors", ())),
         )
 
 
@@ -150,6 +161,7 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         groups,
         data.rows,
         priors,
+        reported(graph.residual),
     )
 
 

@@ -20,6 +20,8 @@ from mix2stan.matrices import Data
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
+from mix2stan.residual_point import residual_values
+from mix2stan.structured_data import structured_data
 
 __all__ = ["likelihood_graph", "log_likelihood", "switched_off"]
 
@@ -32,7 +34,7 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     Args:
         compiled: the model.
         point: ``beta`` by R's column names; ``random``, a list of ``group coefficients sd cor``;
-            ``residual`` with ``sigma``.
+            ``residual`` with ``sigma`` and the parameters of its structures by nlme's names.
         engine: what evaluates the program.
 
     Raises:
@@ -43,11 +45,12 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
         raise Unsupported("the joint density of given effects cannot be evaluated yet")
     graph = likelihood_graph(compiled.graph, compiled.data)
     y = compiled.data.response(compiled.graph) - _population(compiled, point.get("beta", {}))
-    values = {"sigma": float(point["residual"]["sigma"])}
+    values = residual_values(graph.residual, point["residual"])
     terms = list(point.get("random", ()))
     for group in graph.groups:
         values |= _variances(group, _term_of(group, terms))
-    program = engine.compile(render(plan(graph)), collapsed_data(graph, compiled.data, y))
+    collapse = collapsed_data if graph.residual.plain else structured_data
+    program = engine.compile(render(plan(graph)), collapse(graph, compiled.data, y))
     value, _ = program.log_density(values, jacobian=False)
     return value - compiled.data.rows / 2 * math.log(2 * math.pi)
 
@@ -55,7 +58,8 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
 def likelihood_graph(graph: ModelGraph, data: Data) -> ModelGraph:
     """The model with its coefficients known, all priors off, and its effects integrated out."""
     alone = replace(graph, population=Population(Columns(()), ()), priors=())
-    obstacle = obstacle_to_collapsing(alone) if graph.groups else None
+    structured = graph.groups or not graph.residual.plain
+    obstacle = obstacle_to_collapsing(alone) if structured else None
     if obstacle is not None:
         raise Unsupported(f"the likelihood cannot be evaluated: {obstacle}")
     blocks = [p for p in graph.priors if p.block not in ("intercept", "beta")]

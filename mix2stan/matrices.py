@@ -143,6 +143,7 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
         _check_not_the_response(group, response, frame)
         wanted |= dict.fromkeys(group.factor.variables)
     wanted |= dict.fromkeys(graph.population.offsets)
+    wanted |= dict.fromkeys(graph.residual.variables())
     model = model_frame(tuple(wanted), frame, na_action=na_action)
     return Data(model, frame.names, response, contrasts)
 

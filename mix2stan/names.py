@@ -30,9 +30,14 @@ _STAN_WORDS = frozenset(
 )
 #: Names that generated programs use for themselves.
 _OWN_WORDS = frozenset(
-    {"y", "N", "K", "X", "Q", "eta", "beta", "theta", "sigma", "decov"}
-    | {"common_correlation", "autoregressive_root", "toeplitz_correlation", "antedependence_root"}
-    | {"common_antedependence_root", "loadings", "log_bessel_k", "matern"}
+    """
+    y N K X Q eta beta theta sigma decov mu d v e w r root row rows follows lag strata stratum
+    B D E M R L p q first last place position time longest patterns begin end
+    linear spherical stationary arma correlations
+    common_correlation autoregressive_root toeplitz_correlation antedependence_root
+    common_antedependence_root loadings log_bessel_k matern
+    group_sums with_root shrunk unit met pair products
+    """.split()
 )
 
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "ł": "l"})

@@ -14,6 +14,7 @@ from mix2stan.covariances import COVARIANCES
 from mix2stan.elimination import Elimination, elimination
 from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.priors import DENSITIES, PriorText
+from mix2stan.residual_views import ErrorsView, errors_view
 
 __all__ = ["Component", "GroupView", "ModelView", "Part", "Plan", "plan"]
 
@@ -82,6 +83,66 @@ class ModelView:
     coefficients: str
     eta: str
     priors: dict[str, PriorText]
+    population: bool = True
+
+
+@dataclass(frozen=True)
+class WhitenedModel:
+    """The model as a collapsed program with structured errors has it.
+
+    ``integrated`` says in words what is integrated out, ``normal`` whether the prior of the
+    coefficients is normal (it is flat otherwise), ``profiled`` whether they are at their maximum
+    instead of integrated out (maximum likelihood), and ``population`` whether there are any.
+    """
+
+    response: str
+    formula: str
+    population: bool
+    terms: tuple[Component, ...]
+    groups: tuple[GroupView, ...]
+    integrated: str
+    normal: bool
+    profiled: bool
+    priors: dict[str, PriorText]
+
+    #: the prior of the coefficients is one of theta alone
+    dense: tuple[GroupView, ...] = ()
+
+
+@dataclass(frozen=True)
+class WhitenedView:
+    """What the templates of a collapsed program with structured errors see.
+
+    ``width`` is the number of columns of [r Q], ``columns`` of [r Q Z], as Stan has them, and
+    ``content`` says what they are.
+    """
+
+    model: WhitenedModel
+    errors: ErrorsView
+    width: str
+    columns: str
+    content: str
+
+    @classmethod
+    def of(cls, model: WhitenedModel, errors: ErrorsView) -> WhitenedView:
+        width = "K + 1" if model.population else "1"
+        columns = " + ".join([width, *(f"Q_{g.id}" for g in model.groups)])
+        content = "[r Q" if model.population else "[y"
+        content += "".join(f" Z_{g.id}" for g in model.groups) + "], r = y - Q theta_hat"
+        content = content if model.population else content.split(",")[0]
+        return cls(model, errors, width, columns, content)
+
+    def place(self, k: int) -> str:
+        """The column of [r Q Z] at which column k of Z stands."""
+        return f"K + {k + 1}" if self.model.population else f"{k + 1}"
+
+
+@dataclass(frozen=True)
+class StructuredView:
+    """What the templates of a direct program with structured errors see."""
+
+    model: ModelView
+    errors: ErrorsView
 
 
 def plan(graph: ModelGraph) -> Plan:
@@ -97,6 +158,8 @@ def plan(graph: ModelGraph) -> Plan:
 
 def _collapsed(graph: ModelGraph) -> list[Part]:
     """Coefficients and effects integrated out, as far as the strategy pass found it possible."""
+    if not graph.residual.plain:
+        return _whitened(_whitened_view(graph))
     parts = elimination(graph.groups)
     view = _collapsed_view(graph, parts)
     response = [Component("collapsed/response", view)]
@@ -184,9 +247,15 @@ def _noncentred(graph: ModelGraph) -> list[Part]:
         coefficients="theta" if orthogonal else "beta",
         eta="eta" if terms else "0",
         priors=_texts(graph.priors, "intercept", "beta", "sigma"),
+        population=bool(names),
     )
     family = "families/gaussian_glm" if names else "families/gaussian"
-    parts = [Part((Component("families/response", view), Component(family, view)))]
+    response = [Component("families/response", view), Component(family, view)]
+    errors: list[Part] = []
+    if not graph.residual.plain:
+        structured = StructuredView(view, errors_view(graph.residual, graph.priors))
+        response, errors = _structured(structured)
+    parts = [Part(tuple(response))]
     if graph.population.offsets:
         parts.append(Part((terms[0],)))
     if names:
@@ -194,7 +263,55 @@ def _noncentred(graph: ModelGraph) -> list[Part]:
         templates = (columns, *_population_priors(names, view.priors))
         parts.append(Part(tuple(Component(t, view) for t in templates)))
     parts += [Part(_group_components(g)) for g in groups]
-    return [*parts, Part((Component("residuals/homoscedastic", view),))]
+    return [*parts, Part((Component("residuals/homoscedastic", view),)), *errors]
+
+
+def _whitened_view(graph: ModelGraph) -> WhitenedView:
+    population = bool(graph.population.columns.names)
+    groups = tuple(_group_view(g, graph.priors) for g in graph.groups)
+    names = [*(["beta"] if population else []), *(f"b_{g.id}" for g in groups)]
+    model = WhitenedModel(
+        response=comment(graph.response.expression),
+        formula=comment(graph.population.columns),
+        population=population,
+        terms=_terms(graph, groups),
+        groups=groups,
+        integrated=" and ".join(names) + (" are" if len(names) > 1 else " is"),
+        normal=any(p.density == "normal" for p in graph.priors if p.block in ("intercept", "beta")),
+        profiled=graph.strategy.kind == "profiled",
+        priors=_texts(graph.priors, "sigma"),
+    )
+    return WhitenedView.of(model, errors_view(graph.residual, graph.priors))
+
+
+def _whitened(view: WhitenedView) -> list[Part]:
+    """Effects and coefficients integrated out, the rows made independent first."""
+    model, errors = view.model, view.errors
+    response = [Component("collapsed/whitened", view)]
+    response += [Component("collapsed/prior_normal", model)] if model.normal else []
+    parts = [Part(tuple(response))]
+    parts += [Part((Component(g.covariance, g),)) for g in model.groups]
+    parts += [Part((Component("residuals/homoscedastic", model),))]
+    return [*parts, *_error_parts(view, errors)]
+
+
+def _error_parts(view: WhitenedView | StructuredView, errors: ErrorsView) -> list[Part]:
+    """The data and the parameters of the errors: variance functions, and the correlation."""
+    structure: list[str] = []
+    if errors.correlated:
+        own = [errors.matrix] if errors.whitening == "residuals/dense" else []
+        structure = [errors.whitening, *own, "residuals/correlated"]
+    parts = [["residuals/variances"] if errors.multiplier else [], structure]
+    return [Part(tuple(Component(t, view) for t in part)) for part in parts if part]
+
+
+def _structured(view: StructuredView) -> tuple[list[Component], list[Part]]:
+    """The response, and the further parts, of a program whose errors have a structure."""
+    errors = view.errors
+    likelihood = ["residuals/multiplier"] if errors.multiplier else []
+    likelihood += ["residuals/whitened" if errors.correlated else "residuals/independent"]
+    response = [Component(t, view) for t in ("residuals/response", *likelihood)]
+    return response, _error_parts(view, errors)
 
 
 def _population_priors(names: tuple[str, ...], priors: dict[str, PriorText]) -> list[str]:

@@ -7,6 +7,7 @@ import pandas as pd
 from mix2stan.covariances import Parameter, parameter_of
 from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.priors import DENSITIES, describe
+from mix2stan.residuals import error_blocks
 
 __all__ = ["prior_table"]
 
@@ -36,6 +37,9 @@ def _parameters(graph: ModelGraph, prior: Prior) -> list[str]:
         parameter = parameter_of(group, prior.block)
         if parameter is not None:
             return _structural(group, parameter, prior.block)
+    for block in error_blocks(graph.residual):
+        if prior.block == block.name and block.labels and block.name != "cor_L":
+            return [f"{block.name}[{label}]" for label in block.labels]
     return [prior.block]
 
 

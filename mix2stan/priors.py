@@ -62,6 +62,12 @@ DENSITIES: dict[str, Density] = {
     "uniform": Density(""),
     "lognormal": Density("lognormal({loc}, {scale})", ("loc", "scale")),
     "normal_sigma": Density("normal(0, sigma)"),
+    "std_normal": Density("std_normal()"),
+    "normal_0": Density("normal(0, {scale})", ("scale",)),
+    "lognormal_1": Density("lognormal(0, 1)"),
+    "uniform_0_1": Density("uniform(0, 1)"),
+    "uniform_1_1": Density("uniform(-1, 1)"),
+    "uniform_rho": Density("uniform(cor_rho_lower, 1)"),
     "exponential_sigma": Density("exponential(1 / sigma)"),
     "decov": Density("decov(sigma)", functions="functions/decov"),
 }

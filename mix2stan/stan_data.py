@@ -12,6 +12,9 @@ from mix2stan.covariances import constants_of, parameter_of
 from mix2stan.elimination import elimination
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
+from mix2stan.residual_data import residual_entries
+from mix2stan.residuals import error_blocks
+from mix2stan.structured_data import structured_data
 
 __all__ = ["stan_data"]
 
@@ -19,6 +22,8 @@ __all__ = ["stan_data"]
 def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """Sizes, response, designs, levels and prior scales, by their Stan names."""
     if graph.strategy.kind != "noncentred":
+        if not graph.residual.plain:
+            return structured_data(graph, data) | _scales(graph, ("intercept", "beta"))
         order = row_order(graph, data)
         entries = collapsed_data(graph, data)
         for group in elimination(graph.groups).sampled:
@@ -28,7 +33,7 @@ def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     entries |= _population(graph, data)
     for group in graph.groups:
         entries |= _group(group, data, slice(None))
-    return entries | _scales(graph)
+    return entries | residual_entries(graph.residual, data) | _scales(graph)
 
 
 def _scales(graph: ModelGraph, without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -77,4 +82,5 @@ def _is_scalar(graph: ModelGraph, block: str) -> bool:
     """Whether a block of parameters is declared as a real."""
     parameters = [parameter_of(g, block) for g in graph.groups]
     single = any(p is not None and p.shape == "real" for p in parameters)
+    single |= any(b.name == block and b.scalar for b in error_blocks(graph.residual))
     return block in ("sigma", "intercept") or single

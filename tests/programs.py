@@ -64,7 +64,7 @@ PROGRAMS = {
         strategy="collapsed",
     ),
     "collapsed_correlated_dense": Case(
-        "sct", "lmer(SCT ~ tarsus + (1 | line) + (tarsus | genotype:temp))", strategy="collapsed"
+        "sct", "lmer(SCT ~ tarsus + (1 | line) + (tarsus | temp))", strategy="collapsed"
     ),
     "collapsed_independent_dense": Case(
         "sct", "lmer(SCT ~ 0 + (tarsus || temp) + (1 | line))", strategy="collapsed"
@@ -131,6 +131,58 @@ PROGRAMS = {
     ),
     "collapsed_reduced_rank": Case(
         "BTdata", "glmmTMB(tarsus ~ sex + rr(0 + sex | dam, d = 2))", strategy="collapsed"
+    ),
+    "errors_strata": Case(
+        "squid", "gls(Testisweight ~ DML, weights = varIdent(form = ~1 | fMONTH))"
+    ),
+    "errors_product": Case(
+        "Orthodont",
+        "lme(distance ~ age, random = ~1 | Subject, weights = varComb("
+        "varIdent(value = c(Female = 0.5), form = ~1 | Sex), varPower(form = ~fitted(.))))",
+    ),
+    "errors_constant": Case(
+        "Orthodont", "gls(distance ~ age, weights = varConstPower(form = ~age | Sex))"
+    ),
+    "errors_ar1": Case(
+        "Ovary",
+        "lme(follicles ~ Time, random = ~1 | Mare, correlation = corAR1(), weights = varExp(form = ~Time))",
+    ),
+    "errors_exchangeable": Case(
+        "Orthodont", "gls(distance ~ age, correlation = corCompSymm(form = ~1 | Subject))"
+    ),
+    "errors_general": Case(
+        "Orthodont",
+        "gls(distance ~ age, correlation = corSymm(form = ~1 | Subject), "
+        "weights = varIdent(form = ~1 | age, fixed = c('10' = 0.9)))",
+    ),
+    "errors_arma": Case(
+        "Ovary", "gls(follicles ~ Time, correlation = corARMA(form = ~1 | Mare, p = 2, q = 1))"
+    ),
+    "errors_spatial": Case(
+        "Ovary",
+        "gls(follicles ~ 0, correlation = corSpher(form = ~Time | Mare, nugget = TRUE, "
+        "metric = 'manhattan'))",
+    ),
+    "collapsed_errors_strata": Case(
+        "Orthodont",
+        "lme(distance ~ age, random = ~age | Subject, weights = varIdent(form = ~1 | Sex))",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_ar1": Case(
+        "Ovary",
+        "lme(follicles ~ Time, random = ~1 | Mare, correlation = corAR1(), weights = varFixed(~I(Time + 2)))",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_exchangeable": Case(
+        "Orthodont",
+        "gls(distance ~ age, correlation = corCompSymm(form = ~1 | Subject))",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_spatial": Case(
+        "Orthodont",
+        "gls(distance ~ age, correlation = corExp(form = ~age | Subject, nugget = TRUE), "
+        "weights = varConstProp(form = ~age, fixed = list(const = 1)))",
+        strategy="collapsed",
     ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),

@@ -12,9 +12,19 @@ from tests.conftest import table
 from tests.numpy_density import mad
 from tests.programs import PROGRAMS, model_of
 
-COLLAPSED = [n for n, case in PROGRAMS.items() if case.strategy not in ("auto", "noncentred")]
+COLLAPSED = [
+    n
+    for n, case in PROGRAMS.items()
+    if case.strategy not in ("auto", "noncentred") and "errors" not in n
+]
 #: Models whose priors are normal in the way of an intercept and slopes.
-NORMAL = [n for n in COLLAPSED if n not in ("collapsed_lm", "collapsed_flat")]
+NORMAL = [
+    n
+    for n in COLLAPSED
+    if n not in ("collapsed_lm", "collapsed_flat")
+    and not n.startswith("collapsed_errors")
+    and all(g.covariance.kind in ("scalar", "idv", "idh", "us") for g in model_of(n).graph.groups)
+]
 
 
 def prior_of_beta(X, y):

@@ -73,8 +73,8 @@ NOT_YET = [
     "glmer(SCT ~ tarsus + (1 | line), data=dll.data, family = poisson)",
     "glmmTMB(SCT ~ tarsus + (1 | line), ziformula = ~ 1, data=dll.data)",
     'MCMCglmm(SCT ~ tarsus, random = ~line, family = "poisson", data=dll.data)',
-    "lme(SCT ~ tarsus, random = ~1 | line, weights = varIdent(~ 1 | line), data=dll.data)",
-    "gls(SCT ~ tarsus, correlation = corAR1(), data=dll.data)",
+    "lme(SCT ~ tarsus, random = ~1 | line, weights = varFunc(~ line), data=dll.data)",
+    "gls(SCT ~ tarsus, correlation = corHF(), data=dll.data)",
     "MCMCglmm(SCT ~ tarsus, random = ~leg(tarsus, 2):line, data=dll.data)",
 ]
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
-from mix2stan.dialects.mcmcglmm_random import random_groups
-from mix2stan.errors import Unsupported
-from mix2stan.graph import Columns, ModelGraph, Population, Response
-from mix2stan.syntax import Call, Formula, Name, String
+from mix2stan.dialects.mcmcglmm_random import linked, random_groups
+from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.graph import (
+    Columns,
+    Factor,
+    ModelGraph,
+    Population,
+    Residual,
+    Response,
+    VarianceFunction,
+)
+from mix2stan.syntax import Call, Formula, Name, Node, Operator, String
 
 __all__ = ["FUNCTIONS"]
 
@@ -41,6 +49,7 @@ def lower_mcmcglmm(call: Call) -> Request:
         Response(response_of(formula, "MCMCglmm")),
         Population(Columns((formula.right,))),
         random_groups(arguments),
+        _residual(arguments.get("rcov")),
     )
     return request(arguments, graph)
 
@@ -50,10 +59,26 @@ def _check_gaussian(arguments: Arguments) -> None:
     if family is not None and family != String("gaussian"):
         hint = 'family = "gaussian" can'
         raise Unsupported("this family cannot be expressed", span=family.span, hint=hint)
-    rcov = arguments.get("rcov")
-    if rcov is not None and rcov != Formula(None, Name("units")):
-        message = "this residual structure cannot be expressed"
-        raise Unsupported(message, span=rcov.span, hint="rcov = ~ units can")
+
+
+def _residual(rcov: Node | None) -> Residual:
+    """``~ units``: one variance; ``~ idh(f):units``: one for each level of f."""
+    if rcov is None:
+        return Residual()
+    if not isinstance(rcov, Formula) or rcov.left is not None:
+        hint = "write rcov = ~ units or rcov = ~ idh(f):units"
+        raise FormulaError("'rcov' has to be a one-sided formula", span=rcov.span, hint=hint)
+    match rcov.right:
+        case Name(name="units"):
+            return Residual()
+        case Operator(symbol=":", operands=(Call(function="idh") as function, Name(name="units"))):
+            factors = linked(function.args[0].value) if len(function.args) == 1 else []
+            if factors and all(isinstance(f, Name) for f in factors):
+                strata = Factor(tuple(factors))
+                return Residual((VarianceFunction("varIdent", None, strata, span=rcov.span),))
+    message = "this residual structure cannot be expressed"
+    hint = "rcov = ~ units and rcov = ~ idh(f):units, with a factor f, can"
+    raise Unsupported(message, span=rcov.span, hint=hint)
 
 
 FUNCTIONS = {"MCMCglmm": lower_mcmcglmm}

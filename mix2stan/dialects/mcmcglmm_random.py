@@ -48,7 +48,7 @@ def _random_terms(arguments: Arguments) -> tuple[Node, ...]:
 
 def _group(term: Node, prior: Node | None, place: int) -> Group:
     """One term: a factor, or a variance function linked to a factor by ``:``."""
-    first, *rest = _linked(term)
+    first, *rest = linked(term)
     if isinstance(first, Call) and first.function == "at.level":
         columns: Node = Operator("+", (Number(0.0), first), span=first.span)
         covariance = Covariance("us")
@@ -81,13 +81,13 @@ def _covariance(function: Call, prior: Node | None, place: int) -> Covariance:
     return Covariance(kind)
 
 
-def _linked(term: Node) -> list[Node]:
+def linked(term: Node) -> list[Node]:
     """The parts of ``a:b:c``."""
     match term:
         case Operator(symbol=":", operands=(left, right)):
-            return [*_linked(left), *_linked(right)]
+            return [*linked(left), *linked(right)]
         case Parens(inner=inner):
-            return _linked(inner)
+            return linked(inner)
         case Operator(symbol="|" | "||", operands=(columns, group)):
             hint = f"MCMCglmm writes us({columns}):{group}"
             raise FormulaError("a bar is not MCMCglmm's syntax", span=term.span, hint=hint)

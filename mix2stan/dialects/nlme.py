@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
+from mix2stan.dialects.nlme_errors import residual
 from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import Columns, Covariance, Factor, Group, ModelGraph, Population, Response
 from mix2stan.syntax import Argument, Call, Formula, Name, Node, Operator, Parens
 
 __all__ = ["FUNCTIONS"]
-
-_RESIDUAL = {
-    "correlation": "only independent errors can be expressed",
-    "weights": "only errors of one variance can be expressed",
-}
 
 _LME = Signature(
     names=(
@@ -21,7 +17,6 @@ _LME = Signature(
         "control", "contrasts", "keep.data",
     ),
     ignored=frozenset({"method", "control", "keep.data"}),
-    refused=_RESIDUAL,
 )  # fmt: skip
 
 _GLS = Signature(
@@ -30,7 +25,6 @@ _GLS = Signature(
         "verbose",
     ),
     ignored=frozenset({"method", "control", "verbose"}),
-    refused=_RESIDUAL,
 )  # fmt: skip
 
 #: nlme's classes of positive-definite matrices, by the covariance structure they are.
@@ -48,20 +42,23 @@ def lower_lme(call: Call) -> Request:
     """``lme(y ~ x, random = ~ x | g)``; the factors of ``a/b`` and of a list are nested."""
     arguments = match_arguments(call, _LME)
     formula = arguments.formula("fixed", "lme(y ~ x, random = ~ 1 | g)")
+    groups = tuple(_random(arguments))
     graph = ModelGraph(
         Response(response_of(formula, "lme")),
         Population(Columns((formula.right,))),
-        tuple(_random(arguments)),
+        groups,
+        residual(arguments, groups[-1].factor),
     )
     return request(arguments, graph)
 
 
 def lower_gls(call: Call) -> Request:
-    """``gls(y ~ x)``: a linear model; its error structures are arguments of their own."""
+    """``gls(y ~ x, correlation = …, weights = …)``: a linear model of structured errors."""
     arguments = match_arguments(call, _GLS)
     formula = arguments.formula("model", "gls(y ~ x)")
     response = Response(response_of(formula, "gls"))
-    return request(arguments, ModelGraph(response, Population(Columns((formula.right,)))))
+    population = Population(Columns((formula.right,)))
+    return request(arguments, ModelGraph(response, population, (), residual(arguments)))
 
 
 def _random(arguments: Arguments) -> list[Group]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from mix2stan.graph import ModelGraph
 from mix2stan.passes.context import Context
 from mix2stan.priors import Summaries, default_priors
+from mix2stan.residual_priors import residual_priors
 
 __all__ = ["set_priors"]
 
@@ -17,4 +18,6 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     y = data.response(graph)
     intercept = columns.names[:1] == ("(Intercept)",)
     summaries = Summaries(y, data.matrix(columns), intercept)
-    return replace(graph, priors=default_priors(graph, summaries, context.prior))
+    priors = default_priors(graph, summaries, context.prior)
+    errors = residual_priors(graph, data, flat=context.prior == "flat")
+    return replace(graph, priors=(*priors, *errors))

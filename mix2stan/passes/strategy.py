@@ -26,6 +26,8 @@ STRATEGIES = ("auto", "collapsed", "noncentred")
 #: What can be asked for one term.
 TREATMENTS = ("integrated", "noncentred")
 
+#: Beyond this the unrolled text of whitened rows is longer than anyone reads.
+_MOST_EFFECTS = 5
 #: Beyond this the K x K precision costs more than the effects it saves.
 _MOST_COLUMNS = 40
 #: Dense effects, and products of columns that meet, that are cheaper to integrate out than to sample.
@@ -91,6 +93,8 @@ def _term_by_term(graph: ModelGraph, wanted: Mapping[str, str], data: Data) -> M
             raise Unsupported(f"no term can be integrated out: {obstacle}", hint="noncentred")
         return replace(graph, strategy=Strategy("noncentred", obstacle))
     chosen = [g for g in graph.groups if treatments.get(g.id, "integrated") == "integrated"]
+    if not graph.residual.plain and len(chosen) < len(graph.groups):
+        return replace(graph, strategy=Strategy("noncentred", "as asked"))
     graph = _integrate(graph, chosen)
     _check_size(graph, data)
     return replace(graph, strategy=Strategy("collapsed", "term by term, as asked"))
@@ -99,13 +103,30 @@ def _term_by_term(graph: ModelGraph, wanted: Mapping[str, str], data: Data) -> M
 def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     """Why nothing of the model can be integrated out, or None."""
     columns = len(graph.population.columns.names)
-    if not columns and not graph.groups:
+    obstacle = None if graph.residual.plain else _obstacle_of_errors(graph)
+    if obstacle is not None:
+        return obstacle
+    if not columns and not graph.groups and graph.residual.plain:
         return "there is nothing to integrate out"
     if columns > _MOST_COLUMNS:
         return f"there are more than {_MOST_COLUMNS} population effects"
     kinds = {p.density for p in graph.priors if p.block in ("intercept", "beta")}
     if not kinds <= set(_CONJUGATE) or len(kinds) > 1:
         return "the prior of the population effects is not normal"
+    return None
+
+
+def _obstacle_of_errors(graph: ModelGraph) -> str | None:
+    """What of structured errors keeps effects from being integrated out, or None."""
+    if graph.residual.of_fitted:
+        return "the variance of the errors depends on the effects"
+    correlation = graph.residual.correlation
+    if correlation is not None and not correlation.nested:
+        return "errors of different groups are correlated"
+    if len(graph.groups) > 1:
+        return "the errors have a structure, and there are several group terms"
+    if any(len(g.columns.names) > _MOST_EFFECTS for g in graph.groups):
+        return f"the errors have a structure, and a level more than {_MOST_EFFECTS} effects"
     return None
 
 

@@ -1,12 +1,12 @@
-// lmer(SCT ~ tarsus + (1 | line) + (tarsus | genotype:temp))
+// lmer(SCT ~ tarsus + (1 | line) + (tarsus | temp))
 //
-//   y               ~ normal(X beta + b_line[line] + Z_genotype_temp b_genotype_temp[genotype_temp], sigma)
-//   b_line          ~ normal(0, sd_line)
-//   b_genotype_temp ~ multi_normal(0, D R_genotype_temp D),  D = diag(sd_genotype_temp)
+//   y      ~ normal(X beta + b_line[line] + Z_temp b_temp[temp], sigma)
+//   b_line ~ normal(0, sd_line)
+//   b_temp ~ multi_normal(0, D R_temp D),  D = diag(sd_temp)
 //
-// beta and b_line and b_genotype_temp are integrated out: NUTS sees the variances alone, and they are drawn exactly.
+// beta and b_line and b_temp are integrated out: NUTS sees the variances alone, and they are drawn exactly.
 // Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
-// W = [Z Q], Z the columns of genotype:temp; their effects are a root F of their covariance times standard normals.
+// W = [Z Q], Z the columns of temp; their effects are a root F of their covariance times standard normals.
 // With S = [r W]' [r W] - sum_j (Z_j' [r W])' G_j (Z_j' [r W]), S / sigma^2 holds the precision P of the rest and P times its mean.
 // G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of line over sigma^2 and j a level.
 functions {
@@ -34,7 +34,7 @@ data {
   int<lower=1> K; // population effects, tarsus
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
-  int<lower=1> E; // effects of genotype:temp
+  int<lower=1> E; // effects of temp
   int<lower=E> D; // columns of W
   vector<lower=0>[D] unit; // what the columns of W were divided by
   real rr_0; // r'r
@@ -51,15 +51,15 @@ data {
   array[D * D] int<lower=1> pair; // the pair that every element of W'W is
   vector[M] T_line_11; // the products
 
-  int<lower=1> J_genotype_temp; // levels of genotype:temp
-  int<lower=1> Q_genotype_temp; // effects per level, tarsus
+  int<lower=1> J_temp; // levels of temp
+  int<lower=1> Q_temp; // effects per level, tarsus
 
   // prior locations and scales
   matrix[K, K] C; // C beta ~ normal(beta_loc, beta_scale)
   vector[K] beta_loc;
   vector<lower=0>[K] beta_scale;
   real<lower=0> sd_line_scale;
-  vector<lower=0>[Q_genotype_temp] sd_genotype_temp_scale;
+  vector<lower=0>[Q_temp] sd_temp_scale;
   real<lower=0> sigma_scale;
 }
 transformed data {
@@ -75,8 +75,8 @@ transformed data {
 parameters {
   real<lower=0> sd_line;
 
-  vector<lower=0>[Q_genotype_temp] sd_genotype_temp;
-  cholesky_factor_corr[Q_genotype_temp] L_genotype_temp; // R_genotype_temp = L L'
+  vector<lower=0>[Q_temp] sd_temp;
+  cholesky_factor_corr[Q_temp] L_temp; // R_temp = L L'
 
   real<lower=0> sigma; // residual sd
 }
@@ -97,7 +97,7 @@ model {
   vector[M] products = T_line_11 .* g_11[met];
   WW -= to_matrix(group_sums(products, last)[pair], D, D);
   matrix[D, D] F = diag_matrix(rep_vector(1, D)); // root of the effects' covariance
-  F = with_root(F, 1, diag_pre_multiply(sd_genotype_temp, L_genotype_temp), J_genotype_temp);
+  F = with_root(F, 1, diag_pre_multiply(sd_temp, L_temp), J_temp);
   F = diag_pre_multiply(unit, F);
   matrix[D, D] P = add_diag(F' * WW * F / square(sigma), shrunk) + prior_precision;
   P = 0.5 * (P + P');
@@ -109,13 +109,13 @@ model {
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_line ~ student_t(3, 0, sd_line_scale);
-  sd_genotype_temp ~ student_t(3, 0, sd_genotype_temp_scale);
-  L_genotype_temp ~ lkj_corr_cholesky(1);
+  sd_temp ~ student_t(3, 0, sd_temp_scale);
+  L_temp ~ lkj_corr_cholesky(1);
   sigma ~ student_t(3, 0, sigma_scale);
 }
 generated quantities {
   vector[K] beta;
-  matrix[J_genotype_temp, Q_genotype_temp] b_genotype_temp;
+  matrix[J_temp, Q_temp] b_temp;
   vector[J_line] b_line;
   {
     real A_line = sd_line / sigma;
@@ -134,7 +134,7 @@ generated quantities {
     vector[M] products = T_line_11 .* g_11[met];
     WW -= to_matrix(group_sums(products, last)[pair], D, D);
     matrix[D, D] F = diag_matrix(rep_vector(1, D)); // root of the effects' covariance
-    F = with_root(F, 1, diag_pre_multiply(sd_genotype_temp, L_genotype_temp), J_genotype_temp);
+    F = with_root(F, 1, diag_pre_multiply(sd_temp, L_temp), J_temp);
     F = diag_pre_multiply(unit, F);
     matrix[D, D] P = add_diag(F' * WW * F / square(sigma), shrunk) + prior_precision;
     P = 0.5 * (P + P');
@@ -146,13 +146,13 @@ generated quantities {
     c = F * c;
     beta = R_inverse * (theta_hat + c[E + 1 : D]);
     vector[D] b = c ./ unit;
-    b_genotype_temp = to_matrix(b[1 : J_genotype_temp * Q_genotype_temp], J_genotype_temp, Q_genotype_temp);
+    b_temp = to_matrix(b[1 : J_temp * Q_temp], J_temp, Q_temp);
     vector[J_line] e_1 = Zr_line_1 - ZW_line_1 * c; // Z'(y - the rest)
     vector[J_line] z_1 = to_vector(normal_rng(rep_vector(0, J_line), sigma));
     b_line = g_11 .* e_1;
     b_line += b_11 .* z_1;
   }
 
-  corr_matrix[Q_genotype_temp] R_genotype_temp;
-  R_genotype_temp = multiply_lower_tri_self_transpose(L_genotype_temp);
+  corr_matrix[Q_temp] R_temp;
+  R_temp = multiply_lower_tri_self_transpose(L_temp);
 }

@@ -1,0 +1,134 @@
+"""Errors: the strata and blocks of the residual, checked before anything is sampled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.graph import ErrorCorrelation, ModelGraph, Residual, VarianceFunction, note
+from mix2stan.passes.context import Context
+from mix2stan.residual_data import blocks_of, general_root, positions
+from mix2stan.residuals import VARIANCES
+
+__all__ = ["resolve_errors"]
+
+
+def resolve_errors(graph: ModelGraph, context: Context) -> ModelGraph:
+    """Name strata, reference first; refuse covariates and times that a structure cannot take.
+
+    Raises:
+        FormulaError: for what cannot be meant.
+    """
+    if graph.residual.plain:
+        return graph
+    remarks: list[str] = []
+    parts: list[VarianceFunction] = []
+    for part in graph.residual.variances:
+        resolved = _variance(part, graph, context)
+        if resolved.kind == "varIdent" and len(resolved.levels) == 1:
+            remarks.append(f"{part.strata} has one level: the errors have one variance")
+            continue
+        if not part.of_fitted and part.covariate is not None:
+            _check_covariate(part, context)
+        parts.append(replace(resolved, id=f"_{len(parts) + 1}" if parts else ""))
+    correlation = graph.residual.correlation
+    if correlation is not None:
+        correlation = replace(
+            _correlation(correlation, context), nested=_nested(correlation, graph, context)
+        )
+    return note(replace(graph, residual=Residual(tuple(parts), correlation)), *remarks)
+
+
+def _variance(part: VarianceFunction, graph: ModelGraph, context: Context) -> VarianceFunction:
+    if part.strata is None:
+        return part
+    groups = context.data.grouping(part.strata)
+    met = groups.codes[_r_order(graph, context)]
+    _, where = np.unique(met, return_index=True)
+    levels = [groups.levels[c] for c in met[np.sort(where)]]
+    named = {
+        _stratum(s, levels, part)
+        for given in (part.fixed, part.start)
+        for _, g in given
+        for s, _ in g
+    }
+    if VARIANCES[part.kind].relative and len(named) == len(levels) - 1:
+        # nlme: the stratum that the values do not name is the reference
+        reference = next(level for level in levels if level not in named)
+        levels = [reference, *(level for level in levels if level != reference)]
+    fixed = tuple((n, tuple((_stratum(s, levels, part), x) for s, x in g)) for n, g in part.fixed)
+    start = tuple((n, tuple((_stratum(s, levels, part), x) for s, x in g)) for n, g in part.start)
+    known = [s for _, values in fixed for s, _ in values if s]
+    if any({s for s, _ in values if s} != set(known) for _, values in fixed):
+        message = f"the parameters of {part.kind}() are fixed in different strata"
+        raise Unsupported(message, span=part.span, hint="fix them in the same strata, or in all")
+    first = levels[:1] if VARIANCES[part.kind].relative else []
+    if first and first[0] in known:
+        message = f"{first[0]} is the reference, whose ratio is 1"
+        raise FormulaError(message, span=part.span, hint="fix the ratios of other strata")
+    ordered = [*first, *(s for s in levels if s in known), *(s for s in levels if s not in known)]
+    return replace(part, levels=tuple(dict.fromkeys(ordered)), fixed=fixed, start=start)
+
+
+def _r_order(graph: ModelGraph, context: Context) -> np.ndarray:
+    """The rows as nlme has them: sorted by the groups of lme, or of the correlation in gls."""
+    factors = [g.factor for g in graph.groups]
+    correlation = graph.residual.correlation
+    if not factors and correlation is not None and correlation.block is not None:
+        factors = [correlation.block]
+    keys = [context.data.grouping(f).codes for f in factors]
+    return np.lexsort(keys[::-1]) if keys else np.arange(context.data.rows)
+
+
+def _stratum(name: str, levels: list[str], part: VarianceFunction) -> str:
+    """A stratum's name as we have it: R joins combinations by ``*``."""
+    if name in ("", *levels):
+        return name
+    if name.replace("*", ":") in levels:
+        return name.replace("*", ":")
+    hint = suggestion(name, levels, what="its levels")
+    raise FormulaError(f"{part.strata} has no level {name!r}", span=part.span, hint=hint)
+
+
+def _check_covariate(part: VarianceFunction, context: Context) -> None:
+    assert part.covariate is not None
+    values = context.data.vector(part.covariate)
+    if VARIANCES[part.kind].positive and (values <= 0).any():
+        row = int(np.argmax(values <= 0))
+        what = "negative" if values[row] < 0 else "0"
+        where = int(context.data.frame.rows[row]) + 1
+        message = (
+            f"{part.kind}() needs a positive covariate; {part.covariate} is {what} in row {where}"
+        )
+        raise FormulaError(message, span=part.covariate.span, hint="varExp() takes any covariate")
+
+
+def _correlation(correlation: ErrorCorrelation, context: Context) -> ErrorCorrelation:
+    blocks = blocks_of(correlation, context.data)
+    if correlation.kind == "corSymm":
+        size = int(positions(blocks).max())
+        values = correlation.fixed or correlation.start
+        if values and len(values) != size * (size - 1) // 2:
+            message = f"value has {len(values)} correlations for {size * (size - 1) // 2} pairs"
+            raise FormulaError(message, span=correlation.span)
+        if values:
+            general_root(np.array(values))
+        correlation = replace(correlation, positions=size)
+    if blocks.sizes.max() == 1:
+        message = "every block has one row: no errors can correlate"
+        raise FormulaError(message, span=correlation.span)
+    return correlation
+
+
+def _nested(correlation: ErrorCorrelation, graph: ModelGraph, context: Context) -> bool:
+    """Whether every block lies within one level of each group."""
+    data = context.data
+    blocks = blocks_of(correlation, data)
+    of_row = np.repeat(np.arange(len(blocks.sizes)), blocks.sizes)
+    for group in graph.groups:
+        codes = data.grouping(group.factor).codes[blocks.order]
+        if (codes != codes[blocks.first[:-1]][of_row]).any():
+            return False
+    return True
