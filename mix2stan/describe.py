@@ -5,8 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from mix2stan.covariances import COVARIANCES
+from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.labels import Labels
+from mix2stan.links import LINKS
 
 __all__ = ["describe_model"]
 
@@ -19,19 +21,37 @@ def describe_model(graph: ModelGraph, labels: Labels, priors: pd.DataFrame) -> s
         "\n".join(["Terms", *(f"  {line}" for line in _terms(graph, labels))]),
         "\n".join(["Priors", *(f"  {line}" for line in _priors(priors))]),
     ]
-    how = {"collapsed": "effects and coefficients integrated out, then drawn exactly"}
-    strategy = how.get(graph.strategy.kind, "effects sampled as standard normals (non-centred)")
-    sections.append(f"Strategy\n  {strategy}: {graph.strategy.reason}")
+    sections.append("\n".join(["Strategy", *(f"  {line}" for line in _strategy(graph))]))
     if graph.notes:
         sections.append("\n".join(["Notes", *(f"  {remark}" for remark in graph.notes)]))
     return "\n\n".join(sections)
+
+
+def _strategy(graph: ModelGraph) -> list[str]:
+    """How the posterior is computed, and how each term is sampled if it is."""
+    reason = graph.strategy.reason
+    if not graph.strategy.samples_effects:
+        return [f"effects and coefficients integrated out, then drawn exactly: {reason}"]
+    lines = [f"effects sampled: {reason}"]
+    if graph.strategy.pooled:
+        lines.append("observations with equal predictors are summed")
+    names = graph.population.columns.names
+    for group in graph.groups:
+        how = group.parameterisation
+        around = [f"{names[k]}" for k in how.columns] + [f"b_{p}" for p in how.parents]
+        way = f"centred on {', '.join(around) or '0'}" if how.centred else "non-centred"
+        lines.append(f"b_{group.id}: {way}")
+    return lines
 
 
 def _equations(graph: ModelGraph) -> list[str]:
     parts = ["X beta"] if graph.population.columns.names else []
     parts += ["offset"] if graph.population.offsets else []
     parts += [_contribution(group) for group in graph.groups]
-    lines = [f"{graph.response.expression} ~ normal({' + '.join(parts) or '0'}, sigma)"]
+    family, link = FAMILIES[graph.response.family], LINKS[graph.response.link]
+    mean = link.stan.format(eta=" + ".join(parts) or "0")
+    distribution = family.density.format(mu=mean).replace("./", "/")
+    lines = [f"{graph.response.expression} ~ {distribution}"]
     return lines + [_distribution(group) for group in graph.groups]
 
 

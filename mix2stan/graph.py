@@ -17,18 +17,23 @@ from mix2stan.errors import Span
 from mix2stan.syntax import NOWHERE, Node
 
 __all__ = [
+    "UNITS",
     "Columns",
     "Covariance",
     "Factor",
     "Group",
     "LevelOrder",
     "ModelGraph",
+    "Parameterisation",
     "Population",
     "Prior",
     "Response",
     "Strategy",
     "note",
 ]
+
+#: MCMCglmm's name for the rows of the data, a level each.
+UNITS = "units"
 
 #: Which factor of ``a:b`` varies slowest when its levels are listed (the packages differ).
 LevelOrder = Literal["first_slowest", "first_fastest"]
@@ -79,10 +84,31 @@ class Covariance:
 
 
 @dataclass(frozen=True)
+class Parameterisation:
+    """How the effects of a group term are sampled.
+
+    Not ``centred``: as standard normals times their standard deviation.  Centred: as they are, around
+    a mean: the effects of the terms ``parents`` (identifiers) whose levels contain this term's, plus
+    the population columns ``columns`` (positions) that are constant within its levels; around zero
+    if there are neither.
+    """
+
+    centred: bool = False
+    parents: tuple[str, ...] = ()
+    columns: tuple[int, ...] = ()
+
+    @property
+    def moved(self) -> bool:
+        """Whether the mean is anything but zero."""
+        return bool(self.parents or self.columns)
+
+
+@dataclass(frozen=True)
 class Group:
     """A group-level term of one predictor.
 
-    ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call.
+    ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call;
+    ``parameterisation`` how its effects are sampled, if they are.
     """
 
     columns: Columns
@@ -90,6 +116,7 @@ class Group:
     covariance: Covariance
     id: str = field(default="", compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
+    parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.covariance}({self.columns}):{self.factor}"
@@ -108,13 +135,26 @@ class Population:
 
 @dataclass(frozen=True)
 class Response:
-    """What is modelled, and its distribution given the predictor."""
+    """What is modelled, and its distribution given the predictor.
+
+    ``family`` is a row of :data:`mix2stan.families.FAMILIES` and ``link`` one of its links;
+    ``weights`` are the numbers of trials of a proportion.
+    """
 
     expression: Node
     family: str = "gaussian"
+    link: str = "identity"
+    weights: Node | None = None
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is Gaussian, its mean the predictor: what can be integrated exactly."""
+        return self.family == "gaussian" and self.link == "identity"
 
     def __str__(self) -> str:
-        return f"{self.family}({self.expression})"
+        family = self.family if self.linear else f"{self.family}[{self.link}]"
+        weights = "" if self.weights is None else f", trials = {self.weights}"
+        return f"{family}({self.expression}{weights})"
 
 
 @dataclass(frozen=True)
@@ -139,13 +179,21 @@ class Prior:
 class Strategy:
     """How the posterior is computed; never what it is.
 
-    ``kind`` is ``noncentred`` (effects are sampled as standard normals) or ``collapsed`` (effects
+    ``kind`` is ``noncentred`` (effects are sampled as standard normals), ``centred`` (each term as
+    its parameterisation says), ``joint`` (non-centred, constants kept) or ``collapsed`` (effects
     and coefficients are integrated out and drawn exactly afterwards), or ``profiled`` (collapsed,
     the coefficients at their maximum: maximum likelihood); ``reason`` says why in words.
+    ``pooled`` says that equal observations are summed.
     """
 
     kind: str = "noncentred"
     reason: str = ""
+    pooled: bool = False
+
+    @property
+    def samples_effects(self) -> bool:
+        """Whether the effects are parameters of the program."""
+        return self.kind in ("noncentred", "centred", "joint")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from mix2stan.families import FAMILIES
 from mix2stan.graph import ModelGraph
 from mix2stan.matrices import Data
 
@@ -39,6 +40,7 @@ class Labels:
         groups: the group terms, in order.
         observations: number of rows.
         priors: the prior of every element, in words.
+        family: the distribution of the response, and ``parameters`` what it has besides its mean.
     """
 
     call: str
@@ -47,6 +49,8 @@ class Labels:
     groups: tuple[GroupLabels, ...]
     observations: int
     priors: Mapping[str, str] = field(default_factory=dict)
+    family: str = "gaussian"
+    parameters: tuple[str, ...] = ("sigma",)
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dimensions of every Stan variable that has any."""
@@ -98,6 +102,8 @@ class Labels:
             groups,
             raw["observations"],
             raw["priors"],
+            raw["family"],
+            tuple(raw["parameters"]),
         )
 
 
@@ -120,4 +126,6 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         groups,
         data.rows,
         priors,
+        graph.response.family,
+        FAMILIES[graph.response.family].parameters,
     )

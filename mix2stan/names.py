@@ -29,7 +29,9 @@ _STAN_WORDS = frozenset(
     """.split()
 )
 #: Names that generated programs use for themselves.
-_OWN_WORDS = frozenset({"y", "N", "K", "X", "Q", "eta", "beta", "theta", "sigma"})
+_OWN_WORDS = frozenset(
+    "y N K X Q eta beta theta sigma trials known shape phi nu rest X_rest".split()
+)
 
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "ł": "l"})
 

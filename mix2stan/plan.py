@@ -7,10 +7,12 @@ its components are the templates that together make it up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mix2stan.covariances import COVARIANCES
+from mix2stan.families import FAMILIES, PARAMETERS, Family
 from mix2stan.graph import Group, ModelGraph, Prior
+from mix2stan.links import LINKS
 from mix2stan.priors import DENSITIES, PriorText
 
 __all__ = ["Component", "GroupView", "ModelView", "Part", "Plan", "plan"]
@@ -46,7 +48,9 @@ class GroupView:
     ``columns`` and ``covariance`` are template names, so that one template can use another's macros.
     ``q`` is the number of effects per level, ``scalar`` whether they are a vector over the levels,
     ``lower`` whether the root of their covariance has elements below its diagonal.  In a collapsed
-    program ``width`` is the number of columns of [r Q] and ``packed`` the length of S.
+    program ``width`` is the number of columns of [r Q] and ``packed`` the length of S.  In a sampled
+    one ``effect`` is what enters the predictor; ``means`` is what the effects are centred on besides
+    zero, ``parents`` the terms and ``x`` the design whose columns are in it.
     """
 
     id: str
@@ -60,6 +64,10 @@ class GroupView:
     lower: bool
     width: str
     packed: str
+    effect: str = ""
+    means: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    x: str = ""
 
     def plus(self, name: str) -> str:
         """What stands between the terms of a sum over effects: a new statement where it gets long."""
@@ -70,18 +78,37 @@ class GroupView:
 class ModelView:
     """What the templates of the response, the population and the residual see.
 
-    ``terms`` are the parts of the predictor besides the population's columns; ``x`` and
-    ``coefficients`` name the design matrix and its coefficients in the likelihood, ``eta`` the rest
-    of the predictor there.
+    ``linear`` are all parts of the predictor and ``predictor`` those added up before the likelihood;
+    ``x`` and ``coefficients`` are the design and its coefficients, ``rest_of`` the design that X_rest
+    is taken from; ``declaration`` declares the response, ``density`` says its distribution in
+    mathematics, the mean in braces, and ``likelihood`` is the statement.
     """
 
     response: str
     formula: str
-    terms: tuple[Component, ...]
+    linear: tuple[Component, ...]
+    predictor: tuple[Component, ...]
     x: str
     coefficients: str
-    eta: str
+    rest_of: str
+    declaration: str
+    density: str
+    likelihood: str
     priors: dict[str, PriorText]
+
+    def distribution(self, mean: str) -> str:
+        """The distribution of the response in mathematics, given its predictor as text."""
+        return self.density.replace("{eta}", mean)
+
+
+@dataclass(frozen=True)
+class ParameterView:
+    """What the template of a further parameter of a distribution sees."""
+
+    name: str
+    bound: str
+    meaning: str
+    prior: PriorText
 
 
 @dataclass(frozen=True)
@@ -148,31 +175,107 @@ def _terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component,
     return (*offsets, *(Component(g.columns, g) for g in groups))
 
 
-def _noncentred(graph: ModelGraph) -> list[Part]:
-    """Every effect is a parameter: a scale times a standard normal."""
+def _sampled(graph: ModelGraph) -> list[Part]:
+    """Every effect is a parameter, on its own or as a scale times a standard normal."""
     names = graph.population.columns.names
     orthogonal = names not in ((), ("(Intercept)",))
-    groups = tuple(_group_view(g, graph.priors) for g in graph.groups)
-    terms = _terms(graph, groups)
+    whole = ("Q", "theta") if orthogonal else ("X", "beta")
+    family, pooled = family_of(graph)
+    by_id = {g.id: g for g in graph.groups}
+    groups = tuple(_sampled_view(g, by_id, whole, graph.priors) for g in graph.groups)
+    moved = {c for g in graph.groups for c in g.parameterisation.columns}
+    inside = {p for g in graph.groups for p in g.parameterisation.parents}
+    x, coefficients = ("X_rest", f"{whole[1]}[rest]") if moved else whole
+    offsets = _known(graph, pooled)
+    left = len(names) > len(moved)
+    link = graph.response.link
+    primitive = family.primitive.get(link) if left else None
+    predictor = (*offsets, *(Component(g.columns, g) for g in groups if g.id not in inside))
     view = ModelView(
         response=comment(graph.response.expression),
         formula=comment(graph.population.columns),
-        terms=terms,
-        x="Q" if orthogonal else "X",
-        coefficients="theta" if orthogonal else "beta",
-        eta="eta" if terms else "0",
+        linear=(
+            *([Component("columns/population", None)] if names else []),
+            *offsets,
+            *(Component(g.columns, g) for g in groups),
+        ),
+        predictor=predictor,
+        x=x,
+        coefficients=coefficients,
+        rest_of=whole[0],
+        declaration=("array[N] int<lower=0> y" if family.integer else "vector[N] y"),
+        density=family.density.replace("{mu}", LINKS[link].stan).replace("./", "/"),
+        likelihood="",
         priors=_texts(graph.priors, "intercept", "beta", "sigma"),
     )
-    family = "families/gaussian_glm" if names else "families/gaussian"
-    parts = [Part((Component("families/response", view), Component(family, view)))]
-    if graph.population.offsets:
-        parts.append(Part((terms[0],)))
+    if left and primitive is None:
+        predictor = (Component("columns/population", view), *predictor)
+        view = replace(view, predictor=predictor)
+    view = replace(view, likelihood=_likelihood(graph, family, primitive, view))
+    response = ["families/response", *(["families/trials"] if family.counts_trials else [])]
+    parts = [Part(tuple(Component(t, view) for t in (*response, "families/likelihood")))]
+    if offsets:
+        parts.append(Part((offsets[0],)))
     if names:
         columns = "population/orthogonal" if orthogonal else "population/plain"
-        templates = (columns, *_population_priors(names, view.priors))
+        rest = ["population/rest"] if moved and left else []
+        templates = (columns, *rest, *_population_priors(names, view.priors))
         parts.append(Part(tuple(Component(t, view) for t in templates)))
-    parts += [Part(_group_components(g)) for g in groups]
-    return [*parts, Part((Component("residuals/homoscedastic", view),))]
+    parts += [Part(_group_components(g, by_id[g.id])) for g in groups]
+    for name in family.parameters:
+        row = PARAMETERS[name]
+        prior = _texts(graph.priors, name)[name]
+        subject = ParameterView(name, row.bound, row.meaning, prior)
+        parts.append(Part((Component("families/parameter", subject),)))
+    return [*parts, *([Part((Component(family.functions, None),))] if family.functions else [])]
+
+
+def family_of(graph: ModelGraph) -> tuple[Family, bool]:
+    """The family of the program's rows, and whether their number enters the mean."""
+    family = FAMILIES[graph.response.family]
+    if not graph.strategy.pooled or family.pooled is None:
+        return family, False
+    return FAMILIES[family.pooled], family.exposure
+
+
+def _known(graph: ModelGraph, exposed: bool) -> list[Component]:
+    if exposed:
+        return [Component("columns/exposure", graph.population)]
+    return [Component("columns/offset", graph.population)] if graph.population.offsets else []
+
+
+def _likelihood(graph: ModelGraph, family: Family, primitive: str | None, view: ModelView) -> str:
+    """The statement of the likelihood; its constants are kept only where they are asked for."""
+    link = graph.response.link
+    nothing = "0" if primitive or graph.response.linear else "rep_vector(0, N)"
+    words = {
+        "eta": "eta" if view.predictor else nothing,
+        "x": view.x,
+        "coefficients": view.coefficients,
+    }
+    direct = family.natural.get(link, family.density.replace("{mu}", LINKS[link].stan))
+    text = (primitive or direct).format(**words)
+    if graph.strategy.kind != "joint":
+        return f"y ~ {text};"
+    name, arguments = text.split("(", 1)
+    return f"target += {name}_{'lpmf' if family.integer else 'lpdf'}(y | {arguments};"
+
+
+def _sampled_view(
+    group: Group, by_id: dict[str, Group], whole: tuple[str, str], priors: tuple[Prior, ...]
+) -> GroupView:
+    """A group term as its parameterisation says."""
+    view = _group_view(group, priors)
+    how = group.parameterisation
+    means = [f"W_{group.id} * {whole[1]}[columns_{group.id}]"] if how.columns else []
+    means += [f"{_effect(by_id[p])}[{p}_of_{group.id}]" for p in how.parents]
+    x = whole[0] if how.columns else ""
+    return replace(view, effect=_effect(group), means=tuple(means), parents=how.parents, x=x)
+
+
+def _effect(group: Group) -> str:
+    """The Stan name of what a term adds to the predictor."""
+    return f"{'m' if group.parameterisation.moved else 'b'}_{group.id}"
 
 
 def _population_priors(names: tuple[str, ...], priors: dict[str, PriorText]) -> list[str]:
@@ -206,11 +309,15 @@ def _group_view(group: Group, priors: tuple[Prior, ...], population: bool = True
     )
 
 
-def _group_components(group: GroupView) -> tuple[Component, ...]:
-    effects = "effects/noncentred_vector"
-    if group.columns == "columns/matrix":
-        effects = "effects/noncentred_matrix"
-    return tuple(Component(t, group) for t in (group.columns, group.covariance, effects))
+def _group_components(view: GroupView, group: Group) -> tuple[Component, ...]:
+    shape = "matrix" if view.columns == "columns/matrix" else "vector"
+    how = group.parameterisation
+    way = "moved" if how.moved else "centred" if how.centred else "noncentred"
+    templates = [view.columns, view.covariance, f"effects/{way}_{shape}"]
+    if way == "moved":
+        templates += ["effects/mean_columns"] if view.x else []
+        templates += ["effects/mean_parents"] if view.parents else []
+    return tuple(Component(t, view) for t in templates)
 
 
 def _texts(priors: tuple[Prior, ...], *blocks: str) -> dict[str, PriorText]:
@@ -224,4 +331,7 @@ def comment(node: object, longest: int = 60) -> str:
 
 
 #: How each strategy is planned.
-RULES = {"noncentred": _noncentred, "collapsed": _collapsed, "profiled": _collapsed}
+RULES = {
+    **dict.fromkeys(("noncentred", "centred", "joint"), _sampled),
+    **dict.fromkeys(("collapsed", "profiled"), _collapsed),
+}

@@ -6,22 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from mix2stan.collapsed_data import collapsed_data, orthogonaliser
-from mix2stan.graph import Group, ModelGraph
+from mix2stan.collapsed_data import collapsed_data
+from mix2stan.families import PARAMETERS
+from mix2stan.graph import ModelGraph
 from mix2stan.matrices import Data
+from mix2stan.sampled_data import sampled_data
 
 __all__ = ["stan_data"]
 
 
 def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """Sizes, response, designs, levels and prior scales, by their Stan names."""
-    if graph.strategy.kind != "noncentred":
-        return collapsed_data(graph, data) | _scales(graph, ("intercept", "beta"))
-    entries: dict[str, Any] = {"N": data.rows, "y": data.vector(graph.response.expression)}
-    entries |= _population(graph, data)
-    for group in graph.groups:
-        entries |= _group(group, data)
-    return entries | _scales(graph)
+    if graph.strategy.samples_effects:
+        return sampled_data(graph, data) | _scales(graph)
+    return collapsed_data(graph, data) | _scales(graph, ("intercept", "beta"))
 
 
 def _scales(graph: ModelGraph, without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -36,36 +34,7 @@ def _scales(graph: ModelGraph, without: tuple[str, ...] = ()) -> dict[str, Any]:
     return entries
 
 
-def _population(graph: ModelGraph, data: Data) -> dict[str, Any]:
-    entries: dict[str, Any] = {}
-    columns = graph.population.columns
-    if columns.names:
-        X = data.matrix(columns)
-        entries |= {"K": X.shape[1], "X": X}
-        if not columns.intercept_only:
-            entries["R_inverse"] = orthogonaliser(X)
-            if any(p.block == "intercept" and p.values for p in graph.priors):
-                entries["X_mean"] = X.mean(axis=0)
-    if graph.population.offsets:
-        entries["known"] = sum(data.vector(o) for o in graph.population.offsets)
-    return entries
-
-
-def _group(group: Group, data: Data) -> dict[str, Any]:
-    levels = data.grouping(group.factor)
-    entries: dict[str, Any] = {
-        f"J_{group.id}": len(levels.levels),
-        group.id: levels.codes + 1,
-    }
-    if group.covariance.kind != "scalar":
-        Z = data.matrix(group.columns)
-        entries |= {f"Q_{group.id}": Z.shape[1], f"Z_{group.id}": Z}
-    elif not group.columns.intercept_only:
-        entries[f"Z_{group.id}"] = data.matrix(group.columns)[:, 0]
-    return entries
-
-
 def _is_scalar(graph: ModelGraph, block: str) -> bool:
     """Whether a block of parameters is declared as a real."""
     singles = {f"sd_{g.id}" for g in graph.groups if g.covariance.kind in ("scalar", "idv")}
-    return block in ("sigma", "intercept") or block in singles
+    return block == "intercept" or block in PARAMETERS or block in singles

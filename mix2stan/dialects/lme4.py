@@ -11,7 +11,7 @@ from mix2stan.errors import FormulaError
 from mix2stan.graph import Columns, Covariance, Factor, Group, ModelGraph, Population, Response
 from mix2stan.syntax import Call, Node, Number, Operator
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "groups_of"]
 
 _WEIGHTS = "leave them out, or repeat rows that stand for several observations"
 
@@ -46,7 +46,7 @@ def lower_lmer(call: Call) -> Request:
     graph = ModelGraph(
         Response(response_of(formula, "lmer")),
         Population(Columns((fixed,)), () if offset is None else (offset,)),
-        tuple(group for bar in bars for group in _groups(bar)),
+        tuple(group for bar in bars for group in groups_of(bar)),
     )
     return request(arguments, graph)
 
@@ -67,7 +67,7 @@ def lower_lm(call: Call) -> Request:
     return request(arguments, graph)
 
 
-def _groups(bar: Bar) -> list[Group]:
+def groups_of(bar: Bar) -> list[Group]:
     """The terms of one bar: every column set for every grouping factor."""
     columns = [bar.columns] if bar.symbol == "|" else _split_terms(bar.columns)
     factors: list[Factor] = grouping_factors(bar.group)

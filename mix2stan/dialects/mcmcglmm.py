@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of, summands
+from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.graph import Columns, Covariance, Factor, Group, ModelGraph, Population, Response
+from mix2stan.families import FAMILIES
+from mix2stan.graph import (
+    UNITS,
+    Columns,
+    Covariance,
+    Factor,
+    Group,
+    ModelGraph,
+    Population,
+    Response,
+)
 from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, Parens, String
 
 __all__ = ["FUNCTIONS"]
@@ -32,6 +43,8 @@ _SIGNATURE = Signature(
 
 #: MCMCglmm's variance functions that can be expressed; the others are named in the error.
 _VARIANCE_FUNCTIONS = ("us", "idh", "idv")
+#: Families of single trials: their residual variance has to be fixed by the prior.
+_BINARY = frozenset({"categorical", "ordinal", "threshold"})
 _OTHER_FUNCTIONS = frozenset(
     {"cor", "corh", "corg", "corgh", "cors", "sub", "str", "mm", "at.level", "at.set", "leg", "spl"}
 )
@@ -41,20 +54,40 @@ def lower_mcmcglmm(call: Call) -> Request:
     """``MCMCglmm(y ~ x, random = ~ us(1 + x):g)``; ``a:b`` lists its levels first factor fastest."""
     arguments = match_arguments(call, _SIGNATURE)
     formula = arguments.formula("fixed", "MCMCglmm(y ~ x, random = ~ g)")
-    _check_gaussian(arguments)
-    graph = ModelGraph(
-        Response(response_of(formula, "MCMCglmm")),
-        Population(Columns((formula.right,))),
-        tuple(_group(term) for term in _random_terms(arguments)),
-    )
+    distribution = _distribution(arguments)
+    _check_residual(arguments)
+    groups = tuple(_group(term) for term in _random_terms(arguments))
+    response = Response(response_of(formula, "MCMCglmm"), *distribution)
+    if not response.linear:
+        groups += (_overdispersion(arguments),)
+    graph = ModelGraph(response, Population(Columns((formula.right,))), groups)
     return request(arguments, graph)
 
 
-def _check_gaussian(arguments: Arguments) -> None:
+def _distribution(arguments: Arguments) -> Distribution:
     family = arguments.get("family")
-    if family is not None and family != String("gaussian"):
-        hint = 'family = "gaussian" can'
-        raise Unsupported("this family cannot be expressed", span=family.span, hint=hint)
+    names = {name: row for row, entry in FAMILIES.items() for name in entry.mcmcglmm}
+    if family is None:
+        return family_of(None)
+    wanted = family.value if isinstance(family, String) else str(family)
+    if wanted not in names:
+        hint = f"those that can: {', '.join(names)}"
+        if wanted in _BINARY:
+            hint = "glmer(family = binomial) has no residual, which binary data do not identify"
+        message = f"the family {wanted!r} cannot be expressed"
+        raise Unsupported(message, span=family.span, hint=hint)
+    row = names[wanted]
+    return Distribution(row, FAMILIES[row].links[0])
+
+
+def _overdispersion(arguments: Arguments) -> Group:
+    """MCMCglmm's residual, normal on the scale of the predictor: an effect of every row."""
+    span = arguments.call.span
+    factor = Factor((Name(UNITS, span=span),))
+    return Group(Columns((Number(1.0, span=span),)), factor, Covariance("us"), span=span)
+
+
+def _check_residual(arguments: Arguments) -> None:
     rcov = arguments.get("rcov")
     if rcov is not None and rcov != Formula(None, Name("units")):
         message = "this residual structure cannot be expressed"
@@ -120,7 +153,7 @@ def _is_structure(name: str) -> bool:
 def _factor_variable(node: Node, term: Node) -> Node:
     match node:
         case Name(name="units"):
-            message = "'units' is the residual; in 'random' of a Gaussian model it is there twice"
+            message = "'units' is the residual; in 'random' it is there twice"
             raise FormulaError(message, span=node.span)
         case Name():
             return node

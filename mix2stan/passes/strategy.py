@@ -10,7 +10,7 @@ from mix2stan.passes.context import Context
 
 __all__ = ["STRATEGIES", "choose_strategy", "obstacle_to_collapsing"]
 
-STRATEGIES = ("auto", "collapsed", "noncentred")
+STRATEGIES = ("auto", "collapsed", "noncentred", "centred")
 
 #: Beyond this the unrolled text is longer than anyone reads.
 _MOST_EFFECTS = 5
@@ -31,8 +31,8 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
     if wanted not in STRATEGIES:
         hint = suggestion(wanted, STRATEGIES, what="the strategies")
         raise FormulaError(f"there is no strategy called {wanted!r}", hint=hint)
-    if wanted == "noncentred":
-        return replace(graph, strategy=Strategy("noncentred", "as asked"))
+    if wanted in ("noncentred", "centred"):
+        return replace(graph, strategy=Strategy(wanted, "as asked"))
     obstacle = obstacle_to_collapsing(graph)
     if obstacle is None:
         reason = (
@@ -46,6 +46,9 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
 
 def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     """Why the model cannot be collapsed, or None."""
+    if not graph.response.linear:
+        family, link = graph.response.family, graph.response.link
+        return f"the response is {family} with the link {link}, so no integral is known exactly"
     columns = len(graph.population.columns.names)
     if not columns and not graph.groups:
         return "there is nothing to integrate out"
