@@ -6,7 +6,7 @@
 >>> model.sample(seed=1).summary()  # doctest: +SKIP
 """
 
-from mix2stan.calls import MCMCglmm, gls, lm, lme, lmer
+from mix2stan.calls import MCMCglmm, glm, glmer, glmer_nb, gls, lm, lme, lmer
 from mix2stan.design import model_matrix, read_table
 from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError, Unsupported
 from mix2stan.fit import Fit, load
@@ -21,6 +21,9 @@ __all__ = [
     "Mix2stanError",
     "Model",
     "Unsupported",
+    "glm",
+    "glmer",
+    "glmer_nb",
     "gls",
     "lm",
     "lme",

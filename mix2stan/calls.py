@@ -11,7 +11,7 @@ from mix2stan.errors import Mix2stanError
 from mix2stan.model import Model, model
 from mix2stan.syntax import String, format_number, quote_name
 
-__all__ = ["MCMCglmm", "gls", "lm", "lme", "lmer"]
+__all__ = ["MCMCglmm", "glm", "glmer", "glmer_nb", "gls", "lm", "lme", "lmer"]
 
 #: Arguments that R takes as strings; any other string is R text.
 _STRINGS = frozenset({"method", "contrasts"})
@@ -30,7 +30,7 @@ def _reader(function: str, package: str) -> Callable[..., Model]:
         parts += [f"{_r_name(name)} = {_r_text(name, value)}" for name, value in arguments.items()]
         return model(f"{function}({', '.join(parts)})", data, prior=prior, strategy=strategy)
 
-    read.__name__ = read.__qualname__ = function
+    read.__name__ = read.__qualname__ = function.replace(".", "_")
     read.__doc__ = f"""Read a model as R's ``{package}::{function}`` would.
 
     Args:
@@ -75,6 +75,9 @@ def _r_text(name: str, value: Any) -> str:
 
 lm = _reader("lm", "stats")
 lmer = _reader("lmer", "lme4")
+glm = _reader("glm", "stats")
+glmer = _reader("glmer", "lme4")
+glmer_nb = _reader("glmer.nb", "lme4")
 lme = _reader("lme", "nlme")
 gls = _reader("gls", "nlme")
 MCMCglmm = _reader("MCMCglmm", "MCMCglmm")

@@ -35,7 +35,7 @@ Columns = Annotated[
     Path | None, typer.Option(help="Column types (JSON); found beside the data if not given.")
 ]
 Priors = Annotated[str, typer.Option("--prior", help="default, brms, rstanarm or flat.")]
-Strategy = Annotated[str, typer.Option(help="auto, collapsed or noncentred.")]
+Strategy = Annotated[str, typer.Option(help="auto, collapsed, noncentred or centred.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

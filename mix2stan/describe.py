@@ -5,8 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from mix2stan.covariances import COVARIANCES
+from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.labels import Labels
+from mix2stan.links import LINKS
 
 __all__ = ["describe_model"]
 
@@ -28,14 +30,22 @@ def describe_model(graph: ModelGraph, labels: Labels, priors: pd.DataFrame) -> s
 def _strategy(graph: ModelGraph) -> list[str]:
     """What is integrated out, what is sampled and how, and why."""
     integrated = [f"b_{g.id}" for g in graph.groups if g.integrated]
-    sampled = [f"b_{g.id}" for g in graph.groups if not g.integrated]
-    if graph.strategy.kind == "collapsed":
+    if not graph.strategy.samples_effects:
         integrated += ["beta"] if graph.population.columns.names else []
-    lines = [f"{graph.strategy.kind}: {graph.strategy.reason}"]
+    kind = "sampled" if graph.strategy.samples_effects else "collapsed"
+    lines = [f"{kind}: {graph.strategy.reason}"]
     if integrated:
         lines.append(f"integrated out, then drawn exactly: {', '.join(integrated)}")
-    if sampled:
-        lines.append(f"sampled as standard normals (non-centred): {', '.join(sampled)}")
+    if graph.strategy.pooled:
+        lines.append("observations with equal predictors are summed")
+    names = graph.population.columns.names
+    for group in graph.groups:
+        if group.integrated:
+            continue
+        how = group.parameterisation
+        around = [f"{names[k]}" for k in how.columns] + [f"b_{p}" for p in how.parents]
+        way = f"centred on {', '.join(around) or '0'}" if how.centred else "non-centred"
+        lines.append(f"b_{group.id} sampled, {way}")
     return lines
 
 
@@ -43,7 +53,10 @@ def _equations(graph: ModelGraph) -> list[str]:
     parts = ["X beta"] if graph.population.columns.names else []
     parts += ["offset"] if graph.population.offsets else []
     parts += [_contribution(group) for group in graph.groups]
-    lines = [f"{graph.response.expression} ~ normal({' + '.join(parts) or '0'}, sigma)"]
+    family, link = FAMILIES[graph.response.family], LINKS[graph.response.link]
+    mean = link.stan.format(eta=" + ".join(parts) or "0")
+    distribution = family.density.format(mu=mean).replace("./", "/")
+    lines = [f"{graph.response.expression} ~ {distribution}"]
     return lines + [_distribution(group) for group in graph.groups]
 
 

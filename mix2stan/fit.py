@@ -23,7 +23,7 @@ __all__ = ["Fit", "load"]
 
 Kind = Literal["main", "fixef", "ranef", "all"]
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Fit:
@@ -123,18 +123,28 @@ class Fit:
         return pd.concat(tables) if tables else pd.DataFrame(columns=list(fixed.index))
 
     def VarCorr(self) -> pd.DataFrame:
-        """Standard deviations and correlations of the group effects, and the residual's.
+        """Standard deviations and correlations of the group effects, and the residual's, if any.
 
         A row per ``group effect``; the columns ``sd``, ``2.5%``, ``97.5%`` of the standard deviation,
         then the posterior mean correlation with each earlier effect of the term.
         """
         rows = [row for group in self.labels.groups for row in self._varcorr(group)]
-        sigma = self._draws("sigma")
-        rows.append({"group": "Residual", "effect": "", **_sd_columns(sigma)})
-        return pd.DataFrame(rows).set_index(["group", "effect"])
+        if "sigma" in self.labels.parameters:
+            sigma = self._draws("sigma")
+            rows.append({"group": "Residual", "effect": "", **_sd_columns(sigma)})
+        return pd.DataFrame(rows, columns=None if rows else ["group", "effect"]).set_index(
+            ["group", "effect"]
+        )
 
     def sigma(self) -> float:
-        """Posterior mean of the residual standard deviation."""
+        """Posterior mean of the residual standard deviation.
+
+        Raises:
+            Mix2stanError: if the family has none.
+        """
+        if "sigma" not in self.labels.parameters:
+            family = self.labels.family
+            raise Mix2stanError(f"a {family} response has no residual standard deviation")
         return float(self._draws("sigma").mean())
 
     @cached_property
@@ -196,7 +206,7 @@ class Fit:
             if g.correlated:
                 pairs = _pairs(g.coefficients)
                 names[f"R_{g.id}"] = tuple(f"cor_{g.id}[{a}, {b}]" for a, b in pairs)
-        names["sigma"] = ("sigma",)
+        names |= {name: (name,) for name in self.labels.parameters}
         for name, labels in self.labels.errors:
             if name == "cor_R":
                 names[name] = tuple(f"{name}[{a}, {b}]" for a, b in _pairs(labels))

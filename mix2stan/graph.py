@@ -18,6 +18,7 @@ from mix2stan.errors import Span
 from mix2stan.syntax import NOWHERE, Call, Node
 
 __all__ = [
+    "UNITS",
     "Columns",
     "Covariance",
     "ErrorCorrelation",
@@ -26,6 +27,7 @@ __all__ = [
     "Group",
     "LevelOrder",
     "ModelGraph",
+    "Parameterisation",
     "Population",
     "Prior",
     "Residual",
@@ -34,6 +36,9 @@ __all__ = [
     "VarianceFunction",
     "note",
 ]
+
+#: MCMCglmm's name for the rows of the data, a level each.
+UNITS = "units"
 
 #: Which factor of ``a:b`` varies slowest when its levels are listed (the packages differ).
 LevelOrder = Literal["first_slowest", "first_fastest"]
@@ -90,11 +95,32 @@ class Covariance:
 
 
 @dataclass(frozen=True)
+class Parameterisation:
+    """How the effects of a group term are sampled.
+
+    Not ``centred``: as standard normals times their standard deviation.  Centred: as they are, around
+    a mean: the effects of the terms ``parents`` (identifiers) whose levels contain this term's, plus
+    the population columns ``columns`` (positions) that are constant within its levels; around zero
+    if there are neither.
+    """
+
+    centred: bool = False
+    parents: tuple[str, ...] = ()
+    columns: tuple[int, ...] = ()
+
+    @property
+    def moved(self) -> bool:
+        """Whether the mean is anything but zero."""
+        return bool(self.parents or self.columns)
+
+
+@dataclass(frozen=True)
 class Group:
     """A group-level term of one predictor.
 
     ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call;
-    ``integrated`` whether its effects are integrated out, and drawn exactly afterwards.
+    ``integrated`` whether its effects are integrated out, and drawn exactly afterwards;
+    ``parameterisation`` how they are sampled otherwise.
     """
 
     columns: Columns
@@ -103,6 +129,7 @@ class Group:
     id: str = field(default="", compare=False)
     integrated: bool = field(default=False, compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
+    parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.covariance}({self.columns}):{self.factor}"
@@ -121,13 +148,26 @@ class Population:
 
 @dataclass(frozen=True)
 class Response:
-    """What is modelled, and its distribution given the predictor."""
+    """What is modelled, and its distribution given the predictor.
+
+    ``family`` is a row of :data:`mix2stan.families.FAMILIES` and ``link`` one of its links;
+    ``weights`` are the numbers of trials of a proportion.
+    """
 
     expression: Node
     family: str = "gaussian"
+    link: str = "identity"
+    weights: Node | None = None
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is Gaussian, its mean the predictor: what can be integrated exactly."""
+        return self.family == "gaussian" and self.link == "identity"
 
     def __str__(self) -> str:
-        return f"{self.family}({self.expression})"
+        family = self.family if self.linear else f"{self.family}[{self.link}]"
+        weights = "" if self.weights is None else f", trials = {self.weights}"
+        return f"{family}({self.expression}{weights})"
 
 
 #: Numbers given in a call, by parameter and stratum (``""`` where there are none, or for all).
@@ -249,14 +289,21 @@ class Prior:
 class Strategy:
     """How the posterior is computed; never what it is.
 
-    ``kind`` is ``noncentred`` (effects are sampled as standard normals) or ``collapsed`` (the
+    ``kind`` is ``noncentred`` (effects are sampled as standard normals), ``centred`` (each term as
+    its parameterisation says), ``joint`` (non-centred, constants kept), ``collapsed`` (the
     coefficients, and the effects of those terms that say so, are integrated out and drawn exactly
-    afterwards), or ``profiled`` (collapsed, the coefficients at their maximum: maximum likelihood);
-    ``reason`` says why in words.
+    afterwards) or ``profiled`` (collapsed, the coefficients at their maximum: maximum likelihood);
+    ``reason`` says why in words.  ``pooled`` says that equal observations are summed.
     """
 
     kind: str = "noncentred"
     reason: str = ""
+    pooled: bool = False
+
+    @property
+    def samples_effects(self) -> bool:
+        """Whether the effects are parameters of the program."""
+        return self.kind in ("noncentred", "centred", "joint")
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import elimination
+from mix2stan.families import FAMILIES
+from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph
+from mix2stan.links import LINKS
 from mix2stan.residual_priors import residual_starts
+from mix2stan.responses import Observed
 
 __all__ = ["starting_points"]
+
+Array = NDArray[np.float64]
 
 
 def starting_points(
@@ -20,34 +27,60 @@ def starting_points(
     """One set of starting values per chain, by Stan name.
 
     Stan's own random starts lie within (-2, 2), which is far from a response of 1e6.  These are the
-    least-squares coefficients two standard errors around, with the standard deviations within a
-    factor of two of the residual's, and standard normals for the effects.
+    coefficients of a fit without group effects, two standard errors around, with the standard
+    deviations within a factor of two of the residual's, and standard normals for the effects.
     """
     rng = np.random.default_rng(seed)
-    if graph.strategy.kind != "noncentred":
+    if not graph.strategy.samples_effects:
         return [_collapsed(graph, data, rng) for _ in range(chains)]
-    y = np.asarray(data["y"], dtype=float) - np.asarray(data.get("known", 0.0))
     design = np.asarray(data["X"]) @ data["R_inverse"] if "R_inverse" in data else data.get("X")
-    estimates = np.zeros(0)
-    if design is not None:
-        estimates = np.linalg.lstsq(design, y, rcond=None)[0]
-        y = y - design @ estimates
-    spread = float(np.std(y)) or 1.0
+    X = np.zeros((data["N"], 0)) if design is None else np.asarray(design)
+    y = np.asarray(data["y"], dtype=float)
+    seen = Observed(y, np.asarray(data.get("trials", np.ones(len(y))), dtype=float))
+    known = np.broadcast_to(np.asarray(data.get("known", 0.0), dtype=float), y.shape)
+    estimates, eta = least_squares(graph, X, seen, known)
+    family, link = FAMILIES[graph.response.family], LINKS[graph.response.link]
+    rest = family.scale(y) - link.inverse(eta)
+    errors, multipliers = residual_starts(graph.residual, data)
+    residual = float(np.std(rest / multipliers)) or 1.0
+    # effects act on the scale of the predictor, where one unit is much unless that is the response's
+    spread = residual if graph.response.link == "identity" else 0.5
     # columns of the design have length sqrt(N)
     error = spread / np.sqrt(len(y))
-    errors, multipliers = residual_starts(graph.residual, data)
-    sigma = float(np.std(y / multipliers)) or 1.0
     coefficients = "theta" if "R_inverse" in data else "beta"
 
     def chain() -> dict[str, Any]:
-        start: dict[str, Any] = {"sigma": sigma * _factor(rng), **errors}
+        start: dict[str, Any] = {
+            name: (residual if name == "sigma" else 10.0) * _factor(rng)
+            for name in family.parameters
+        }
+        start |= errors
+        values = estimates + error * rng.uniform(-2, 2, len(estimates))
         if len(estimates):
-            start[coefficients] = estimates + error * rng.uniform(-2, 2, len(estimates))
+            start[coefficients] = values
         for group in graph.groups:
             start |= _effects(group, data, spread, rng)
+        _move(graph, X, values, data, start)
         return start
 
     return [chain() for _ in range(chains)]
+
+
+def _move(
+    graph: ModelGraph, X: Array, values: Array, data: dict[str, Any], start: dict[str, Any]
+) -> None:
+    """Turn the effects of terms that are centred on something into the sums that are sampled."""
+    for group in sorted(graph.groups, key=lambda g: g.factor.levels):
+        how, name = group.parameterisation, group.id
+        if not how.moved:
+            continue
+        rows = data[f"row_{name}"] - 1
+        mean = X[np.ix_(rows, how.columns)] @ values[list(how.columns)]
+        for parent in how.parents:
+            above = next(v for v in (f"m_{parent}", f"b_{parent}", f"z_{parent}") if v in start)
+            scale = start[f"sd_{parent}"] if above[0] == "z" else 1.0
+            mean = mean + scale * start[above][data[parent][rows] - 1]
+        start[f"m_{name}"] = mean + start.pop(f"b_{name}")
 
 
 def _factor(rng: np.random.Generator, size: int | None = None) -> Any:
@@ -63,6 +96,10 @@ def _effects(
     Z = np.atleast_2d(np.asarray(data.get(f"Z_{name}", 1.0), dtype=float).T)
     scale = spread / np.maximum(np.sqrt(np.mean(Z**2, axis=1)), 1e-12)
     start = _variances(group, scale, rng)
+    if group.parameterisation.centred:
+        shape = (levels,) if group.covariance.kind == "scalar" else (levels, q)
+        start[f"b_{name}"] = rng.standard_normal(shape) * start.get(f"sd_{name}", scale)
+        return start
     row = COVARIANCES[group.covariance.kind]
     shape = (row.rank(q, group.covariance.order), levels)
     start[f"z_{name}"] = rng.standard_normal(

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from mix2stan.covariances import COVARIANCES, constants_of
+from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.residuals import reported
@@ -61,6 +62,7 @@ class Labels:
         observations: number of rows.
         priors: the prior of every element, in words.
         errors: the parameters of structured errors by Stan name, with the labels of their elements.
+        family: the distribution of the response, and ``parameters`` what it has besides its mean.
     """
 
     call: str
@@ -70,6 +72,8 @@ class Labels:
     observations: int
     priors: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    family: str = "gaussian"
+    parameters: tuple[str, ...] = ("sigma",)
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dimensions of every Stan variable that has any."""
@@ -136,7 +140,9 @@ class Labels:
             groups,
             raw["observations"],
             raw["priors"],
-            tuple((name, tuple(labels)) for name, labels in raw.get("errors", ())),
+            tuple((name, tuple(labels)) for name, labels in raw["errors"]),
+            raw["family"],
+            tuple(raw["parameters"]),
         )
 
 
@@ -162,6 +168,8 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         data.rows,
         priors,
         reported(graph.residual),
+        graph.response.family,
+        FAMILIES[graph.response.family].parameters,
     )
 
 

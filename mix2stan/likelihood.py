@@ -15,15 +15,25 @@ from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of, parameters_of
 from mix2stan.engines import Engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.graph import Columns, Group, ModelGraph, Population, Prior, Strategy
+from mix2stan.families import FAMILIES
+from mix2stan.graph import (
+    Columns,
+    Group,
+    ModelGraph,
+    Parameterisation,
+    Population,
+    Prior,
+    Strategy,
+)
 from mix2stan.matrices import Data
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
 from mix2stan.residual_point import residual_values
+from mix2stan.stan_data import stan_data
 from mix2stan.structured_data import structured_data
 
-__all__ = ["likelihood_graph", "log_likelihood", "switched_off"]
+__all__ = ["joint_log_likelihood", "likelihood_graph", "log_likelihood", "switched_off"]
 
 Array = NDArray[np.float64]
 
@@ -34,7 +44,8 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     Args:
         compiled: the model.
         point: ``beta`` by R's column names; ``random``, a list of ``group coefficients sd cor``;
-            ``residual`` with ``sigma`` and the parameters of its structures by nlme's names.
+            ``residual`` with ``sigma`` and the parameters of its structures by nlme's names; with
+            ``u``, see :func:`joint_log_likelihood`.
         engine: what evaluates the program.
 
     Raises:
@@ -42,7 +53,7 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
         Unsupported: if the effects cannot be integrated out.
     """
     if "u" in point:
-        raise Unsupported("the joint density of given effects cannot be evaluated yet")
+        return joint_log_likelihood(compiled, point, engine)
     graph = likelihood_graph(compiled.graph, compiled.data)
     y = compiled.data.response(compiled.graph) - _population(compiled, point.get("beta", {}))
     values = residual_values(graph.residual, point["residual"])
@@ -53,6 +64,66 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     program = engine.compile(render(plan(graph)), collapse(graph, compiled.data, y))
     value, _ = program.log_density(values, jacobian=False)
     return value - compiled.data.rows / 2 * math.log(2 * math.pi)
+
+
+def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine) -> float:
+    """log p(y | beta, u) + log p(u | variances), with all constants.
+
+    Args:
+        compiled: the model, of any family.
+        point: as in :func:`log_likelihood`; further ``u``, an array of levels x coefficients for
+            every term, and what the family has besides its mean by name (``shape``, ``phi``, ``nu``).
+        engine: what evaluates the program.
+
+    Raises:
+        Mix2stanError: if the point does not fit the model.
+    """
+    effects = [np.asarray(u, dtype=float) for u in point["u"]]
+    plain = tuple(
+        replace(g, parameterisation=Parameterisation(), integrated=False)
+        for g in compiled.graph.groups
+    )
+    graph = replace(
+        compiled.graph,
+        groups=plain,
+        priors=switched_off(compiled.graph.priors),
+        strategy=Strategy("joint"),
+    )
+    if len(effects) != len(plain):
+        raise Mix2stanError(f"the point has {len(effects)} blocks of u for {len(plain)} terms")
+    data = stan_data(graph, compiled.data)
+    beta = _coefficients(compiled, point.get("beta", {}))
+    values = _beside_the_mean(graph, point)
+    if "R_inverse" in data:
+        values["theta"] = np.linalg.solve(data["R_inverse"], beta)
+    elif len(beta):
+        values["beta"] = beta
+    terms = list(point.get("random", ()))
+    constant = 0.0
+    for group, u in zip(plain, effects, strict=True):
+        shape = (group.factor.levels, len(group.columns.names))
+        if u.shape != shape:
+            raise Mix2stanError(f"u of {group.factor} has the shape {u.shape}, not {shape}")
+        variances = _variances(group, _term_of(group, terms))
+        values |= variances
+        root = np.linalg.cholesky(covariance_of(group, variances))
+        z = np.linalg.solve(root, u.T)
+        values[f"z_{group.id}"] = z[0] if group.covariance.kind == "scalar" else z
+        # from the density of z, its constant left out, to that of u
+        constant -= z.size / 2 * math.log(2 * math.pi) + shape[0] * np.linalg.slogdet(root)[1]
+    value, _ = engine.compile(render(plan(graph)), data).log_density(values, jacobian=False)
+    return float(value + constant)
+
+
+def _beside_the_mean(graph: ModelGraph, point: Mapping[str, Any]) -> dict[str, Any]:
+    """The family's further parameters at a point."""
+    values: dict[str, Any] = {}
+    for name in FAMILIES[graph.response.family].parameters:
+        given = point.get("residual", {}).get(name, point.get(name))
+        if given is None:
+            raise Mix2stanError(f"the point has no value for {name}")
+        values[name] = float(given)
+    return values
 
 
 def likelihood_graph(graph: ModelGraph, data: Data) -> ModelGraph:
@@ -74,6 +145,14 @@ def switched_off(priors: Sequence[Prior]) -> tuple[Prior, ...]:
 
 def _population(compiled: Compiled, beta: Mapping[str, float]) -> Array:
     columns = compiled.graph.population.columns
+    values = _coefficients(compiled, beta)
+    if not columns.names:
+        return np.zeros(compiled.data.rows)
+    return np.asarray(compiled.data.matrix(columns) @ values)
+
+
+def _coefficients(compiled: Compiled, beta: Mapping[str, float]) -> Array:
+    columns = compiled.graph.population.columns
     for name in beta:
         if name not in columns.names:
             hint = suggestion(name, columns.names, what="its coefficients")
@@ -81,10 +160,7 @@ def _population(compiled: Compiled, beta: Mapping[str, float]) -> Array:
     missing = [name for name in columns.names if name not in beta]
     if missing:
         raise Mix2stanError(f"the point has no value for {', '.join(missing)}")
-    if not columns.names:
-        return np.zeros(compiled.data.rows)
-    values = np.array([beta[n] for n in columns.names], dtype=float)
-    return np.asarray(compiled.data.matrix(columns) @ values)
+    return np.array([beta[n] for n in columns.names], dtype=float)
 
 
 def _term_of(group: Group, terms: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from mix2stan.design import (
     terms,
 )
 from mix2stan.errors import FormulaError, nearest
-from mix2stan.graph import Columns, Factor, Group, ModelGraph
+from mix2stan.graph import UNITS, Columns, Factor, Group, ModelGraph
 from mix2stan.syntax import Formula, Name, Node
 
 __all__ = ["Data", "RandomTerm", "bind"]
@@ -133,11 +133,14 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
 
     Rows with a missing value in any of them are dropped, as ``na_action`` says.
     """
-    frame = Frame.of(df)
+    names = Frame.of(df).names
+    frame = Frame.of(_with_units(graph, df))
     response = graph.response.expression
     wanted: dict[Node, None] = {response: None}
+    if graph.response.weights is not None:
+        wanted[graph.response.weights] = None
     for formula in graph.formulas():
-        parts = terms(Formula(response, formula), columns=frame.names)
+        parts = terms(Formula(response, formula), columns=names)
         wanted |= dict.fromkeys((*parts.variables, *parts.offsets))
     for group in graph.groups:
         _check_not_the_response(group, response, frame)
@@ -145,7 +148,14 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
     wanted |= dict.fromkeys(graph.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
     model = model_frame(tuple(wanted), frame, na_action=na_action)
-    return Data(model, frame.names, response, contrasts)
+    return Data(model, names, response, contrasts)
+
+
+def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
+    """The data with a factor of a level per row, if the model names one and they have none."""
+    if UNITS in df.columns or not any(Name(UNITS) in g.factor.variables for g in graph.groups):
+        return df
+    return df.assign(**{UNITS: pd.Categorical(np.arange(1, len(df) + 1))})
 
 
 def _check_not_the_response(group: Group, response: Node, frame: Frame) -> None:

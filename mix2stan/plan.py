@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from mix2stan.collapsed_views import BlockView, CollapsedView
 from mix2stan.covariances import COVARIANCES
 from mix2stan.elimination import Elimination, elimination
+from mix2stan.families import FAMILIES, PARAMETERS, Family
 from mix2stan.graph import Group, ModelGraph, Prior
+from mix2stan.links import LINKS
 from mix2stan.priors import DENSITIES, PriorText
 from mix2stan.residual_views import ErrorsView, errors_view
 
@@ -50,7 +52,9 @@ class GroupView:
     ``q`` is the number of effects per level, ``scalar`` whether they are a vector over the levels,
     ``lower`` whether the root of their covariance has elements below its diagonal, ``rank`` how many
     columns it has; ``order`` is the structure's number.  ``range`` are the columns of a dense term
-    among those of W in a collapsed program.
+    among those of W in a collapsed program.  In a sampled one ``effect`` is what enters the
+    predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms and
+    ``x`` the design whose columns are in it.
     """
 
     id: str
@@ -65,25 +69,48 @@ class GroupView:
     order: int
     rank: str
     range: str = ""
+    effect: str = ""
+    means: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    x: str = ""
 
 
 @dataclass(frozen=True)
 class ModelView:
     """What the templates of the response, the population and the residual see.
 
-    ``terms`` are the parts of the predictor besides the population's columns; ``x`` and
-    ``coefficients`` name the design matrix and its coefficients in the likelihood, ``eta`` the rest
-    of the predictor there.
+    ``linear`` are all parts of the predictor and ``predictor`` those added up before the likelihood;
+    ``x`` and ``coefficients`` are the design and its coefficients, ``rest_of`` the design that X_rest
+    is taken from; ``declaration`` declares the response, ``density`` says its distribution in
+    mathematics, the mean in braces, and ``likelihood`` is the statement.
     """
 
     response: str
     formula: str
-    terms: tuple[Component, ...]
+    linear: tuple[Component, ...]
+    predictor: tuple[Component, ...]
     x: str
     coefficients: str
-    eta: str
+    rest_of: str
+    declaration: str
+    density: str
+    likelihood: str
     priors: dict[str, PriorText]
     population: bool = True
+
+    def distribution(self, mean: str) -> str:
+        """The distribution of the response in mathematics, given its predictor as text."""
+        return self.density.replace("{eta}", mean)
+
+
+@dataclass(frozen=True)
+class ParameterView:
+    """What the template of a further parameter of a distribution sees."""
+
+    name: str
+    bound: str
+    meaning: str
+    prior: PriorText
 
 
 @dataclass(frozen=True)
@@ -98,7 +125,7 @@ class WhitenedModel:
     response: str
     formula: str
     population: bool
-    terms: tuple[Component, ...]
+    predictor: tuple[Component, ...]
     groups: tuple[GroupView, ...]
     integrated: str
     normal: bool
@@ -172,7 +199,7 @@ def _collapsed(graph: ModelGraph) -> list[Part]:
     plan += [
         Part((Component("collapsed/dense", g), Component(g.covariance, g))) for g in view.dense
     ]
-    plan += [Part(_group_components(_group_view(g, graph.priors))) for g in parts.sampled]
+    plan += [Part(_group_components(_group_view(g, graph.priors), g)) for g in parts.sampled]
     plan.append(Part((Component("residuals/homoscedastic", view),)))
     needs_sums = view.block and (view.dense or view.rows)
     functions = ["functions/group_sums"] if needs_sums else []
@@ -233,37 +260,114 @@ def _terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component,
     return (*offsets, *(Component(g.columns, g) for g in groups))
 
 
-def _noncentred(graph: ModelGraph) -> list[Part]:
-    """Every effect is a parameter: a scale times a standard normal."""
+def _sampled(graph: ModelGraph) -> list[Part]:
+    """Every effect is a parameter, on its own or as a scale times a standard normal."""
     names = graph.population.columns.names
     orthogonal = names not in ((), ("(Intercept)",))
-    groups = tuple(_group_view(g, graph.priors) for g in graph.groups)
-    terms = _terms(graph, groups)
+    whole = ("Q", "theta") if orthogonal else ("X", "beta")
+    family, pooled = family_of(graph)
+    by_id = {g.id: g for g in graph.groups}
+    groups = tuple(_sampled_view(g, by_id, whole, graph.priors) for g in graph.groups)
+    moved = {c for g in graph.groups for c in g.parameterisation.columns}
+    inside = {p for g in graph.groups for p in g.parameterisation.parents}
+    x, coefficients = ("X_rest", f"{whole[1]}[rest]") if moved else whole
+    offsets = _known(graph, pooled)
+    left = len(names) > len(moved)
+    link = graph.response.link
+    primitive = family.primitive.get(link) if left else None
+    predictor = (*offsets, *(Component(g.columns, g) for g in groups if g.id not in inside))
     view = ModelView(
         response=comment(graph.response.expression),
         formula=comment(graph.population.columns),
-        terms=terms,
-        x="Q" if orthogonal else "X",
-        coefficients="theta" if orthogonal else "beta",
-        eta="eta" if terms else "0",
+        linear=(
+            *([Component("columns/population", None)] if names else []),
+            *offsets,
+            *(Component(g.columns, g) for g in groups),
+        ),
+        predictor=predictor,
+        x=x,
+        coefficients=coefficients,
+        rest_of=whole[0],
+        declaration=("array[N] int<lower=0> y" if family.integer else "vector[N] y"),
+        density=family.density.replace("{mu}", LINKS[link].stan).replace("./", "/"),
+        likelihood="",
         priors=_texts(graph.priors, "intercept", "beta", "sigma"),
         population=bool(names),
     )
-    family = "families/gaussian_glm" if names else "families/gaussian"
-    response = [Component("families/response", view), Component(family, view)]
+    if left and primitive is None:
+        predictor = (Component("columns/population", view), *predictor)
+        view = replace(view, predictor=predictor)
+    view = replace(view, likelihood=_likelihood(graph, family, primitive, view))
+    sections = ["families/response", *(["families/trials"] * family.counts_trials)]
+    response = [Component(t, view) for t in (*sections, "families/likelihood")]
     errors: list[Part] = []
     if not graph.residual.plain:
         structured = StructuredView(view, errors_view(graph.residual, graph.priors))
         response, errors = _structured(structured)
     parts = [Part(tuple(response))]
-    if graph.population.offsets:
-        parts.append(Part((terms[0],)))
+    if offsets:
+        parts.append(Part((offsets[0],)))
     if names:
         columns = "population/orthogonal" if orthogonal else "population/plain"
-        templates = (columns, *_population_priors(names, view.priors))
+        rest = ["population/rest"] if moved and left else []
+        templates = (columns, *rest, *_population_priors(names, view.priors))
         parts.append(Part(tuple(Component(t, view) for t in templates)))
-    parts += [Part(_group_components(g)) for g in groups]
-    return [*parts, Part((Component("residuals/homoscedastic", view),)), *errors]
+    parts += [Part(_group_components(g, by_id[g.id])) for g in groups]
+    for name in family.parameters:
+        row = PARAMETERS[name]
+        prior = _texts(graph.priors, name)[name]
+        subject = ParameterView(name, row.bound, row.meaning, prior)
+        parts.append(Part((Component("families/parameter", subject),)))
+    functions = [Part((Component(family.functions, None),))] if family.functions else []
+    return [*parts, *errors, *functions]
+
+
+def family_of(graph: ModelGraph) -> tuple[Family, bool]:
+    """The family of the program's rows, and whether their number enters the mean."""
+    family = FAMILIES[graph.response.family]
+    if not graph.strategy.pooled or family.pooled is None:
+        return family, False
+    return FAMILIES[family.pooled], family.exposure
+
+
+def _known(graph: ModelGraph, exposed: bool) -> list[Component]:
+    if exposed:
+        return [Component("columns/exposure", graph.population)]
+    return [Component("columns/offset", graph.population)] if graph.population.offsets else []
+
+
+def _likelihood(graph: ModelGraph, family: Family, primitive: str | None, view: ModelView) -> str:
+    """The statement of the likelihood; its constants are kept only where they are asked for."""
+    link = graph.response.link
+    nothing = "0" if primitive or graph.response.linear else "rep_vector(0, N)"
+    words = {
+        "eta": "eta" if view.predictor else nothing,
+        "x": view.x,
+        "coefficients": view.coefficients,
+    }
+    direct = family.natural.get(link, family.density.replace("{mu}", LINKS[link].stan))
+    text = (primitive or direct).format(**words)
+    if graph.strategy.kind != "joint":
+        return f"y ~ {text};"
+    name, arguments = text.split("(", 1)
+    return f"target += {name}_{'lpmf' if family.integer else 'lpdf'}(y | {arguments};"
+
+
+def _sampled_view(
+    group: Group, by_id: dict[str, Group], whole: tuple[str, str], priors: tuple[Prior, ...]
+) -> GroupView:
+    """A group term as its parameterisation says."""
+    view = _group_view(group, priors)
+    how = group.parameterisation
+    means = [f"W_{group.id} * {whole[1]}[columns_{group.id}]"] if how.columns else []
+    means += [f"{_effect(by_id[p])}[{p}_of_{group.id}]" for p in how.parents]
+    x = whole[0] if how.columns else ""
+    return replace(view, means=tuple(means), parents=how.parents, x=x)
+
+
+def _effect(group: Group) -> str:
+    """The Stan name of what a term adds to the predictor."""
+    return f"{'m' if group.parameterisation.moved else 'b'}_{group.id}"
 
 
 def _whitened_view(graph: ModelGraph) -> WhitenedView:
@@ -274,7 +378,7 @@ def _whitened_view(graph: ModelGraph) -> WhitenedView:
         response=comment(graph.response.expression),
         formula=comment(graph.population.columns),
         population=population,
-        terms=_terms(graph, groups),
+        predictor=_terms(graph, groups),
         groups=groups,
         integrated=" and ".join(names) + (" are" if len(names) > 1 else " is"),
         normal=any(p.density == "normal" for p in graph.priors if p.block in ("intercept", "beta")),
@@ -345,14 +449,19 @@ def _group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         lower=row.correlated,
         order=order,
         rank=f"Q_{group.id}" if rank == q else str(rank),
+        effect=_effect(group),
     )
 
 
-def _group_components(group: GroupView) -> tuple[Component, ...]:
-    effects = "effects/noncentred_vector"
-    if group.columns == "columns/matrix":
-        effects = "effects/noncentred_matrix"
-    return tuple(Component(t, group) for t in (group.columns, group.covariance, effects))
+def _group_components(view: GroupView, group: Group) -> tuple[Component, ...]:
+    shape = "matrix" if view.columns == "columns/matrix" else "vector"
+    how = group.parameterisation
+    way = "moved" if how.moved else "centred" if how.centred else "noncentred"
+    templates = [view.columns, view.covariance, f"effects/{way}_{shape}"]
+    if way == "moved":
+        templates += ["effects/mean_columns"] if view.x else []
+        templates += ["effects/mean_parents"] if view.parents else []
+    return tuple(Component(t, view) for t in templates)
 
 
 def _texts(priors: tuple[Prior, ...], *blocks: str) -> dict[str, PriorText]:
@@ -366,4 +475,7 @@ def comment(node: object, longest: int = 60) -> str:
 
 
 #: How each strategy is planned.
-RULES = {"noncentred": _noncentred, "collapsed": _collapsed, "profiled": _collapsed}
+RULES = {
+    **dict.fromkeys(("noncentred", "centred", "joint"), _sampled),
+    **dict.fromkeys(("collapsed", "profiled"), _collapsed),
+}

@@ -9,6 +9,7 @@ The sets follow their packages to the letter: brms 2.23 (``def_scale_prior``), r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, Parameter, constants_of
 from mix2stan.errors import FormulaError, suggestion
+from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.syntax import format_number
 
@@ -32,6 +34,8 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+#: The standard normal density at 0 over the logistic one.
+_PROBIT = 4 / math.sqrt(2 * math.pi)
 _BOUNDS = {"loc": "", "scale": "<lower=0>", "rate": "<lower=0>"}
 
 
@@ -69,6 +73,9 @@ DENSITIES: dict[str, Density] = {
     "uniform_1_1": Density("uniform(-1, 1)"),
     "uniform_rho": Density("uniform(cor_rho_lower, 1)"),
     "exponential_sigma": Density("exponential(1 / sigma)"),
+    "gamma_2": Density("gamma(2, {rate})", ("rate",)),
+    "gamma_small": Density("gamma(0.01, {rate})", ("rate",)),
+    "decov_1": Density("decov(1)", functions="functions/decov"),
     "decov": Density("decov(sigma)", functions="functions/decov"),
 }
 
@@ -115,32 +122,51 @@ class Summaries:
     """What the default priors need to know of the data.
 
     Attributes:
-        y: the response, shape (N,).
+        y: the response on the scale of the predictor, shape (N,); None if it does not say how large
+            effects are (links of probabilities), then their unit is that of the link.
         X: the population design, shape (N, K), its intercept first if ``intercept``.
         intercept: whether the first column of X is the intercept.
+        words: what y is called in sources.
     """
 
-    y: Array
+    y: Array | None
     X: Array
     intercept: bool
+    words: str = "y"
 
     @property
     def mean(self) -> float:
-        return float(np.mean(self.y))
+        return 0.0 if self.y is None else float(np.mean(self.y))
 
     @property
     def sd(self) -> float:
         """Standard deviation of the response, 1 if it is constant."""
+        if self.y is None:
+            return 1.0
         return float(np.std(self.y, ddof=1)) or 1.0 if len(self.y) > 1 else 1.0
 
     @property
     def median(self) -> float:
-        return float(np.median(self.y))
+        return 0.0 if self.y is None else float(np.median(self.y))
 
     @property
     def mad(self) -> float:
         """R's ``mad``: the median absolute deviation times 1.4826."""
-        return float(1.4826 * np.median(np.abs(self.y - self.median)))
+        return 0.0 if self.y is None else float(1.4826 * np.median(np.abs(self.y - self.median)))
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the response, 1 if it is zero throughout."""
+        return 1.0 if self.y is None else float(np.sqrt(np.mean(self.y**2))) or 1.0
+
+    @property
+    def centre_words(self) -> str:
+        """The mean of the response, in words."""
+        return "0" if self.y is None else f"mean({self.words})"
+
+    def times(self, factor: str, statistic: str) -> str:
+        """A multiple of a statistic of the response, in words."""
+        return factor if self.y is None else f"{factor} {statistic}({self.words})"
 
     def slope_scales(self, factor: float) -> Array:
         """``factor`` over the standard deviation of each column of X (over 1 for a constant one)."""
@@ -212,7 +238,16 @@ def _structural(group: Group, parameter: Parameter, n: int) -> Prior:
 
 
 def _mad_scale(data: Summaries) -> tuple[float, str]:
-    return max(2.5, data.mad), "max(2.5, mad of the response)"
+    if data.y is None:
+        return 2.5, "2.5 on the scale of the link"
+    what = "the response" if data.words == "y" else data.words
+    return max(2.5, data.mad), f"max(2.5, mad of {what})"
+
+
+def _spread(graph: ModelGraph, sigma: Prior, own: Callable[[str], Prior]) -> list[Prior]:
+    """The priors of what the family has besides its mean; ``own`` gives those but the residual's."""
+    names = FAMILIES[graph.response.family].parameters
+    return [sigma if name == "sigma" else own(name) for name in names]
 
 
 def _default(graph: ModelGraph, data: Summaries) -> list[Prior]:
@@ -222,7 +257,11 @@ def _default(graph: ModelGraph, data: Summaries) -> list[Prior]:
         graph,
         lambda g, n: _block(f"sd_{g.id}", "half_student_t", source, scale=np.full(n, scale)),
     )
-    return [*priors, _block("sigma", "half_student_t", source, scale=scale)]
+    return priors + _spread(
+        graph,
+        _block("sigma", "half_student_t", source, scale=scale),
+        lambda name: _block(name, "gamma_2", "mean 20, wide", rate=0.1),
+    )
 
 
 def _normal_coefficients(data: Summaries) -> list[Prior]:
@@ -230,32 +269,35 @@ def _normal_coefficients(data: Summaries) -> list[Prior]:
     if data.X.shape[1] == 0:
         return []
     scales = data.slope_scales(2.5 * data.sd)
+    by_sd = data.times("2.5", "sd")
     if data.intercept:
-        source = "mean(y), 2.5 sd(y); at the mean of the other columns"
+        source = f"{data.centre_words}, {by_sd}; at the mean of the other columns"
         priors = [_block("intercept", "normal", source, loc=data.mean, scale=2.5 * data.sd)]
         if len(scales) > 1:
             loc = np.zeros(len(scales) - 1)
-            priors.append(_block("beta", "normal", "2.5 sd(y) / sd(x)", loc=loc, scale=scales[1:]))
+            priors.append(_block("beta", "normal", f"{by_sd} / sd(x)", loc=loc, scale=scales[1:]))
         return priors
     weights = data.constant_in_columns()
     if weights is not None:
-        source = "mean(y), as the columns add up to the intercept; 2.5 sd(y) / sd(x)"
+        source = f"{data.centre_words}, as the columns add up to the intercept; {by_sd} / sd(x)"
         return [_block("beta", "normal", source, loc=data.mean * weights, scale=scales)]
-    rms_y, rms_x = np.sqrt(np.mean(data.y**2)), np.sqrt(np.mean(data.X**2, axis=0))
-    scales = 2.5 * (rms_y or 1.0) / np.where(rms_x > 0, rms_x, 1.0)
-    source = "2.5 rms(y) / rms(x), as there is no intercept"
+    rms_x = np.sqrt(np.mean(data.X**2, axis=0))
+    scales = 2.5 * data.rms / np.where(rms_x > 0, rms_x, 1.0)
+    source = f"{data.times('2.5', 'rms')} / rms(x), as there is no intercept"
     return [_block("beta", "normal", source, loc=np.zeros(len(scales)), scale=scales)]
 
 
 def _brms(graph: ModelGraph, data: Summaries) -> list[Prior]:
     scale = max(2.5, round(data.mad, 1))
-    source = "brms: max(2.5, mad(y) to one decimal)"
+    source = f"brms: max(2.5, mad({data.words}) to one decimal)"
+    source = "brms: 2.5" if data.y is None else source
     columns = data.X.shape[1]
     priors = []
     if data.intercept:
         centre = round(data.median, 1)
+        middle = "0" if data.y is None else f"median({data.words})"
         priors.append(
-            _block("intercept", "student_t", f"{source}; median(y)", loc=centre, scale=scale)
+            _block("intercept", "student_t", f"{source}; {middle}", loc=centre, scale=scale)
         )
     if columns > data.intercept:
         priors.append(_block("beta", "flat", "brms: improper"))
@@ -263,26 +305,52 @@ def _brms(graph: ModelGraph, data: Summaries) -> list[Prior]:
         graph,
         lambda g, n: _block(f"sd_{g.id}", "half_student_t", source, scale=np.full(n, scale)),
     )
-    return [*priors, _block("sigma", "half_student_t", source, scale=scale)]
+    density = {"shape": "gamma_small", "phi": "gamma_small", "nu": "gamma_2"}
+    return priors + _spread(
+        graph,
+        _block("sigma", "half_student_t", source, scale=scale),
+        lambda name: _block(
+            name, density[name], "brms", rate=0.1 if density[name] == "gamma_2" else 0.01
+        ),
+    )
 
 
 def _rstanarm(graph: ModelGraph, data: Summaries) -> list[Prior]:
+    """Its priors are in units of the response where that is Gaussian, of the link elsewhere."""
+    linear = graph.response.linear
+    spread, centre = (data.sd, data.mean) if linear else (1.0, 0.0)
+    # rstanarm states the priors of probit models in units of the logit's
+    spread *= _PROBIT if graph.response.link == "probit" else 1.0
+    by_sd = "2.5 sd(y)" if linear else f"{2.5 * spread:.3g}"
     priors = []
-    scales = data.slope_scales(2.5 * data.sd)
+    scales = data.slope_scales(2.5 * spread)
     if data.intercept:
-        source = "rstanarm: mean(y), 2.5 sd(y)"
-        priors.append(_block("intercept", "normal", source, loc=data.mean, scale=2.5 * data.sd))
+        source = f"rstanarm: {'mean(y)' if linear else '0'}, {by_sd}"
+        priors.append(_block("intercept", "normal", source, loc=centre, scale=2.5 * spread))
     slopes = scales[int(data.intercept) :]
     if len(slopes):
-        source = "rstanarm: 2.5 sd(y) / sd(x)"
+        source = f"rstanarm: {by_sd} / sd(x)"
         priors.append(_block("beta", "normal", source, loc=np.zeros(len(slopes)), scale=slopes))
-    source = "rstanarm: decov(1, 1, 1, 1), in units of sigma"
-    priors += _group_priors(
-        graph,
+    dispersed = "sigma" in FAMILIES[graph.response.family].parameters
+    source = "rstanarm: decov(1, 1, 1, 1)" + (", in units of sigma" if dispersed else "")
+
+    def sd(group: Group, n: int) -> Prior:
         # of one standard deviation, decov is an exponential
-        lambda g, n: _block(f"sd_{g.id}", "decov" if n > 1 else "exponential_sigma", source),
+        if dispersed:
+            return _block(f"sd_{group.id}", "decov" if n > 1 else "exponential_sigma", source)
+        if n > 1:
+            return _block(f"sd_{group.id}", "decov_1", source)
+        return _block(f"sd_{group.id}", "exponential", source, rate=1.0)
+
+    return (
+        priors
+        + _group_priors(graph, sd)
+        + _spread(
+            graph,
+            _block("sigma", "exponential", "rstanarm: 1 / sd(y)", rate=1 / data.sd),
+            lambda name: _block(name, "exponential", "rstanarm: 1", rate=1.0),
+        )
     )
-    return [*priors, _block("sigma", "exponential", "rstanarm: 1 / sd(y)", rate=1 / data.sd)]
 
 
 def _flat(graph: ModelGraph, data: Summaries) -> list[Prior]:
@@ -291,7 +359,8 @@ def _flat(graph: ModelGraph, data: Summaries) -> list[Prior]:
     priors = [_block("intercept", "flat", source)] if data.intercept else []
     priors += [_block("beta", "flat", source)] if columns > data.intercept else []
     priors += _group_priors(graph, lambda g, n: _block(f"sd_{g.id}", "flat", source))
-    return [*priors, _block("sigma", "flat", source)]
+    sigma = _block("sigma", "flat", source)
+    return priors + _spread(graph, sigma, lambda name: _block(name, "flat", source))
 
 
 PRIOR_SETS: dict[str, SetRule] = {

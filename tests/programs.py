@@ -31,6 +31,29 @@ PROGRAMS = {
     "factors": Case("sct", "lmer(SCT ~ genotype * temp + tarsus + (1 + genotype | line))"),
     "offset": Case("sleepstudy", "lmer(Reaction ~ Days + offset(10 * Days) + (1 | Subject))"),
     "no_population": Case("sleepstudy", "lmer(Reaction ~ 0 + (1 | Subject))"),
+    "poisson": Case(
+        "grouseticks",
+        "glmer(TICKS ~ YEAR + cHEIGHT + (1 | LOCATION/BROOD) + (1 | INDEX), family = poisson)",
+        strategy="auto",
+    ),
+    "binomial": Case(
+        "cbpp",
+        "glmer(cbind(incidence, size - incidence) ~ period + (1 | herd), family = binomial)",
+    ),
+    "probit": Case(
+        "cbpp",
+        "glmer(incidence / size ~ period + (1 | herd), weights = size, family = binomial(probit))",
+        strategy="centred",
+    ),
+    "units": Case(
+        "grouseticks",
+        'MCMCglmm(TICKS ~ YEAR, random = ~us(1 + cHEIGHT):LOCATION, family = "poisson")',
+        strategy="centred",
+    ),
+    "negative_binomial": Case("grouseticks", "glmer.nb(TICKS ~ YEAR + (1 | LOCATION))"),
+    "inverse_gaussian": Case(
+        "grouseticks", "glm(TICKS + 1 ~ YEAR, family = inverse.gaussian(link = log))"
+    ),
     "collapsed_lm": Case("sct", "lm(SCT ~ 0 + line)", strategy="collapsed"),
     "collapsed_intercept": Case(
         "sleepstudy", "lmer(Reaction ~ Days + (1 | Subject))", strategy="collapsed"

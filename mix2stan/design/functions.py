@@ -95,6 +95,23 @@ def _itself(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     return evaluation.column(arguments["x"])
 
 
+def _cbind(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """Columns side by side, called what they are."""
+    parts = [evaluation.numbers(node) for node in arguments.values()]
+    length = max(len(part) for part in parts)
+    columns = []
+    labels = []
+    for node, part in zip(arguments.values(), parts, strict=True):
+        if len(part) not in (1, length):
+            raise FormulaError(f"{node} has {len(part)} values, not {length}", span=node.span)
+        wide = part[:, None] if part.ndim == 1 else part
+        columns.append(np.broadcast_to(wide, (length, wide.shape[1])))
+        labels += (
+            [str(node)] if part.ndim == 1 else [f"{node}{k + 1}" for k in range(part.shape[1])]
+        )
+    return Column.numeric(np.hstack(columns), labels)
+
+
 def _log(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     with np.errstate(all="ignore"):
         values = np.log(evaluation.numbers(arguments["x"]))
@@ -244,6 +261,7 @@ def _refused(reason: str) -> Function:
 
 FUNCTIONS: dict[str, Function] = {
     "I": Function(("x",), _itself),
+    "cbind": Function(("...",), _cbind),
     "offset": Function(("x",), _itself),
     "c": Function(("...",), _combine, required=0),
     "log": Function(("x", "base"), _log),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mix2stan.dialects import glmmtmb, lme4, mcmcglmm, nlme
+from mix2stan.dialects import generalised, glmmtmb, lme4, mcmcglmm, nlme
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.syntax import Assignment, Call, Node, Program, replace_names
@@ -14,6 +14,7 @@ __all__ = ["MODEL_FUNCTIONS", "Request", "lower", "model_call"]
 #: The R functions that are read, by name.
 MODEL_FUNCTIONS: dict[str, Callable[[Call], Request]] = {
     **lme4.FUNCTIONS,
+    **generalised.FUNCTIONS,
     **nlme.FUNCTIONS,
     **mcmcglmm.FUNCTIONS,
     **glmmtmb.FUNCTIONS,
@@ -22,14 +23,14 @@ MODEL_FUNCTIONS: dict[str, Callable[[Call], Request]] = {
 #: Model functions that are known but not read, each with what is.
 _NOT_READ = {
     **dict.fromkeys(
-        ("glmer", "glmer.nb", "glm", "glm.nb", "glmmPQL", "stan_glmer"),
-        "responses are Gaussian: lmer(), or lm()",
+        ("glmmPQL", "stan_glmer"),
+        "glmer() has the same families",
     ),
     **dict.fromkeys(("brm", "stan_lmer"), "lmer() has the same random terms"),
     **dict.fromkeys(("nlme", "nlmer", "gnls", "nls"), "models are linear: lme(), gls(), lmer()"),
     **dict.fromkeys(("gam", "gamm", "gamm4"), "splines of fixed degree: bs() and ns() in lmer()"),
     **dict.fromkeys(("aov", "lmList"), "lmer(), lme() or lm()"),
-    **dict.fromkeys(("clm", "clmm", "polr"), "responses are Gaussian: lmer(), or lm()"),
+    **dict.fromkeys(("clm", "clmm", "polr"), "responses are not ordinal: lmer(), or glmer()"),
 }
 
 

@@ -6,8 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mix2stan.errors import FormulaError, Unsupported, suggestion
-from mix2stan.graph import ModelGraph
-from mix2stan.syntax import Argument, Call, Constant, Formula, Name, Node, String
+from mix2stan.graph import ModelGraph, Population
+from mix2stan.syntax import (
+    Argument,
+    Call,
+    Constant,
+    Formula,
+    Name,
+    Node,
+    Number,
+    Operator,
+    String,
+)
 
 __all__ = ["Arguments", "Request", "Signature", "match_arguments", "request"]
 
@@ -126,12 +136,41 @@ def _full_name(name: str, signature: Signature, call: Call, argument: Argument) 
 def request(arguments: Arguments, graph: ModelGraph) -> Request:
     """The request of a lowered call: its graph, and the arguments all functions share."""
     return Request(
-        graph=replace(graph, call=_shown_call(arguments)),
+        graph=replace(
+            graph, call=_shown_call(arguments), population=_without_offsets(graph.population)
+        ),
         data=arguments.get("data"),
         subset=arguments.get("subset"),
         na_action=_na_action(arguments.get("na.action")),
         contrasts=_contrasts(arguments.get("contrasts")),
         ignored=arguments.ignored,
+    )
+
+
+def _without_offsets(population: Population) -> Population:
+    """The population's formulas, their ``offset()`` terms taken out as known parts."""
+    known = list(population.offsets)
+    formulas: list[Node] = []
+    for formula in population.columns.formulas:
+        parts: tuple[Node, ...] = (formula,)
+        if isinstance(formula, Operator) and formula.symbol == "+":
+            parts = formula.operands
+        kept = []
+        for part in parts:
+            if isinstance(part, Call) and part.function == "offset" and len(part.args) == 1:
+                known.append(part.args[0].value)
+            else:
+                kept.append(part)
+        if len(kept) == len(parts):
+            formulas.append(formula)
+        elif len(kept) > 1:
+            formulas.append(Operator("+", tuple(kept), span=formula.span))
+        else:
+            formulas.append(kept[0] if kept else Number(1.0, span=formula.span))
+    return replace(
+        population,
+        columns=replace(population.columns, formulas=tuple(formulas)),
+        offsets=tuple(known),
     )
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
+from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.mcmcglmm_random import linked, random_groups
 from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.families import FAMILIES
 from mix2stan.graph import (
+    UNITS,
     Columns,
+    Covariance,
     Factor,
+    Group,
     ModelGraph,
     Population,
     Residual,
     Response,
     VarianceFunction,
 )
-from mix2stan.syntax import Call, Formula, Name, Node, Operator, String
+from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, String
 
 __all__ = ["FUNCTIONS"]
 
@@ -39,26 +44,48 @@ _SIGNATURE = Signature(
     },
 )  # fmt: skip
 
+#: Families of single trials: their residual variance has to be fixed by the prior.
+_BINARY = frozenset({"categorical", "ordinal", "threshold"})
+
 
 def lower_mcmcglmm(call: Call) -> Request:
     """``MCMCglmm(y ~ x, random = ~ us(1 + x):g)``; ``a:b`` lists its levels first factor fastest."""
     arguments = match_arguments(call, _SIGNATURE)
     formula = arguments.formula("fixed", "MCMCglmm(y ~ x, random = ~ g)")
-    _check_gaussian(arguments)
-    graph = ModelGraph(
-        Response(response_of(formula, "MCMCglmm")),
-        Population(Columns((formula.right,))),
-        random_groups(arguments),
-        _residual(arguments.get("rcov")),
-    )
+    distribution = _distribution(arguments)
+    response = Response(response_of(formula, "MCMCglmm"), *distribution)
+    groups, rcov = random_groups(arguments), arguments.get("rcov")
+    residual = _residual(rcov)
+    if not response.linear:
+        if rcov is not None and not residual.plain:
+            message = "a residual structure of a response that is not Gaussian cannot be expressed"
+            raise Unsupported(message, span=rcov.span, hint="rcov = ~ units can")
+        groups += (_overdispersion(arguments),)
+    graph = ModelGraph(response, Population(Columns((formula.right,))), groups, residual)
     return request(arguments, graph)
 
 
-def _check_gaussian(arguments: Arguments) -> None:
+def _distribution(arguments: Arguments) -> Distribution:
     family = arguments.get("family")
-    if family is not None and family != String("gaussian"):
-        hint = 'family = "gaussian" can'
-        raise Unsupported("this family cannot be expressed", span=family.span, hint=hint)
+    names = {name: row for row, entry in FAMILIES.items() for name in entry.mcmcglmm}
+    if family is None:
+        return family_of(None)
+    wanted = family.value if isinstance(family, String) else str(family)
+    if wanted not in names:
+        hint = f"those that can: {', '.join(names)}"
+        if wanted in _BINARY:
+            hint = "glmer(family = binomial) has no residual, which binary data do not identify"
+        message = f"the family {wanted!r} cannot be expressed"
+        raise Unsupported(message, span=family.span, hint=hint)
+    row = names[wanted]
+    return Distribution(row, FAMILIES[row].links[0])
+
+
+def _overdispersion(arguments: Arguments) -> Group:
+    """MCMCglmm's residual, normal on the scale of the predictor: an effect of every row."""
+    span = arguments.call.span
+    factor = Factor((Name(UNITS, span=span),))
+    return Group(Columns((Number(1.0, span=span),)), factor, Covariance("us"), span=span)
 
 
 def _residual(rcov: Node | None) -> Residual:

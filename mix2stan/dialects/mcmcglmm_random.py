@@ -114,7 +114,7 @@ def _is_structure(name: str) -> bool:
 def _factor_variable(node: Node, term: Node) -> Node:
     match node:
         case Name(name="units"):
-            message = "'units' is the residual; in 'random' of a Gaussian model it is there twice"
+            message = "'units' is the residual; in 'random' it is there twice"
             raise FormulaError(message, span=node.span)
         case Name():
             return node

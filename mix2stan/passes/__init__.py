@@ -13,8 +13,10 @@ from mix2stan.passes.check import check
 from mix2stan.passes.context import Context
 from mix2stan.passes.errors import resolve_errors
 from mix2stan.passes.identify import identify
+from mix2stan.passes.parameterise import parameterise
 from mix2stan.passes.priors import set_priors
 from mix2stan.passes.resolve import resolve
+from mix2stan.passes.respond import respond
 from mix2stan.passes.strategy import choose_strategy
 from mix2stan.passes.structures import check_structures
 
@@ -23,7 +25,9 @@ __all__ = ["PASSES", "Context", "run_passes"]
 Pass = Callable[[ModelGraph, Context], ModelGraph]
 
 PASSES: tuple[Pass, ...] = (
-    # First, because everything after it asks how many columns a term has.
+    # First, because a response that does not fit its family makes all other work idle.
+    respond,
+    # Before the rest, because everything after it asks how many columns a term has.
     resolve,
     # Before two columns' structures become one: a wrong number is a mistake in any of them.
     check_structures,
@@ -36,8 +40,10 @@ PASSES: tuple[Pass, ...] = (
     identify,
     # Priors are written by Stan names.
     set_priors,
-    # Last: what can be integrated out depends on the priors.
+    # What can be integrated out depends on the priors.
     choose_strategy,
+    # Last: only effects that are not integrated out are sampled one way or another.
+    parameterise,
 )
 
 

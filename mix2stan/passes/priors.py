@@ -8,6 +8,7 @@ from mix2stan.graph import ModelGraph
 from mix2stan.passes.context import Context
 from mix2stan.priors import Summaries, default_priors
 from mix2stan.residual_priors import residual_priors
+from mix2stan.responses import link_scale
 
 __all__ = ["set_priors"]
 
@@ -15,9 +16,14 @@ __all__ = ["set_priors"]
 def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     """The named set of default priors, scaled to the data."""
     data, columns = context.data, graph.population.columns
-    y = data.response(graph)
     intercept = columns.names[:1] == ("(Intercept)",)
-    summaries = Summaries(y, data.matrix(columns), intercept)
+    y = link_scale(graph, data)
+    summaries = Summaries(y, data.matrix(columns), intercept, _words(graph))
     priors = default_priors(graph, summaries, context.prior)
     errors = residual_priors(graph, data, flat=context.prior == "flat")
     return replace(graph, priors=(*priors, *errors))
+
+
+def _words(graph: ModelGraph) -> str:
+    """What the response is called once it is on the scale of the predictor."""
+    return "y" if graph.response.link == "identity" else f"{graph.response.link}(y)"

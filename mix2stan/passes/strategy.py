@@ -16,15 +16,15 @@ import numpy as np
 
 from mix2stan.elimination import elimination, size
 from mix2stan.errors import FormulaError, Unsupported, suggestion
-from mix2stan.graph import Group, ModelGraph, Strategy
+from mix2stan.graph import Group, ModelGraph, Parameterisation, Strategy
 from mix2stan.matrices import Data
 from mix2stan.passes.context import Context
 
 __all__ = ["STRATEGIES", "choose_strategy", "integrate_all", "obstacle_to_collapsing"]
 
-STRATEGIES = ("auto", "collapsed", "noncentred")
+STRATEGIES = ("auto", "collapsed", "noncentred", "centred")
 #: What can be asked for one term.
-TREATMENTS = ("integrated", "noncentred")
+TREATMENTS = ("integrated", "noncentred", "centred")
 
 #: Beyond this the unrolled text of whitened rows is longer than anyone reads.
 _MOST_EFFECTS = 5
@@ -53,8 +53,8 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
     if wanted not in STRATEGIES:
         hint = suggestion(wanted, STRATEGIES, what="the strategies")
         raise FormulaError(f"there is no strategy called {wanted!r}", hint=hint)
-    if wanted == "noncentred":
-        return replace(graph, strategy=Strategy("noncentred", "as asked"))
+    if wanted in ("noncentred", "centred"):
+        return replace(graph, strategy=Strategy(wanted, "as asked"))
     obstacle = obstacle_to_collapsing(graph)
     if wanted == "collapsed":
         if obstacle is not None:
@@ -70,6 +70,16 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
     if sampled:
         reason += f"; {' and '.join(sampled)} sampled, too many to be integrated out as well"
     return replace(chosen, strategy=Strategy("collapsed", reason))
+
+
+def _centre(graph: ModelGraph, treatments: Mapping[str, str]) -> ModelGraph:
+    """The terms that are to be centred, by identifier, sampled as they are."""
+    centred = Parameterisation(centred=True)
+    groups = tuple(
+        replace(g, parameterisation=centred) if treatments.get(g.id) == "centred" else g
+        for g in graph.groups
+    )
+    return replace(graph, groups=groups)
 
 
 def _term_by_term(graph: ModelGraph, wanted: Mapping[str, str], data: Data) -> ModelGraph:
@@ -91,17 +101,20 @@ def _term_by_term(graph: ModelGraph, wanted: Mapping[str, str], data: Data) -> M
     if obstacle is not None:
         if "integrated" in treatments.values():
             raise Unsupported(f"no term can be integrated out: {obstacle}", hint="noncentred")
-        return replace(graph, strategy=Strategy("noncentred", obstacle))
+        return replace(_centre(graph, treatments), strategy=Strategy("noncentred", obstacle))
     chosen = [g for g in graph.groups if treatments.get(g.id, "integrated") == "integrated"]
     if not graph.residual.plain and len(chosen) < len(graph.groups):
-        return replace(graph, strategy=Strategy("noncentred", "as asked"))
-    graph = _integrate(graph, chosen)
+        return replace(_centre(graph, treatments), strategy=Strategy("noncentred", "as asked"))
+    graph = _integrate(_centre(graph, treatments), chosen)
     _check_size(graph, data)
     return replace(graph, strategy=Strategy("collapsed", "term by term, as asked"))
 
 
 def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     """Why nothing of the model can be integrated out, or None."""
+    if not graph.response.linear:
+        family, link = graph.response.family, graph.response.link
+        return f"the response is {family} with the link {link}, so no integral is known exactly"
     columns = len(graph.population.columns.names)
     obstacle = None if graph.residual.plain else _obstacle_of_errors(graph)
     if obstacle is not None:

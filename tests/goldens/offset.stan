@@ -1,13 +1,15 @@
 // lmer(Reaction ~ Days + offset(10 * Days) + (1 | Subject))
 //
-//   y         ~ normal(X beta + b_Subject[Subject], sigma)
+//   y         ~ normal(X beta + known + b_Subject[Subject], sigma)
 //   b_Subject ~ normal(0, sd_Subject)
 data {
   int<lower=1> N; // observations
   vector[N] y; // Reaction
 
+  vector[N] known; // offset
+
   int<lower=1> K; // population effects
-  matrix[N, K] X; // Days + offset(10 * Days)
+  matrix[N, K] X; // Days
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
 
   int<lower=1> J_Subject; // levels of Subject
@@ -39,7 +41,8 @@ transformed parameters {
   vector[J_Subject] b_Subject = sd_Subject * z_Subject;
 }
 model {
-  vector[N] eta = b_Subject[Subject];
+  vector[N] eta = known;
+  eta += b_Subject[Subject];
   y ~ normal_id_glm(Q, eta, theta, sigma);
 
   X_mean * beta ~ normal(intercept_loc, intercept_scale);

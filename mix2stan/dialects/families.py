@@ -1,0 +1,77 @@
+"""R's ways to name a distribution: ``poisson``, ``"poisson"``, ``binomial(link = "probit")``."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.families import FAMILIES
+from mix2stan.syntax import Argument, Call, Name, Node, String
+
+__all__ = ["Distribution", "family_of"]
+
+#: R's names of the families; those of glmmTMB and brms where base R and lme4 have none.
+_NAMES = {name: row for row, family in FAMILIES.items() for name in family.r_names}
+
+_REFUSED = {
+    "quasi": "quasi-likelihoods are no distributions",
+    "quasibinomial": "binomial with a term (1 | row), a level per row, is overdispersed",
+    "quasipoisson": "poisson with a term (1 | row), a level per row, is overdispersed",
+    "negative.binomial": "glmer.nb() and glm.nb() estimate its shape",
+}
+
+
+class Distribution(NamedTuple):
+    """A row of :data:`mix2stan.families.FAMILIES` and one of its links."""
+
+    family: str
+    link: str
+
+
+def family_of(node: Node | None, default: str = "gaussian") -> Distribution:
+    """The distribution that a ``family`` argument names.
+
+    Raises:
+        FormulaError: if there is no such family, or it has no such link.
+        Unsupported: for families that are known but have no likelihood here.
+    """
+    if node is None:
+        return Distribution(default, FAMILIES[default].links[0])
+    link: Node | None = None
+    match node:
+        case Name(name=name) | String(value=name):
+            pass
+        case Call(function=name):
+            link = _link_argument(node)
+        case _:
+            hint = 'write family = poisson, or binomial(link = "probit")'
+            raise FormulaError("the family cannot be read", span=node.span, hint=hint)
+    if name in _REFUSED:
+        raise Unsupported(f"{name} cannot be expressed", span=node.span, hint=_REFUSED[name])
+    if name not in _NAMES:
+        hint = suggestion(name, _NAMES, what="the families")
+        raise FormulaError(f"there is no family called {name!r}", span=node.span, hint=hint)
+    family = _NAMES[name]
+    links = FAMILIES[family].links
+    if link is None:
+        return Distribution(family, links[0])
+    wanted = link.name if isinstance(link, Name) else str(getattr(link, "value", link))
+    if wanted not in links:
+        hint = f"its links: {', '.join(links)}"
+        raise FormulaError(f"{name} has no link {wanted!r}", span=link.span, hint=hint)
+    return Distribution(family, wanted)
+
+
+def _link_argument(call: Call) -> Node | None:
+    """The link of ``binomial("probit")`` or ``binomial(link = probit)``."""
+    if not call.args:
+        return None
+    first: Argument = call.args[0]
+    if len(call.args) > 1 or first.name not in (None, "link"):
+        extra = call.args[1] if len(call.args) > 1 else first
+        raise Unsupported(
+            f"{call.function}() takes a link alone here",
+            span=extra.span,
+            hint=f'write {call.function}(link = "…")',
+        )
+    return first.value

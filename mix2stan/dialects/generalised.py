@@ -1,0 +1,122 @@
+"""lme4's ``glmer`` and ``glmer.nb``, and ``glm`` and ``glm.nb`` without random effects."""
+
+from __future__ import annotations
+
+from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
+from mix2stan.dialects.bars import response_of, split_bars
+from mix2stan.dialects.families import Distribution, family_of
+from mix2stan.dialects.lme4 import groups_of
+from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.families import FAMILIES
+from mix2stan.graph import Columns, ModelGraph, Population, Response
+from mix2stan.syntax import Call, Node, String
+
+__all__ = ["FUNCTIONS"]
+
+_GLMER = Signature(
+    names=(
+        "formula", "data", "family", "control", "start", "verbose", "nAGQ", "subset", "weights",
+        "na.action", "offset", "contrasts", "mustart", "etastart", "devFunOnly",
+    ),
+    ignored=frozenset(
+        {"control", "start", "verbose", "nAGQ", "mustart", "etastart", "devFunOnly"}
+    ),
+)  # fmt: skip
+
+_GLMER_NB = Signature(
+    names=(
+        "formula", "data", "subset", "weights", "na.action", "offset", "contrasts", "control",
+        "start", "verbose", "nAGQ", "nb.control", "initCtrl", "interval", "tol",
+    ),
+    ignored=frozenset(
+        {"control", "start", "verbose", "nAGQ", "nb.control", "initCtrl", "interval", "tol"}
+    ),
+)  # fmt: skip
+
+_GLM = Signature(
+    names=(
+        "formula", "family", "data", "weights", "subset", "na.action", "start", "etastart",
+        "mustart", "offset", "control", "model", "method", "x", "y", "singular.ok", "contrasts",
+    ),
+    ignored=frozenset(
+        {"start", "etastart", "mustart", "control", "model", "method", "x", "y", "singular.ok"}
+    ),
+)  # fmt: skip
+
+_GLM_NB = Signature(
+    names=(
+        "formula", "data", "weights", "subset", "na.action", "start", "etastart", "mustart",
+        "control", "method", "model", "x", "y", "contrasts", "init.theta", "link",
+    ),
+    ignored=frozenset(
+        {"start", "etastart", "mustart", "control", "method", "model", "x", "y", "init.theta"}
+    ),
+)  # fmt: skip
+
+
+def lower_glmer(call: Call) -> Request:
+    """``glmer(y ~ x + (1 | g), family = poisson)``."""
+    arguments = match_arguments(call, _GLMER)
+    return _lowered(arguments, family_of(arguments.get("family")), grouped=True)
+
+
+def lower_glmer_nb(call: Call) -> Request:
+    """``glmer.nb(y ~ x + (1 | g))``: negative binomial, its shape estimated."""
+    return _lowered(match_arguments(call, _GLMER_NB), Distribution("negbinomial", "log"), True)
+
+
+def lower_glm(call: Call) -> Request:
+    """``glm(y ~ x, family = binomial)``: no group terms."""
+    arguments = match_arguments(call, _GLM)
+    return _lowered(arguments, family_of(arguments.get("family")), grouped=False)
+
+
+def lower_glm_nb(call: Call) -> Request:
+    """``glm.nb(y ~ x)``, of the package MASS."""
+    arguments = match_arguments(call, _GLM_NB)
+    link = arguments.get("link")
+    named = link.value if isinstance(link, String) else "log" if link is None else str(link)
+    links = FAMILIES["negbinomial"].links
+    if link is not None and named not in links:
+        hint = f"its links: {', '.join(links)}"
+        raise FormulaError(f"glm.nb() has no link {named!r}", span=link.span, hint=hint)
+    return _lowered(arguments, Distribution("negbinomial", named), grouped=False)
+
+
+def _lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> Request:
+    function = arguments.call.function
+    example = f"{function}(y ~ x + (1 | g))" if grouped else f"{function}(y ~ x)"
+    formula = arguments.formula("formula", example)
+    fixed, bars = split_bars(formula.right)
+    if grouped and not bars:
+        hint = "write + (1 | g), or use glm() for a model without random effects"
+        raise FormulaError("there is no random term", span=formula.span, hint=hint)
+    if bars and not grouped:
+        message = f"{function}() has no random terms"
+        raise FormulaError(message, span=bars[0].term.span, hint="glmer() has")
+    family, link = distribution
+    response = Response(response_of(formula, function), family, link, _weights(arguments, family))
+    offset = arguments.get("offset") if "offset" in arguments.values else None
+    graph = ModelGraph(
+        response,
+        Population(Columns((fixed,)), () if offset is None else (offset,)),
+        tuple(group for bar in bars for group in groups_of(bar)),
+    )
+    return request(arguments, graph)
+
+
+def _weights(arguments: Arguments, family: str) -> Node | None:
+    """The numbers of trials; in other families weights would mean something else."""
+    weights = arguments.get("weights")
+    if weights is not None and not FAMILIES[family].counts_trials:
+        hint = "in a binomial model they are the numbers of trials; else repeat rows"
+        raise Unsupported("weights cannot be expressed here", span=weights.span, hint=hint)
+    return weights
+
+
+FUNCTIONS = {
+    "glmer": lower_glmer,
+    "glmer.nb": lower_glmer_nb,
+    "glm": lower_glm,
+    "glm.nb": lower_glm_nb,
+}

@@ -1,0 +1,231 @@
+"""Response distributions: one row each.
+
+A row is everything the compiler knows of a family; the modules around it ask the row and never the
+name.  Adding a family is a row here and its density in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FAMILIES", "PARAMETERS", "Family", "Parameter"]
+
+Array = NDArray[np.float64]
+
+#: What a response has to look like: a row of :data:`mix2stan.responses.SUPPORTS`.
+Support = Literal["real", "positive", "unit", "count", "binary", "trials"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a distribution besides its mean.
+
+    Attributes:
+        bound: its Stan constraint.
+        meaning: what it is, in words.
+        template: the macros that declare it.
+    """
+
+    bound: str
+    meaning: str
+    template: str = "families/parameter"
+
+
+PARAMETERS: dict[str, Parameter] = {
+    "sigma": Parameter("<lower=0>", "residual sd", "residuals/homoscedastic"),
+    "shape": Parameter("<lower=0>", "the larger, the less spread"),
+    "phi": Parameter("<lower=0>", "precision of a proportion"),
+    "nu": Parameter("<lower=1>", "degrees of freedom"),
+}
+
+
+def _itself(y: Array) -> Array:
+    return y
+
+
+def _always(mu: Array) -> NDArray[np.bool_]:
+    return np.isfinite(mu)
+
+
+def _positive(mu: Array) -> NDArray[np.bool_]:
+    return np.asarray(mu > 0)
+
+
+def _proper(mu: Array) -> NDArray[np.bool_]:
+    return np.asarray((mu > 0) & (mu < 1))
+
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Family:
+    """One distribution of the response given its predictor.
+
+    Stan texts have the predictor in braces (``{eta}``), or the mean (``{mu}``), and for a primitive
+    the design and its coefficients (``{x}``, ``{coefficients}``).
+
+    Attributes:
+        links: the names of its links, the default first.
+        support: what the response has to look like.
+        density: its Stan density in terms of the mean.
+        variance: the variance of one observation (one trial) as a function of its mean, up to the
+            dispersion where ``parameters`` has one.
+        r_names: what ``family =`` of lme4, base R, glmmTMB and brms calls it.
+        mcmcglmm: MCMCglmm's names of it, with its link the default, if it has any.
+        parameters: names in :data:`PARAMETERS`.
+        integer: whether the response is declared as integers.
+        natural: by link, a density in terms of the predictor, where Stan has one.
+        primitive: by link, the density that takes the design apart and has an analytic gradient.
+        functions: the template with the Stan function it needs, if any.
+        domain: which means are possible.
+        scale: from the response to the quantity whose mean the link is about.
+        single: the family of responses of one trial each.
+        pooled: the family of the sum of equally distributed observations; they may be summed.
+        exposure: whether that sum has the number of observations times the mean (else it is the
+            number of successes in so many trials).
+    """
+
+    links: tuple[str, ...]
+    support: Support
+    density: str
+    variance: Callable[[Array], Array]
+    r_names: tuple[str, ...] = ()
+    mcmcglmm: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    integer: bool = False
+    natural: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    primitive: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    functions: str | None = None
+    domain: Callable[[Array], NDArray[np.bool_]] = _always
+    scale: Callable[[Array], Array] = _itself
+    single: str | None = None
+    pooled: str | None = None
+    exposure: bool = False
+
+    @property
+    def counts_trials(self) -> bool:
+        return self.support == "trials"
+
+
+def _of_proportion(mu: Array) -> Array:
+    return mu * (1 - mu)
+
+
+_BINARY_LINKS = ("logit", "probit", "cloglog")
+
+FAMILIES: dict[str, Family] = {
+    "gaussian": Family(
+        links=("identity", "log", "inverse"),
+        support="real",
+        density="normal({mu}, sigma)",
+        r_names=("gaussian",),
+        mcmcglmm=("gaussian",),
+        variance=np.ones_like,
+        parameters=("sigma",),
+        primitive={"identity": "normal_id_glm({x}, {eta}, {coefficients}, sigma)"},
+    ),
+    "student": Family(
+        links=("identity", "log", "inverse"),
+        support="real",
+        density="student_t(nu, {mu}, sigma)",
+        r_names=("student", "t_family"),
+        variance=np.ones_like,
+        parameters=("sigma", "nu"),
+    ),
+    "lognormal": Family(
+        links=("identity",),
+        support="positive",
+        density="lognormal({mu}, sigma)",
+        r_names=("lognormal",),
+        variance=np.ones_like,
+        parameters=("sigma",),
+        scale=np.log,
+    ),
+    "poisson": Family(
+        links=("log", "identity", "sqrt"),
+        support="count",
+        density="poisson({mu})",
+        r_names=("poisson",),
+        mcmcglmm=("poisson",),
+        variance=lambda mu: mu,
+        integer=True,
+        natural={"log": "poisson_log({eta})"},
+        primitive={"log": "poisson_log_glm({x}, {eta}, {coefficients})"},
+        domain=_positive,
+        pooled="poisson",
+        exposure=True,
+    ),
+    "negbinomial": Family(
+        links=("log", "identity", "sqrt"),
+        support="count",
+        density="neg_binomial_2({mu}, shape)",
+        r_names=("negbinomial", "nbinom2"),
+        variance=lambda mu: mu,
+        parameters=("shape",),
+        integer=True,
+        natural={"log": "neg_binomial_2_log({eta}, shape)"},
+        primitive={"log": "neg_binomial_2_log_glm({x}, {eta}, {coefficients}, shape)"},
+        domain=_positive,
+    ),
+    "bernoulli": Family(
+        links=_BINARY_LINKS,
+        support="binary",
+        density="bernoulli({mu})",
+        r_names=("bernoulli",),
+        variance=_of_proportion,
+        integer=True,
+        natural={"logit": "bernoulli_logit({eta})"},
+        primitive={"logit": "bernoulli_logit_glm({x}, {eta}, {coefficients})"},
+        domain=_proper,
+        pooled="binomial",
+    ),
+    "binomial": Family(
+        links=_BINARY_LINKS,
+        support="trials",
+        density="binomial(trials, {mu})",
+        r_names=("binomial",),
+        mcmcglmm=("multinomial2",),
+        variance=_of_proportion,
+        integer=True,
+        natural={"logit": "binomial_logit(trials, {eta})"},
+        primitive={"logit": "binomial_logit_glm(trials, {x}, {eta}, {coefficients})"},
+        domain=_proper,
+        single="bernoulli",
+        pooled="binomial",
+    ),
+    "Gamma": Family(
+        links=("inverse", "log", "identity"),
+        support="positive",
+        density="gamma(shape, shape ./ {mu})",
+        r_names=("Gamma",),
+        variance=np.square,
+        parameters=("shape",),
+        domain=_positive,
+    ),
+    "inverse.gaussian": Family(
+        links=("1/mu^2", "inverse", "log", "identity"),
+        support="positive",
+        density="inverse_gaussian({mu}, shape)",
+        r_names=("inverse.gaussian",),
+        variance=lambda mu: mu**3,
+        parameters=("shape",),
+        functions="functions/inverse_gaussian",
+        domain=_positive,
+    ),
+    "beta": Family(
+        links=("logit", "probit", "cloglog"),
+        support="unit",
+        density="beta_proportion({mu}, phi)",
+        r_names=("beta", "beta_family", "Beta"),
+        variance=_of_proportion,
+        parameters=("phi",),
+        domain=_proper,
+    ),
+}

@@ -1,0 +1,152 @@
+"""Parameterise: how each group term is sampled, and whether equal observations are summed.
+
+A term whose data say more about an effect than its prior does is sampled as it is (centred), the
+others as standard normals (non-centred).  A centred term is centred on what its levels have in
+common: the effects of terms it is nested in, and the population columns that are constant within its
+levels; then neither has to move together with all the effects below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.families import FAMILIES
+from mix2stan.glm_fit import cheap_fit
+from mix2stan.graph import Group, ModelGraph, Parameterisation
+from mix2stan.passes.context import Context
+from mix2stan.sampled_data import cells
+
+__all__ = ["parameterise"]
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+#: Summing observations has to leave at most this share of them.
+_WORTH_POOLING = 0.7
+#: Information times variance from which on an effect is sampled as it is.
+_OUTWEIGHS = 1.0
+
+
+def parameterise(graph: ModelGraph, context: Context) -> ModelGraph:
+    """Choose for every group term, unless all are to be sampled alike."""
+    if not graph.strategy.samples_effects:
+        return graph
+    if context.strategy == "auto":
+        if graph.response.linear:
+            return graph
+        graph = _pool(graph, context)
+        centred = _informed(graph, context)
+    else:
+        every = context.strategy == "centred"
+        asked = (g for g in graph.groups if every or g.parameterisation.centred)
+        centred = frozenset(g.id for g in asked)
+    groups = _around(graph, context, centred)
+    kind = "centred" if centred else "noncentred"
+    return replace(graph, groups=groups, strategy=replace(graph.strategy, kind=kind))
+
+
+def _pool(graph: ModelGraph, context: Context) -> ModelGraph:
+    """Sum observations of one predictor where that leaves much fewer."""
+    rows = context.data.rows
+    if FAMILIES[graph.response.family].pooled is None:
+        return graph
+    if any(g.factor.levels == rows for g in graph.groups):
+        return graph
+    pooled = len(cells(graph, context.data).first) <= _WORTH_POOLING * rows
+    return replace(graph, strategy=replace(graph.strategy, pooled=pooled))
+
+
+def _informed(graph: ModelGraph, context: Context) -> frozenset[str]:
+    """The terms of one effect per level whose data outweigh their prior on average."""
+    if not graph.groups:
+        return frozenset()
+    fit = cheap_fit(graph, context.data)
+    single = _single(graph)
+    codes = {g.id: context.data.grouping(g.factor).codes for g in single}
+    parents = _parents(single, codes, frozenset(g.id for g in single))
+    passed: dict[str, Array] = {}
+    centred = set()
+    # from the finest: a term hears of the data through those nested in it
+    for group in sorted(single, key=lambda g: -g.factor.levels):
+        heard = _heard(group, single, parents, codes, passed, fit.weights)
+        tau2 = fit.variances[group.id]
+        if np.mean(heard) * tau2 > _OUTWEIGHS:
+            centred.add(group.id)
+        passed[group.id] = heard / (1 + heard * tau2)
+    return frozenset(centred)
+
+
+def _heard(
+    group: Group,
+    single: list[Group],
+    parents: Mapping[str, tuple[str, ...]],
+    codes: Mapping[str, Codes],
+    passed: Mapping[str, Array],
+    weights: Array,
+) -> Array:
+    """The information about each effect, those of the terms nested in its own integrated out."""
+    below = [g for g in single if group.id in parents[g.id] and g.id in passed]
+    own = codes[group.id]
+    if not below:
+        return np.asarray(np.bincount(own, weights, group.factor.levels), dtype=float)
+    child = min(below, key=lambda g: g.factor.levels)
+    rows = np.unique(codes[child.id], return_index=True)[1]
+    return np.asarray(np.bincount(own[rows], passed[child.id], group.factor.levels), dtype=float)
+
+
+def _single(graph: ModelGraph) -> list[Group]:
+    return [g for g in graph.groups if g.covariance.kind == "scalar" and g.columns.intercept_only]
+
+
+def _parents(
+    single: list[Group], codes: Mapping[str, Codes], centred: frozenset[str]
+) -> dict[str, tuple[str, ...]]:
+    """For each term those it is centred on: every term goes to the coarsest centred one within it."""
+    found: dict[str, list[str]] = {g.id: [] for g in single}
+    for outer in single:
+        inside = [
+            g
+            for g in single
+            if g.id in centred
+            and g.factor.levels > outer.factor.levels
+            and _is_function(codes[outer.id], codes[g.id])
+        ]
+        if inside:
+            found[min(inside, key=lambda g: g.factor.levels).id].append(outer.id)
+    return {name: tuple(outer) for name, outer in found.items()}
+
+
+def _is_function(values: NDArray[np.generic], codes: Codes) -> bool:
+    """Whether values are the same in all rows of one level."""
+    first = np.unique(codes, return_index=True)[1]
+    return bool(np.array_equal(values[first][codes], values))
+
+
+def _around(graph: ModelGraph, context: Context, centred: frozenset[str]) -> tuple[Group, ...]:
+    """The group terms, each with its parameterisation."""
+    data, single = context.data, _single(graph)
+    codes = {g.id: data.grouping(g.factor).codes for g in single}
+    parents = _parents(single, codes, centred)
+    columns: dict[str, list[int]] = {g.id: [] for g in single}
+    names = graph.population.columns.names
+    X = data.matrix(graph.population.columns) if names else np.zeros((data.rows, 0))
+    # a term that another is centred on is not itself in the predictor
+    inside = {p for found in parents.values() for p in found}
+    takers = [g for g in single if g.id in centred and g.id not in inside]
+    for k in range(len(names)):
+        within = [g for g in takers if _is_function(X[:, k], codes[g.id])]
+        if within:
+            columns[min(within, key=lambda g: g.factor.levels).id].append(k)
+    return tuple(
+        replace(
+            g,
+            parameterisation=Parameterisation(
+                g.id in centred, parents.get(g.id, ()), tuple(columns.get(g.id, ()))
+            ),
+        )
+        for g in graph.groups
+    )

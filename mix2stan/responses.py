@@ -1,0 +1,207 @@
+"""The response as its family wants it, and clear words where the data do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.design import Column
+from mix2stan.errors import FormulaError
+from mix2stan.families import FAMILIES, Support
+from mix2stan.graph import ModelGraph, Response
+from mix2stan.links import LINKS
+from mix2stan.matrices import Data
+from mix2stan.syntax import format_number
+
+__all__ = ["SUPPORTS", "Observed", "known_part", "link_scale", "observed"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The response of every row.
+
+    Attributes:
+        y: shape (N,); of binomial rows the number of successes.
+        trials: shape (N,); ones where the family knows no trials.
+    """
+
+    y: Array
+    trials: Array
+
+
+def observed(graph: ModelGraph, data: Data) -> Observed:
+    """The response, checked.
+
+    Raises:
+        FormulaError: if it is not what the family describes; names the first such row.
+    """
+    response = graph.response
+    column = data.frame.column(response.expression)
+    weights = None if response.weights is None else data.vector(response.weights)
+    rows = _Rows(response, column, weights, data.frame.rows)
+    return SUPPORTS[FAMILIES[response.family].support](rows)
+
+
+def known_part(graph: ModelGraph, data: Data) -> Array:
+    """The sum of the offsets, shape (N,)."""
+    total = np.zeros(data.rows)
+    for offset in graph.population.offsets:
+        total = total + data.vector(offset)
+    return total
+
+
+def link_scale(graph: ModelGraph, data: Data) -> Array | None:
+    """The response on the scale of its predictor, offsets taken off, for default priors.
+
+    None where the response does not say how large effects are: links of probabilities.
+    """
+    link = LINKS[graph.response.link]
+    if not link.scaled:
+        return None
+    y = FAMILIES[graph.response.family].scale(observed(graph, data).y)
+    y = np.where(y == 0, y + link.shift, y)
+    with np.errstate(all="ignore"):
+        scale = link.forward(y) - known_part(graph, data)
+    return np.asarray(scale[np.isfinite(scale)], dtype=float)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A response to be read, and how to complain about it."""
+
+    response: Response
+    column: Column
+    weights: Array | None
+    places: NDArray[np.int64]
+
+    def numbers(self) -> Array:
+        """The response as one number per row."""
+        if self.column.kind in ("factor", "ordered"):
+            hint = "a factor of two levels is a response of family = binomial"
+            raise self.error(f"{self.response.expression} is a factor, not numbers", hint)
+        values = self.column.numbers()
+        if values.ndim != 1:
+            hint = "cbind(success, failure) is a response of family = binomial"
+            raise self.error(f"{self.response.expression} has several columns", hint)
+        self.refuse_weights()
+        return values
+
+    def refuse_weights(self) -> None:
+        if self.weights is not None:
+            hint = "in a binomial model weights are the numbers of trials of proportions"
+            raise self.error(f"weights have no meaning in a {self.response.family} model", hint)
+
+    def all(self, good: NDArray[np.bool_], what: str, hint: str) -> None:
+        """Complain about the first row that is not good."""
+        if good.all():
+            return
+        i = int(np.argmin(good))
+        value = self.column.numbers()[i]
+        shown = ", ".join(format_number(float(v)) for v in np.atleast_1d(value))
+        row = int(self.places[i]) + 1
+        raise self.error(f"{self.response.expression} is {shown} in row {row}: {what}", hint)
+
+    def error(self, message: str, hint: str) -> FormulaError:
+        return FormulaError(message, span=self.response.expression.span, hint=hint)
+
+
+def _whole(values: Array) -> NDArray[np.bool_]:
+    return np.asarray(values == np.round(values))
+
+
+def _single(y: Array) -> Observed:
+    return Observed(y, np.ones(len(y)))
+
+
+def _real(rows: _Rows) -> Observed:
+    return _single(rows.numbers())
+
+
+def _positive(rows: _Rows) -> Observed:
+    y = rows.numbers()
+    hint = "family = gaussian takes any number, poisson counts from zero"
+    rows.all(y > 0, f"a {rows.response.family} response is positive", hint)
+    return _single(y)
+
+
+def _unit(rows: _Rows) -> Observed:
+    y = rows.numbers()
+    hint = "proportions of known totals are family = binomial, with weights = the totals"
+    rows.all((y > 0) & (y < 1), "a beta response lies between 0 and 1, both excluded", hint)
+    return _single(y)
+
+
+def _count(rows: _Rows) -> Observed:
+    y = rows.numbers()
+    family = rows.response.family
+    hint = "family = gaussian takes any number"
+    rows.all(y >= 0, f"a {family} response is a count, so not negative", hint)
+    hint = "a rate is a count with + offset(log(exposure)); family = Gamma takes positive numbers"
+    rows.all(_whole(y), f"a {family} response is a count, so a whole number", hint)
+    return _single(y)
+
+
+def _binary(rows: _Rows) -> Observed:
+    """0 and 1, truth values, or the second of two levels."""
+    column = rows.column
+    if column.kind in ("factor", "ordered"):
+        if len(column.levels) != 2:
+            levels = ", ".join(column.levels[:6]) + (", …" if len(column.levels) > 6 else "")
+            message = f"{rows.response.expression} has {len(column.levels)} levels: {levels}"
+            raise rows.error(message, "a binary response has two levels; the second is the success")
+        return _single(column.values.astype(float))
+    y = rows.numbers()
+    hint = "proportions need weights = their totals; or write cbind(success, failure)"
+    rows.all((y == 0) | (y == 1), "a binary response is 0 or 1", hint)
+    return _single(y)
+
+
+def _trials(rows: _Rows) -> Observed:
+    """``cbind(success, failure)``, or proportions with totals, or single trials."""
+    if rows.column.is_factor:
+        rows.refuse_weights()
+        return _binary(rows)
+    values = rows.column.numbers()
+    if values.ndim == 2:
+        return _successes_and_failures(rows, values)
+    if rows.weights is None:
+        return _binary(rows)
+    rows.all((values >= 0) & (values <= 1), "a proportion lies between 0 and 1", "y / size")
+    trials = rows.weights
+    hint = "weights are the numbers of trials, whole numbers from 0 on"
+    rows.all((trials >= 0) & _whole(trials), "its weight is no number of trials", hint)
+    successes = values * trials
+    whole = np.round(successes)
+    hint = "weights have to be the totals the proportions were made with"
+    good = np.asarray(np.abs(successes - whole) <= 1e-6 * np.maximum(trials, 1))
+    rows.all(good, "times its weight that is no whole number of successes", hint)
+    return Observed(whole, trials)
+
+
+def _successes_and_failures(rows: _Rows, values: Array) -> Observed:
+    rows.refuse_weights()
+    if values.shape[1] != 2:
+        message = f"{rows.response.expression} has {values.shape[1]} columns"
+        raise rows.error(message, "write cbind(success, failure)")
+    hint = "write cbind(success, failure), both counts"
+    rows.all(np.asarray((values >= 0).all(axis=1)), "successes and failures are not negative", hint)
+    rows.all(
+        np.asarray(_whole(values).all(axis=1)), "successes and failures are whole numbers", hint
+    )
+    return Observed(values[:, 0], values.sum(axis=1))
+
+
+#: How a response of each kind is read and checked.
+SUPPORTS: dict[Support, Callable[[_Rows], Observed]] = {
+    "real": _real,
+    "positive": _positive,
+    "unit": _unit,
+    "count": _count,
+    "binary": _binary,
+    "trials": _trials,
+}

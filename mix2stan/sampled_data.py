@@ -1,0 +1,135 @@
+"""The data of a program that samples all effects: one row per observation, or per equal ones."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.collapsed_data import orthogonaliser
+from mix2stan.covariances import constants_of
+from mix2stan.families import FAMILIES
+from mix2stan.graph import Group, ModelGraph
+from mix2stan.matrices import Data
+from mix2stan.responses import known_part, observed
+
+__all__ = ["Cells", "cells", "group_data", "sampled_data"]
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+class Cells(NamedTuple):
+    """Observations with one predictor.
+
+    ``first`` is a row of each cell, in order of appearance, shape (n,); ``of`` the cell of each row,
+    shape (N,).
+    """
+
+    first: Index
+    of: Index
+
+
+def cells(graph: ModelGraph, data: Data) -> Cells:
+    """The observations that have the same predictor whatever the parameters are."""
+    parts: list[NDArray[Any]] = [known_part(graph, data)]
+    if graph.population.columns.names:
+        parts.append(data.matrix(graph.population.columns))
+    for group in graph.groups:
+        parts += [data.grouping(group.factor).codes, data.matrix(group.columns)]
+    table = np.column_stack(parts)
+    _, first, of = np.unique(table, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return Cells(first[order], rank[of.reshape(-1)])
+
+
+def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
+    """Every entry but the prior scales, by its Stan name."""
+    seen = observed(graph, data)
+    family = FAMILIES[graph.response.family]
+    known = known_part(graph, data)
+    rows: Index = np.arange(data.rows)
+    y, trials = seen.y, seen.trials
+    exposed = False
+    if graph.strategy.pooled and family.pooled is not None:
+        rows, of = cells(graph, data)
+        y, trials = (np.bincount(of, v, len(rows)).astype(float) for v in (y, trials))
+        known = known[rows]
+        exposed = family.exposure
+        known = known + np.log(trials) if exposed else known
+        family = FAMILIES[family.pooled]
+    entries: dict[str, Any] = {"N": len(rows), "y": y.astype(np.int64) if family.integer else y}
+    if family.counts_trials:
+        entries["trials"] = trials.astype(np.int64)
+    if graph.population.offsets or exposed:
+        entries["known"] = known
+    entries |= _population(graph, data, rows)
+    for group in graph.groups:
+        entries |= group_data(group, data, rows)
+    return entries
+
+
+def _population(graph: ModelGraph, data: Data, rows: Index) -> dict[str, Any]:
+    columns = graph.population.columns
+    if not columns.names:
+        return {}
+    X = data.matrix(columns)
+    entries: dict[str, Any] = {"K": X.shape[1], "X": X[rows]}
+    if not columns.intercept_only:
+        entries["R_inverse"] = _orthogonaliser(graph, X)
+        if any(p.block == "intercept" and p.values for p in graph.priors):
+            entries["X_mean"] = X.mean(axis=0)
+    moved = {c for g in graph.groups for c in g.parameterisation.columns}
+    rest = [k for k in range(X.shape[1]) if k not in moved]
+    if moved and rest:
+        entries |= {"K_rest": len(rest), "rest": np.array(rest) + 1}
+    return entries
+
+
+def _orthogonaliser(graph: ModelGraph, X: Array) -> Array:
+    """The matrix T for which the columns of X T are orthogonal, but not across blocks.
+
+    The columns in the mean of a group term are a block, and what is left is one: columns that are
+    constant within the levels of a factor stay so.  With an intercept each block is centred.
+    """
+    K = X.shape[1]
+    blocks = [list(g.parameterisation.columns) for g in graph.groups if g.parameterisation.columns]
+    blocks.append([k for k in range(K) if not any(k in b for b in blocks)])
+    blocks = [b for b in blocks if b]
+    if len(blocks) == 1:
+        return orthogonaliser(X)
+    T = np.zeros((K, K))
+    intercept = graph.population.columns.names[0] == "(Intercept)"
+    for block in blocks:
+        inner = [k for k in block if not (intercept and k == 0)]
+        if not inner:
+            continue
+        centre = X[:, inner].mean(axis=0) if intercept else np.zeros(len(inner))
+        T[np.ix_(inner, inner)] = orthogonaliser(X[:, inner] - centre)
+        if intercept:
+            T[0, inner] = -centre @ T[np.ix_(inner, inner)]
+    if intercept:
+        T[0, 0] = 1.0
+    return T
+
+
+def group_data(group: Group, data: Data, rows: Index) -> dict[str, Any]:
+    """The levels and columns of a sampled term, of the rows given, and the constants it has."""
+    levels = data.grouping(group.factor)
+    codes = levels.codes[rows]
+    entries: dict[str, Any] = {f"J_{group.id}": len(levels.levels), group.id: codes + 1}
+    if group.covariance.kind != "scalar":
+        Z = data.matrix(group.columns)[rows]
+        entries |= {f"Q_{group.id}": Z.shape[1], f"Z_{group.id}": Z}
+    elif not group.columns.intercept_only:
+        entries[f"Z_{group.id}"] = data.matrix(group.columns)[rows, 0]
+    how = group.parameterisation
+    if how.moved:
+        entries[f"row_{group.id}"] = np.unique(codes, return_index=True)[1] + 1
+    if how.columns:
+        entries[f"K_{group.id}"] = len(how.columns)
+        entries[f"columns_{group.id}"] = np.array(how.columns) + 1
+    return entries | {f"{k}_{group.id}": v for k, v in constants_of(group).items()}

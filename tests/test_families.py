@@ -1,0 +1,145 @@
+"""The density of every family and link is scipy's, on both engines, in every parameterisation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import special, stats
+
+import mix2stan as m2s
+from mix2stan.families import FAMILIES
+from mix2stan.passes.strategy import STRATEGIES
+from tests.conftest import table
+
+INVERSE = {
+    "identity": lambda x: x,
+    "log": np.exp,
+    "sqrt": np.square,
+    "inverse": lambda x: 1 / x,
+    "1/mu^2": lambda x: x**-0.5,
+    "logit": special.expit,
+    "probit": stats.norm.cdf,
+    "cloglog": lambda x: 1 - np.exp(-np.exp(x)),
+}
+SHAPE, PHI, NU, SIGMA = 1.7, 4.2, 5.5, 0.8
+DENSITY = {
+    "gaussian": lambda y, mu: stats.norm(mu, SIGMA).logpdf(y),
+    "student": lambda y, mu: stats.t(NU, mu, SIGMA).logpdf(y),
+    "lognormal": lambda y, mu: stats.lognorm(SIGMA, scale=np.exp(mu)).logpdf(y),
+    "poisson": lambda y, mu: stats.poisson(mu).logpmf(y),
+    "negbinomial": lambda y, mu: stats.nbinom(SHAPE, SHAPE / (SHAPE + mu)).logpmf(y),
+    "bernoulli": lambda y, mu: stats.bernoulli(mu).logpmf(y),
+    "binomial": lambda y, mu: stats.binom(5, mu).logpmf(y),
+    "Gamma": lambda y, mu: stats.gamma(SHAPE, scale=mu / SHAPE).logpdf(y),
+    "inverse.gaussian": lambda y, mu: stats.invgauss(mu / SHAPE, scale=SHAPE).logpdf(y),
+    "beta": lambda y, mu: stats.beta(mu * PHI, (1 - mu) * PHI).logpdf(y),
+}
+ROWS = [(name, link) for name, row in FAMILIES.items() for link in row.links]
+
+
+def data_of(name):
+    rng = np.random.default_rng(4)
+    n = 24
+    kind = FAMILIES[name].support
+    y = {
+        "real": rng.uniform(0.5, 3, n),
+        "positive": rng.uniform(0.2, 3, n),
+        "unit": rng.uniform(0.1, 0.9, n),
+        "count": rng.poisson(3, n),
+        "binary": rng.integers(0, 2, n),
+        "trials": rng.integers(0, 6, n),
+    }[kind]
+    return pd.DataFrame({"y": y, "f": 5 - y, "x": rng.uniform(-1, 1, n), "g": list("abcdef") * 4})
+
+
+@pytest.mark.parametrize(("name", "link"), ROWS)
+def test_the_joint_density_is_scipys(name, link, engine):
+    df = data_of(name)
+    left = "cbind(y, f)" if name == "binomial" else "y"
+    model = m2s.model(f'glmer({left} ~ x + (1 | g), family = {name}(link = "{link}"))', df)
+    rng = np.random.default_rng(9)
+    u = rng.normal(0, 0.1, (6, 1))
+    point = {
+        "beta": {"(Intercept)": 0.9, "x": 0.2},
+        "random": [{"group": "g", "coefficients": ["(Intercept)"], "sd": [0.4]}],
+        "u": [u],
+        "residual": {"sigma": SIGMA, "shape": SHAPE, "phi": PHI, "nu": NU},
+    }
+    eta = 0.9 + 0.2 * df["x"].to_numpy() + np.tile(u[:, 0], 4)
+    expected = DENSITY[name](df["y"].to_numpy(), INVERSE[link](eta)).sum()
+    expected += stats.norm(0, 0.4).logpdf(u).sum()
+    assert model.loglik(point, engine.name) == pytest.approx(expected, rel=1e-10)
+
+
+def test_every_family_has_a_density_here():
+    assert set(DENSITY) == set(FAMILIES)
+
+
+BAD = [
+    ("poisson", [1.0, 2.5, 3, 4], "2.5 in row 2"),
+    ("poisson", [1.0, 2, -3, 4], "-3 in row 3"),
+    ("binomial", [0.0, 1, 0.5, 1], "0.5 in row 3"),
+    ("binomial", list("abca"), "3 levels"),
+    ("Gamma", [1.0, 0, 1, 2], "0 in row 2"),
+    ("beta", [0.5, 1.2, 0.1, 0.2], "1.2 in row 2"),
+]
+
+
+@pytest.mark.parametrize(("family", "y", "words"), BAD)
+def test_a_response_that_does_not_fit_is_named(family, y, words):
+    with pytest.raises(m2s.FormulaError, match=words):
+        m2s.model(f"glm(y ~ 1, family = {family})", pd.DataFrame({"y": y}))
+
+
+def test_three_ways_to_write_a_binomial_response_are_one():
+    df = data_of("binomial").assign(p=lambda d: d["y"] / 5, n=5)
+    a = m2s.model("glmer(cbind(y, f) ~ x + (1 | g), family = binomial)", df).stan_data
+    b = m2s.model("glmer(p ~ x + (1 | g), weights = n, family = binomial)", df).stan_data
+    np.testing.assert_array_equal(a["y"], b["y"])
+    np.testing.assert_array_equal(a["trials"], b["trials"])
+
+
+def test_maximum_likelihood_is_refused_with_the_reason():
+    model = m2s.model("glmer(y ~ x + (1 | g), family = poisson)", data_of("poisson"))
+    with pytest.raises(m2s.Unsupported, match="poisson"):
+        model.reml()
+
+
+@pytest.mark.parametrize("family", ["poisson", "binomial"])
+def test_summed_observations_have_the_same_density(family, stanli):
+    rng = np.random.default_rng(2)
+    df = pd.DataFrame({"x": rng.integers(0, 2, 90) * 1.0, "g": list("abc") * 30})
+    df["y"] = rng.integers(0, 2, 90)
+    call = f"glmer(y ~ x + (1 | g), family = {family})"
+    models = [m2s.model(call, df, strategy=s) for s in ("auto", "noncentred")]
+    assert models[0].stan_data["N"] < models[1].stan_data["N"] == 90
+    values = []
+    for model in models:
+        program = stanli.compile(model.stan_code, model.stan_data)
+        points = np.random.default_rng(5).normal(0, 0.4, (4, 5))
+        values.append(
+            [
+                program.log_density({"theta": p[:2], "sd_g": 0.7, "z_g": p[2:]}, jacobian=False)[0]
+                for p in points
+            ]
+        )
+    # there is no group effect in these data, so both programs sample standard normals
+    assert not any(g.parameterisation.centred for m in models for g in m.graph.groups)
+    np.testing.assert_allclose(np.diff(values[0]), np.diff(values[1]), rtol=1e-9)
+
+
+def test_every_parameterisation_is_one_posterior():
+    df = table("grouseticks")
+    call = "glmer(TICKS ~ YEAR + cHEIGHT + (1 | LOCATION/BROOD), family = poisson)"
+    assert {"noncentred", "centred"} < set(STRATEGIES)
+    tables = [
+        m2s.model(call, df, strategy=s).sample(2, 500, 500, seed=3, engine="stanli").summary()
+        for s in ("auto", "noncentred", "centred")
+    ]
+    for other in tables[1:]:
+        assert list(other.index) == list(tables[0].index)
+        error = np.hypot(
+            *(t["sd"].to_numpy() / np.sqrt(t["ess_bulk"].to_numpy()) for t in (tables[0], other))
+        )
+        assert (np.abs(tables[0]["mean"] - other["mean"]) < 5 * error).all()
