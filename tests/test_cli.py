@@ -56,7 +56,7 @@ def test_the_other_commands_print_their_part(tmp_path):
     ("call", "words"),
     [
         ("lmer(Reaction ~ Day + (1 | Subject))", ["'Day'", "^^^", "nearest: 'Days'"]),
-        ("glmmTMB(Reaction ~ Days + (1 | Subject), ziformula = ~1)", ["glmmTMB()", "^^^^^"]),
+        ("glmmTMB(Reaction ~ Days + (1 | Subject), ziformula = ~1)", ["ziformula", "^^"]),
         ("lmer(Reaction ~", ["^"]),
     ],
 )
