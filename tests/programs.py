@@ -97,6 +97,11 @@ PROGRAMS = {
         "lmer(SCT ~ tarsus + (tarsus | line) + (tarsus | genotype) + (1 | temp))",
         strategy={"genotype": "noncentred"},
     ),
+    "partly_collapsed_centred": Case(
+        "sct",
+        "lmer(SCT ~ tarsus + (1 | line) + (tarsus | genotype) + (1 | temp))",
+        strategy={"genotype": "centred", "temp": "centred"},
+    ),
     "sampled_but_beta": Case(
         "Pastes", "lmer(strength ~ 1 + (1 | batch))", strategy={"batch": "noncentred"}
     ),

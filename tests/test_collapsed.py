@@ -54,6 +54,10 @@ def marginal(model, y, point):
         total += sum((q - 1 - k) * np.log(L[k, k]) for k in range(1, q))
         if group.integrated:
             V = V + Z @ Z.T
+        elif group.parameterisation.centred:
+            b = np.reshape(point[f"b_{group.id}"], (-1, q))
+            mean = mean + term.matrix.toarray() @ b.ravel()
+            total += np.sum(stats.multivariate_normal(np.zeros(q), A @ A.T).logpdf(b))
         else:
             z = np.asarray(point[f"z_{group.id}"])
             mean = mean + Z @ z.T.ravel()
@@ -74,8 +78,12 @@ def random_point(model, y, rng):
             d = 1 / np.sqrt(np.diag(S))
             point[f"L_{group.id}"] = np.linalg.cholesky(d[:, None] * S * d)
         if not group.integrated:
-            shape = J if group.covariance.kind == "scalar" else (q, J)
-            point[f"z_{group.id}"] = rng.normal(size=shape)
+            scalar = group.covariance.kind == "scalar"
+            if group.parameterisation.centred:
+                b = spread * rng.normal(size=J if scalar else (J, q))
+                point[f"b_{group.id}"] = b
+            else:
+                point[f"z_{group.id}"] = rng.normal(size=J if scalar else (q, J))
     return point
 
 
@@ -122,7 +130,11 @@ def test_effects_given_the_rest_are_exact(name, stanli):
             integrated.append(Z)
             precisions.append(np.kron(np.eye(J), np.linalg.inv(A @ A.T)))
         else:
-            known = known + Z @ (np.asarray(point[f"z_{group.id}"]).T @ A.T).ravel()
+            if group.parameterisation.centred:
+                effects = np.asarray(point[f"b_{group.id}"])
+            else:
+                effects = np.asarray(point[f"z_{group.id}"]).T @ A.T
+            known = known + Z @ effects.ravel()
     design = np.hstack([X, *integrated])
     K = X.shape[1]
     prior = np.zeros((design.shape[1],) * 2)
