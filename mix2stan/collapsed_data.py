@@ -96,19 +96,22 @@ def least_squares(Q: Array, y: Array) -> tuple[Array, Array]:
 
 
 def coefficient_prior(graph: ModelGraph, X: Array) -> dict[str, Any]:
-    """Normal priors as C beta ~ normal(beta_loc, beta_scale); nothing if they are flat."""
-    priors = {p.block: dict(p.values) for p in graph.priors if p.density == "normal"}
-    priors = {b: v for b, v in priors.items() if b in ("intercept", "beta")}
+    """Priors as C beta ~ normal(beta_loc, beta_scale); no row for a flat one."""
+    priors = {p.block: p for p in graph.priors if p.block in ("intercept", "beta")}
+    intercept = "intercept" in priors
+    C = np.eye(X.shape[1])
+    if intercept:
+        C[0] = X.mean(axis=0)
+    rows = {"intercept": C[:1], "beta": C[1:] if intercept else C}
+    priors = {b: p for b, p in priors.items() if p.density != "flat"}
     if not priors:
         return {}
-    C = np.eye(X.shape[1])
-    if "intercept" in priors:
-        C[0] = X.mean(axis=0)
+    C = np.vstack([rows[b] for b in ("intercept", "beta") if b in priors])
     loc, scale = (
-        np.concatenate([priors[b][slot] for b in ("intercept", "beta") if b in priors])
+        np.concatenate([dict(priors[b].values)[slot] for b in ("intercept", "beta") if b in priors])
         for slot in ("loc", "scale")
     )
-    return {"C": C, "beta_loc": loc, "beta_scale": scale}
+    return {"K_prior": len(C), "C": C, "beta_loc": loc, "beta_scale": scale}
 
 
 def _sizes(group: Group, data: Data) -> dict[str, Any]:

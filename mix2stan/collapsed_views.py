@@ -73,7 +73,8 @@ class CollapsedView:
     ``dense`` terms, ``scaled`` if these were divided by their lengths.  ``scale`` is how their effects
     are made from standard normals: by scales ``s``, or by a root ``F`` of their covariance.
     ``sampled`` are the terms that stay in the predictor; then the program has ``rows``.  ``normal`` is
-    whether the prior of the coefficients is normal (it is flat otherwise), and ``log_det`` the part of
+    whether the prior of the coefficients is normal (it is flat otherwise), ``heavy`` whether that of
+    the intercept is Student's t, and ``log_det`` the part of
     the log density that their variance has (none where they are profiled: maximum likelihood).
     """
 
@@ -87,6 +88,7 @@ class CollapsedView:
     integrated: str
     scaled: bool
     normal: bool
+    heavy: bool
     profiled: bool
     priors: dict[str, PriorText]
 

@@ -116,6 +116,8 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
     squares = float(np.sum(data["r"] ** 2)) if parts.sampled else float(data["rr_0"])
     spread = float(np.sqrt(squares / data["N"])) or 1.0
     start: dict[str, Any] = {"sigma": spread * _factor(rng)}
+    if any(p.block == "intercept" and p.density == "student_t" for p in graph.priors):
+        start["mix_intercept"] = _factor(rng)
     means = _mean_squares(graph, data)
     for group in parts.block + parts.dense:
         scale = spread / np.maximum(np.sqrt(means[group.id]), 1e-12)

@@ -134,6 +134,7 @@ class WhitenedModel:
 
     #: the prior of the coefficients is one of theta alone
     dense: tuple[GroupView, ...] = ()
+    heavy: bool = False
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,8 @@ def _collapsed_view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
         sampled=tuple(Component(g.columns, g) for g in sampled),
         integrated=integrated,
         scaled=any(not g.columns.intercept_only for g in parts.dense),
-        normal=any(p.density == "normal" for p in graph.priors if p.block in ("intercept", "beta")),
+        normal=any(p.density != "flat" for p in graph.priors if p.block in ("intercept", "beta")),
+        heavy=any(p.density == "student_t" for p in graph.priors if p.block == "intercept"),
         profiled=graph.strategy.kind == "profiled",
         priors=_texts(graph.priors, "sigma"),
     )

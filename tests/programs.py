@@ -102,6 +102,9 @@ PROGRAMS = {
         "lmer(SCT ~ tarsus + (1 | line) + (tarsus | genotype) + (1 | temp))",
         strategy={"genotype": "centred", "temp": "centred"},
     ),
+    "collapsed_brms": Case(
+        "sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms", "collapsed"
+    ),
     "sampled_but_beta": Case(
         "Pastes", "lmer(strength ~ 1 + (1 | batch))", strategy={"batch": "noncentred"}
     ),

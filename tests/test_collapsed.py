@@ -21,7 +21,7 @@ COLLAPSED = [
 NORMAL = [
     n
     for n in COLLAPSED
-    if n not in ("collapsed_lm", "collapsed_flat")
+    if n not in ("collapsed_lm", "collapsed_flat", "collapsed_brms")
     and not n.startswith("collapsed_errors")
     and all(g.covariance.kind in ("scalar", "idv", "idh", "us") for g in model_of(n).graph.groups)
 ]
@@ -114,6 +114,39 @@ def test_a_mean_of_a_million_loses_nothing(stanli):
     assert values[0] == pytest.approx(values[1], rel=1e-9)
 
 
+def test_a_heavy_tailed_intercept_is_a_mixture(engine):
+    """brms' prior of the intercept: the density, the mixture's variance integrated numerically."""
+    model = model_of("collapsed_brms")
+    y, X = table("sleepstudy")["Reaction"].to_numpy(), model.X.to_numpy()
+    rng = np.random.default_rng(2)
+    program = engine.compile(model.stan_code, model.stan_data)
+    scale, loc = max(2.5, round(mad(y), 1)), round(float(np.median(y)), 1)
+    term = model.Z[0]
+
+    def exact(point, mix):
+        """log p(y, mix | the rest) up to a constant: slopes flat, as a very wide normal."""
+        A = np.diag(point["sd_Subject"]) @ point["L_Subject"]
+        Z = term.matrix.toarray() @ np.kron(np.eye(18), A)
+        centred = X[:, 1] - X[:, 1].mean()
+        V = point["sigma"] ** 2 * np.eye(len(y)) + Z @ Z.T + scale**2 * mix
+        W = np.linalg.inv(V)
+        r = y - loc
+        slope = centred @ W @ r / (centred @ W @ centred)
+        r = r - slope * centred
+        value = -0.5 * np.linalg.slogdet(V)[1] - 0.5 * np.log(centred @ W @ centred)
+        value += -0.5 * r @ W @ r + stats.invgamma(1.5, scale=1.5).logpdf(mix)
+        value += stats.t(3, 0, scale).logpdf([*point["sd_Subject"], point["sigma"]]).sum()
+        return value
+
+    got, want = [], []
+    for _ in range(4):
+        point = random_point(model, y, rng)
+        mix = rng.uniform(0.3, 3)
+        got.append(program.log_density({**point, "mix_intercept": mix}, jacobian=False)[0])
+        want.append(exact(point, mix))
+    np.testing.assert_allclose(np.diff(got), np.diff(want), rtol=1e-8)
+
+
 @pytest.mark.parametrize("name", [n for n in NORMAL if "sampled" not in n])
 def test_effects_given_the_rest_are_exact(name, stanli):
     """With the parameters held where they start, b and beta have their exact conditional moments."""
@@ -170,7 +203,7 @@ def test_the_strategy_is_said_and_can_be_chosen():
     assert "integrated out" in str(m2s.model(call, data))
     assert "non-centred" in str(m2s.model(call, data, strategy="noncentred"))
     assert "z_Subject" in m2s.model(call, data, strategy="noncentred").stan_code
-    assert "not normal" in str(m2s.model(call, data, prior="brms"))
+    assert "integrated out" in str(m2s.model(call, data, prior="brms"))
     with pytest.raises(m2s.FormulaError, match="colapsed"):
         m2s.model(call, data, strategy="colapsed")
 

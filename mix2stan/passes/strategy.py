@@ -123,9 +123,10 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
         return "there is nothing to integrate out"
     if columns > _MOST_COLUMNS:
         return f"there are more than {_MOST_COLUMNS} population effects"
-    kinds = {p.density for p in graph.priors if p.block in ("intercept", "beta")}
-    if not kinds <= set(_CONJUGATE) or len(kinds) > 1:
-        return "the prior of the population effects is not normal"
+    for prior in graph.priors:
+        heavy = prior.block == "intercept" and graph.residual.plain and prior.density == "student_t"
+        if prior.block in ("intercept", "beta") and prior.density not in _CONJUGATE and not heavy:
+            return "the prior of the population effects is not normal"
     return None
 
 

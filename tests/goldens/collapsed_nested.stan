@@ -40,9 +40,10 @@ data {
   int<lower=1> J_batch; // levels of batch
 
   // prior locations and scales
-  matrix[K, K] C; // C beta ~ normal(beta_loc, beta_scale)
-  vector[K] beta_loc;
-  vector<lower=0>[K] beta_scale;
+  int<lower=1> K_prior; // statements on beta
+  matrix[K_prior, K] C; // C beta ~ normal(beta_loc, beta_scale)
+  vector[K_prior] beta_loc;
+  vector<lower=0>[K_prior] beta_scale;
   real<lower=0> sd_batch_cask_scale;
   real<lower=0> sd_batch_scale;
   real<lower=0> sigma_scale;
@@ -51,8 +52,8 @@ transformed data {
   // 1 for the standard normals that become effects, 0 for theta - theta_hat
   vector[D] shrunk = append_row(rep_vector(1, E), rep_vector(0, D - E));
   // the prior of theta - theta_hat: its precision, and that times its mean
-  matrix[K, K] C_theta = diag_pre_multiply(inv(beta_scale), C * R_inverse);
-  vector[K] gap = (beta_loc - C * (R_inverse * theta_hat)) ./ beta_scale;
+  matrix[K_prior, K] C_theta = diag_pre_multiply(inv(beta_scale), C * R_inverse);
+  vector[K_prior] gap = (beta_loc - C * (R_inverse * theta_hat)) ./ beta_scale;
   matrix[D, D] prior_precision = rep_matrix(0, D, D);
   prior_precision[E + 1 : D, E + 1 : D] = crossprod(C_theta);
   vector[D] prior_linear = append_row(rep_vector(0, E), C_theta' * gap);

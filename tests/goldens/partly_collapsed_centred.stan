@@ -40,9 +40,10 @@ data {
   array[N] int<lower=1, upper=J_temp> temp;
 
   // prior locations and scales
-  matrix[K, K] C; // C beta ~ normal(beta_loc, beta_scale)
-  vector[K] beta_loc;
-  vector<lower=0>[K] beta_scale;
+  int<lower=1> K_prior; // statements on beta
+  matrix[K_prior, K] C; // C beta ~ normal(beta_loc, beta_scale)
+  vector[K_prior] beta_loc;
+  vector<lower=0>[K_prior] beta_scale;
   real<lower=0> sd_line_scale;
   vector<lower=0>[Q_genotype] sd_genotype_scale;
   real<lower=0> sd_temp_scale;
@@ -50,8 +51,8 @@ data {
 }
 transformed data {
   // the prior of theta - theta_hat: its precision, and that times its mean
-  matrix[K, K] C_theta = diag_pre_multiply(inv(beta_scale), C * R_inverse);
-  vector[K] gap = (beta_loc - C * (R_inverse * theta_hat)) ./ beta_scale;
+  matrix[K_prior, K] C_theta = diag_pre_multiply(inv(beta_scale), C * R_inverse);
+  vector[K_prior] gap = (beta_loc - C * (R_inverse * theta_hat)) ./ beta_scale;
   matrix[K, K] prior_precision = crossprod(C_theta);
   vector[K] prior_linear = C_theta' * gap;
 }
