@@ -51,6 +51,8 @@ class Estimates:
         parameters: number of estimated parameters.
         standard_errors: of the population effects, by R's names.
         isSingular: whether a variance is zero or a correlation one.
+        starts: starting values of the variance parameters for a chain, by Stan name: the estimates,
+            drawn off the boundary.
     """
 
     method: Literal["REML", "ML"]
@@ -59,6 +61,7 @@ class Estimates:
     parameters: int
     standard_errors: pd.Series
     isSingular: bool
+    starts: Mapping[str, Any]
     _fixef: pd.Series
     _ranef: pd.DataFrame
     _varcorr: pd.DataFrame
@@ -141,11 +144,25 @@ def estimate(compiled: Compiled, method: Literal["REML", "ML"], engine: Engine) 
         parameters=len(names) + sum(counts) + 1 + free_parameters(graph.residual),
         standard_errors=pd.Series(np.sqrt(np.diag(covariance)), index=list(names)),
         isSingular=any(_is_singular(root, sigma) for root in roots.values()),
+        starts=_starts(best.values, sigma),
         _fixef=pd.Series(beta, index=list(names), name="estimate"),
         _ranef=_ranef(compiled, graph.groups, effects),
         _varcorr=table,
         _residual=residual_estimates(graph.residual, best.values),
     )
+
+
+def _starts(values: Mapping[str, Array], sigma: float) -> dict[str, Any]:
+    """A chain cannot start where a density is infinite: at a zero sd, or a correlation of one."""
+    starts: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == "sigma" or name.startswith("sd_"):
+            floored = np.maximum(value, 0.01 * sigma)
+            starts[name] = floored if np.ndim(value) else float(floored)
+        elif name.startswith("L_"):
+            R = 0.99 * value @ value.T + 0.01 * np.eye(len(value))
+            starts[name] = np.linalg.cholesky(R)
+    return starts
 
 
 def _maximum(program: Program, start: Mapping[str, Any]) -> Optimum:

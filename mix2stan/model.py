@@ -103,7 +103,7 @@ class Model:
         adapt_delta: float = 0.9,
         max_treedepth: int = 10,
         threads: int | None = None,
-        inits: float | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        inits: float | Estimates | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         folder: str | Path | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Fit:
@@ -119,7 +119,8 @@ class Model:
             max_treedepth: limit of the trajectory length, as a power of two.
             threads: how many chains run at once; as many as there are cores if None.
             inits: starting values by Stan name (one mapping, or one per chain), what they leave out
-                near the least-squares fit; or the radius of random ones.
+                near the least-squares fit; or the radius of random ones; or estimates, as
+                :meth:`reml` makes them, to start near.
             folder: where an engine that writes files keeps them.
             progress: called with a :class:`~mix2stan.engines.Progress` now and then.
 
@@ -131,6 +132,8 @@ class Model:
 
         if seed is None:
             seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        if inits is not None and hasattr(inits, "starts"):
+            inits = dict(inits.starts)
         if not isinstance(inits, int | float):
             inits = self._starts(inits, chains, seed)
         settings = Settings(

@@ -64,6 +64,17 @@ def test_modes_of_the_effects_are_lme4s():
     assert "REML" in str(fit)
 
 
+@pytest.mark.parametrize("name", ["sleepstudy-us", "dyestuff", "pastes-nested"])
+def test_chains_can_start_from_estimates(name):
+    case = next(c for c in CASES if c["id"] == name)
+    model = m2s.model(case["calls"]["lme4"], {"d": table(case["data"])})
+    reml = model.reml("stanli")
+    fit = model.sample(chains=1, warmup=0, draws=1, seed=1, engine="stanli", inits=reml)
+    assert fit.sigma() == pytest.approx(reml.sigma(), rel=0.5)
+    with pytest.raises(m2s.Mix2stanError, match="no parameter"):
+        model.sample(inits={"sgma": 1.0}, engine="stanli")
+
+
 def test_a_point_that_does_not_fit_is_explained():
     model = m2s.model("lmer(Reaction ~ Days + (1 | Subject))", table("sleepstudy"))
     point = {
