@@ -6,7 +6,7 @@
 >>> model.sample(seed=1).summary()  # doctest: +SKIP
 """
 
-from mix2stan.calls import MCMCglmm, glm, glmer, glmer_nb, gls, lm, lme, lmer
+from mix2stan.calls import MCMCglmm, glm, glmer, glmer_nb, glmmTMB, gls, lm, lme, lmer
 from mix2stan.design import model_matrix, read_table
 from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError, Unsupported
 from mix2stan.fit import Fit, load
@@ -24,6 +24,7 @@ __all__ = [
     "glm",
     "glmer",
     "glmer_nb",
+    "glmmTMB",
     "gls",
     "lm",
     "lme",

@@ -11,7 +11,7 @@ from mix2stan.errors import Mix2stanError
 from mix2stan.model import Model, model
 from mix2stan.syntax import String, format_number, quote_name
 
-__all__ = ["MCMCglmm", "glm", "glmer", "glmer_nb", "gls", "lm", "lme", "lmer"]
+__all__ = ["MCMCglmm", "glm", "glmer", "glmer_nb", "glmmTMB", "gls", "lm", "lme", "lmer"]
 
 #: Arguments that R takes as strings; any other string is R text.
 _STRINGS = frozenset({"method", "contrasts"})
@@ -80,4 +80,5 @@ glmer = _reader("glmer", "lme4")
 glmer_nb = _reader("glmer.nb", "lme4")
 lme = _reader("lme", "nlme")
 gls = _reader("gls", "nlme")
+glmmTMB = _reader("glmmTMB", "glmmTMB")
 MCMCglmm = _reader("MCMCglmm", "MCMCglmm")

@@ -236,15 +236,20 @@ class ErrorCorrelation:
 
 @dataclass(frozen=True)
 class Residual:
-    """The errors: ``sigma^2 D R D``, D the product of variance functions, R a correlation."""
+    """The errors: ``sigma^2 D R D``, D the product of variance functions, R a correlation.
+
+    ``dispersion`` is a formula of the log standard deviation; it becomes variance functions once it
+    is known which of its variables are factors.
+    """
 
     variances: tuple[VarianceFunction, ...] = ()
     correlation: ErrorCorrelation | None = None
+    dispersion: Node | None = None
 
     @property
     def plain(self) -> bool:
         """Whether the errors are independent, of one variance."""
-        return not self.variances and self.correlation is None
+        return not self.variances and self.correlation is None and self.dispersion is None
 
     def variables(self) -> tuple[Node, ...]:
         """The expressions of the columns it is about."""
@@ -263,7 +268,9 @@ class Residual:
         return any(v.of_fitted for v in self.variances)
 
     def __str__(self) -> str:
-        parts = [*self.variances, *([self.correlation] if self.correlation else [])]
+        parts: list[object] = [*self.variances]
+        parts += [self.correlation] if self.correlation else []
+        parts += [f"exp({self.dispersion})"] if self.dispersion is not None else []
         return " * ".join(map(str, parts)) or "independent"
 
 
@@ -329,9 +336,10 @@ class ModelGraph:
         return "\n".join([f"{self.response} ~ {self.population}", *groups, *residual])
 
     def formulas(self) -> tuple[Node, ...]:
-        """All design formulas, population first."""
+        """All design formulas, population first, that of the log standard deviation last."""
         parts = (self.population.columns, *(g.columns for g in self.groups))
-        return tuple(f for part in parts for f in part.formulas)
+        last = () if self.residual.dispersion is None else (self.residual.dispersion,)
+        return (*(f for part in parts for f in part.formulas), *last)
 
 
 def note(graph: ModelGraph, *remarks: str) -> ModelGraph:

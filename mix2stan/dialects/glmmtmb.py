@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import grouping_factors, response_of, split_bars, summands
+from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.lme4 import groups_of
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Response
-from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, String, walk
+from mix2stan.families import FAMILIES
+from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Residual, Response
+from mix2stan.syntax import Call, Formula, Node, Number, Operator, String, walk
 
 __all__ = ["FUNCTIONS", "STRUCTURES"]
 
@@ -17,10 +19,7 @@ _SIGNATURE = Signature(
         "na.action", "se", "verbose", "doFit", "control", "REML", "start", "map", "sparseX",
     ),
     ignored=frozenset({"se", "verbose", "doFit", "control", "REML", "start", "sparseX"}),
-    refused={
-        "weights": "leave them out, or repeat rows that stand for several observations",
-        "map": "parameters cannot be held fixed",
-    },
+    refused={"map": "parameters cannot be held fixed"},
 )  # fmt: skip
 
 #: glmmTMB's structures, by the covariance structure they are; its cs() has a variance per column.
@@ -41,11 +40,40 @@ STRUCTURES = {
 }
 
 
+_COUNTS = "poisson and nbinom2 can"
+#: glmmTMB's families that are no rows here, or not in its parameters, each with what can be done.
+_OTHER_FAMILIES = {
+    "nbinom1": "nbinom2 can",
+    "nbinom12": "nbinom2 can",
+    "compois": _COUNTS,
+    "genpois": _COUNTS,
+    "bell": _COUNTS,
+    "truncated_poisson": _COUNTS,
+    "truncated_compois": _COUNTS,
+    "truncated_genpois": _COUNTS,
+    "truncated_nbinom1": _COUNTS,
+    "truncated_nbinom2": _COUNTS,
+    "betabinomial": "binomial with a term (1 | row), a level per row, is overdispersed",
+    "tweedie": "Gamma can, of positive responses",
+    "ziGamma": "Gamma can, of positive responses",
+    "ordbeta": "beta_family can, of responses between 0 and 1",
+    "skewnormal": "gaussian and t_family can",
+    # the row of this name has the mean and sd of log(y); glmmTMB's are those of y
+    "lognormal": "its mean and sd are those of y; glmmTMB(log(y) ~ x) has those of log(y)",
+}
+
+
 def lower_glmmtmb(call: Call) -> Request:
-    """``glmmTMB(y ~ x + cs(0 + f | g))``: without a name before its bracket a bar is ``us``."""
+    """``glmmTMB(y ~ x + cs(0 + f | g))``: without a name before its bracket a bar is ``us``.
+
+    Raises:
+        FormulaError: for what glmmTMB does not take.
+        Unsupported: for a structure, a family or a dispersion that cannot be expressed.
+    """
     arguments = match_arguments(call, _SIGNATURE)
     formula = arguments.formula("formula", "glmmTMB(y ~ x + (1 | g))")
-    _check_gaussian(arguments)
+    distribution = _distribution(arguments)
+    family, link = distribution
     fixed: list[Node] = []
     groups: list[Group] = []
     for operand in summands(formula.right):
@@ -57,9 +85,10 @@ def lower_glmmtmb(call: Call) -> Request:
         fixed += [] if bars and left == Number(1.0) else [left]
     offset = arguments.get("offset")
     graph = ModelGraph(
-        Response(response_of(formula, "glmmTMB")),
+        Response(response_of(formula, "glmmTMB"), family, link, _weights(arguments, family)),
         Population(Columns((_sum(fixed),)), () if offset is None else (offset,)),
         tuple(groups),
+        _errors(arguments, distribution),
     )
     return request(arguments, graph)
 
@@ -76,19 +105,50 @@ def _has_bar(node: Node) -> bool:
     return any(isinstance(n, Operator) and n.symbol in ("|", "||") for n in walk(node))
 
 
-def _check_gaussian(arguments: Arguments) -> None:
-    family = arguments.get("family")
-    name = family.function if isinstance(family, Call) and not family.args else None
-    name = family.name if isinstance(family, Name) else name
-    name = family.value if isinstance(family, String) else name
-    if family is not None and name != "gaussian":
-        hint = "family = gaussian can"
-        raise Unsupported("this family cannot be expressed", span=family.span, hint=hint)
-    for argument, neutral in (("ziformula", 0.0), ("dispformula", 1.0)):
-        value = arguments.get(argument)
-        if value is not None and value != Formula(None, Number(neutral)):
-            message = f"this {argument} cannot be expressed"
-            raise Unsupported(message, span=value.span, hint=f"{argument} = ~ {neutral:.0f} can")
+def _distribution(arguments: Arguments) -> Distribution:
+    """The family, as glmmTMB means its name."""
+    node = arguments.get("family")
+    name = node.function if isinstance(node, Call) else getattr(node, "name", None)
+    name = node.value if isinstance(node, String) else name
+    if node is not None and name in _OTHER_FAMILIES:
+        hint = _OTHER_FAMILIES[name]
+        raise Unsupported(f"glmmTMB's {name} cannot be expressed", span=node.span, hint=hint)
+    zeros = arguments.get("ziformula")
+    if zeros is not None and zeros != Formula(None, Number(0.0)):
+        message = "this ziformula cannot be expressed"
+        raise Unsupported(message, span=zeros.span, hint="ziformula = ~ 0 can")
+    return family_of(node)
+
+
+def _weights(arguments: Arguments, family: str) -> Node | None:
+    """The numbers of trials of proportions; otherwise glmmTMB multiplies log-likelihoods by them."""
+    weights = arguments.get("weights")
+    if weights is not None and not FAMILIES[family].counts_trials:
+        message = f"weights of a {family} model cannot be expressed"
+        hint = "glmmTMB raises each likelihood to that power; repeat rows for the same effect"
+        raise Unsupported(message, span=weights.span, hint=hint)
+    return weights
+
+
+def _errors(arguments: Arguments, distribution: Distribution) -> Residual:
+    """What ``dispformula`` says of the errors: the log of their sd has fixed terms."""
+    value = arguments.get("dispformula")
+    if value is None or value == Formula(None, Number(1.0)):
+        return Residual()
+    formula = arguments.formula("dispformula", "dispformula = ~ f")
+    if formula == Formula(None, Number(0.0)):
+        if not FAMILIES[distribution.family].parameters:
+            return Residual()
+        message = "a model without its residual cannot be expressed"
+        raise Unsupported(message, span=formula.span, hint="dispformula = ~ 1 estimates it")
+    if distribution != ("gaussian", "identity"):
+        message = f"this dispformula of a {distribution.family} model cannot be expressed"
+        hint = "it can in Gaussian models whose mean is the predictor; dispformula = ~ 1 always"
+        raise Unsupported(message, span=formula.span, hint=hint)
+    if _has_bar(formula.right):
+        message = "random effects of the dispersion cannot be expressed"
+        raise Unsupported(message, span=formula.span, hint="dispformula = ~ f can")
+    return Residual(dispersion=formula.right)
 
 
 def _structured(term: Call) -> list[Group]:

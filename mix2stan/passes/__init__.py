@@ -11,6 +11,7 @@ from mix2stan.graph import ModelGraph
 from mix2stan.passes.canonicalise import canonicalise
 from mix2stan.passes.check import check
 from mix2stan.passes.context import Context
+from mix2stan.passes.disperse import disperse
 from mix2stan.passes.errors import resolve_errors
 from mix2stan.passes.identify import identify
 from mix2stan.passes.parameterise import parameterise
@@ -35,6 +36,8 @@ PASSES: tuple[Pass, ...] = (
     canonicalise,
     # Before any work is spent on a model that cannot be meant; sees the terms as they will be.
     check,
+    # Before the errors are resolved, which knows variance functions alone.
+    disperse,
     # Before priors, which are of strata and distances.
     resolve_errors,
     identify,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import numpy as np
+from numpy.typing import NDArray
 
 from mix2stan.errors import FormulaError
 from mix2stan.families import FAMILIES
@@ -26,21 +27,50 @@ def check(graph: ModelGraph, context: Context) -> ModelGraph:
             raise FormulaError(message, span=group.span)
     residual = "sigma" in FAMILIES[graph.response.family].parameters
     remarks = [r for group in graph.groups for r in _remarks(group, context.data.rows, residual)]
-    terms = Counter((g.factor, name) for g in graph.groups for name in g.columns.names)
-    remarks += [
-        f"{name} varies by {factor} in {n} terms: the data cannot tell their variances apart"
-        for (factor, name), n in terms.items()
-        if n > 1
-    ]
-    return note(graph, *remarks)
+    return note(graph, *remarks, *_confounded(graph, context))
+
+
+def _confounded(graph: ModelGraph, context: Context) -> list[str]:
+    """Effects that vary by the same groups of rows, whatever the factors are called."""
+    by: dict[tuple[bytes, str], list[str]] = {}
+    for group in graph.groups:
+        if group.factor.levels == 1:
+            continue
+        partition = _partition(context.data.grouping(group.factor).codes)
+        for name in group.columns.names:
+            by.setdefault((partition, name), []).append(str(group.factor))
+    remarks: dict[str, None] = {}
+    for (_, name), factors in by.items():
+        if len(factors) == 1:
+            continue
+        cannot = "the data cannot tell their variances apart"
+        if len(set(factors)) == 1:
+            remarks[f"{name} varies by {factors[0]} in {len(factors)} terms: {cannot}"] = None
+        else:
+            listed = " and ".join(dict.fromkeys(factors))
+            remarks[f"{name} varies by {listed}, which are the same groups of rows: {cannot}"] = (
+                None
+            )
+    return list(remarks)
+
+
+def _partition(codes: NDArray[np.int64]) -> bytes:
+    """The groups of rows, numbered as they are met: equal for factors that differ in names alone."""
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    return np.asarray(rank[inverse], dtype=np.int64).tobytes()
 
 
 def _remarks(group: Group, rows: int, residual: bool) -> list[str]:
-    levels = group.factor.levels
+    levels, effects = group.factor.levels, group.factor.levels * len(group.columns.names)
     if levels == 1:
         return [f"{group.factor} has one level: its variance comes from the prior alone"]
     if residual and levels == rows and group.columns.intercept_only:
         return [f"{group.factor} has one row per level: its variance is confounded with sigma"]
+    if residual and effects >= rows:
+        # lme4 stops here
+        many = f"{group.factor} has {effects} effects for {rows} rows"
+        return [f"{many}: its variances are confounded with sigma"]
     if levels < _FEW_LEVELS:
         return [f"{group.factor} has {levels} levels: its variance will be vague"]
     return []

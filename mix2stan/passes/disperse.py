@@ -1,0 +1,103 @@
+"""Disperse: a formula of the log standard deviation as a product of variance functions.
+
+What is added to a logarithm multiplies, so ``~ f + x`` is a standard deviation per level of f
+(``varIdent``) times an exponential in x (``varExp``).  That is the same model as nlme's, whatever the
+scale of the coefficients: glmmTMB reports those of log(sigma^2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.design import Terms, terms
+from mix2stan.errors import Unsupported
+from mix2stan.graph import Factor, ModelGraph, Residual, VarianceFunction
+from mix2stan.passes.context import Context
+from mix2stan.syntax import NOWHERE, Node
+
+__all__ = ["disperse"]
+
+#: The factors and the numbers of a term.
+_Split = tuple[frozenset[Node], frozenset[Node]]
+
+
+def disperse(graph: ModelGraph, context: Context) -> ModelGraph:
+    """Read the dispersion formula, now that it is known which of its variables are factors.
+
+    Raises:
+        Unsupported: for a formula that is no product of variance functions.
+    """
+    formula = graph.residual.dispersion
+    if formula is None:
+        return graph
+    parts = terms(formula, columns=())
+    if parts.offsets:
+        span = parts.offsets[0].span
+        raise Unsupported("an offset of the dispersion cannot be expressed", span=span)
+    order = {v: i for i, v in enumerate(parts.variables)}
+    spaces = _spaces(parts, formula, context)
+    if not parts.intercept and not any(f and not x for f, x in spaces):
+        message = "a dispersion without an intercept cannot be expressed"
+        raise Unsupported(
+            message, span=formula.span, hint="leave the intercept in, or add a factor"
+        )
+    functions = [
+        _function(sorted(factors, key=order.__getitem__), next(iter(numbers), None))
+        for factors, numbers in spaces
+    ]
+    # the order of a product does not matter: equal models have equal graphs
+    variances = (*graph.residual.variances, *functions)
+    ordered = tuple(sorted(variances, key=str))
+    return replace(graph, residual=Residual(ordered, graph.residual.correlation))
+
+
+def _spaces(parts: Terms, formula: Node, context: Context) -> list[_Split]:
+    """The terms without those that others contain: ``f + f:g`` is a value per cell of f and g.
+
+    R codes a term so that it completes what is there, hence only the spaces that the terms span
+    matter, not how they are written.
+    """
+    found: list[_Split] = []
+    for term in parts.terms:
+        factors = frozenset(v for v in term.variables if context.data.frame.column(v).is_factor)
+        numbers = frozenset(term.variables) - factors
+        if len(numbers) > 1:
+            message = f"the product {term.label} of a dispersion cannot be expressed"
+            hint = f"I({' * '.join(map(str, sorted(numbers, key=str)))}) can"
+            raise Unsupported(message, span=formula.span, hint=hint)
+        for number in numbers:
+            if context.data.frame.column(number).values.ndim > 1:
+                message = f"{number} has several columns, which a dispersion cannot have"
+                raise Unsupported(message, span=number.span, hint="give each column a term")
+        found.append((factors, numbers))
+    largest = [a for a in found if not any(a[1] == b[1] and a[0] < b[0] for b in found)]
+    columns = np.hstack([np.ones((context.data.rows, 1))] + [_columns(s, context) for s in largest])
+    lengths = np.linalg.norm(columns, axis=0)
+    if np.linalg.matrix_rank(columns / np.where(lengths > 0, lengths, 1)) < columns.shape[1]:
+        message = "the data cannot tell the terms of this dispersion apart"
+        hint = "some are combinations of others: leave them out"
+        raise Unsupported(message, span=formula.span, hint=hint)
+    return largest
+
+
+def _columns(space: _Split, context: Context) -> NDArray[np.float64]:
+    """What the parameters of the variance function are about, shape (N, number of them)."""
+    factors, numbers = space
+    cells = np.ones((context.data.rows, 1))
+    if factors:
+        codes = context.data.grouping(Factor(tuple(sorted(factors, key=str)))).codes
+        # without a number the first cell is the reference
+        cells = np.eye(int(codes.max()) + 1)[codes][:, 0 if numbers else 1 :]
+    for number in numbers:
+        cells = cells * context.data.vector(number)[:, None]
+    return cells
+
+
+def _function(factors: list[Node], number: Node | None) -> VarianceFunction:
+    strata = Factor(tuple(factors)) if factors else None
+    span = (number or factors[0]).span if number or factors else NOWHERE
+    kind = "varIdent" if number is None else "varExp"
+    return VarianceFunction(kind, number, strata, span=span)
