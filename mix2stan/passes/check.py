@@ -13,6 +13,8 @@ from mix2stan.passes.context import Context
 __all__ = ["check"]
 
 _FEW_LEVELS = 5
+#: Structures that can make an effect differ from all others, as an error does; a smooth curve cannot.
+_WITH_NOISE = ("scalar", "idv", "idh", "us", "cs", "corh")
 
 
 def check(graph: ModelGraph, context: Context) -> ModelGraph:
@@ -25,7 +27,9 @@ def check(graph: ModelGraph, context: Context) -> ModelGraph:
         if graph.response.expression in group.factor.variables:
             message = "a response cannot be its own grouping factor"
             raise FormulaError(message, span=group.span)
+    # errors that correlate are not those of a row alone
     residual = "sigma" in FAMILIES[graph.response.family].parameters
+    residual = residual and graph.residual.correlation is None
     remarks = [r for group in graph.groups for r in _remarks(group, context.data.rows, residual)]
     return note(graph, *remarks, *_confounded(graph, context))
 
@@ -67,10 +71,10 @@ def _remarks(group: Group, rows: int, residual: bool) -> list[str]:
         return [f"{group.factor} has one level: its variance comes from the prior alone"]
     if residual and levels == rows and group.columns.intercept_only:
         return [f"{group.factor} has one row per level: its variance is confounded with sigma"]
-    if residual and effects >= rows:
+    if residual and effects >= rows and group.covariance.kind in _WITH_NOISE:
         # lme4 stops here
         many = f"{group.factor} has {effects} effects for {rows} rows"
-        return [f"{many}: its variances are confounded with sigma"]
+        return [f"{many}: its variances and sigma can hardly be told apart"]
     if levels < _FEW_LEVELS:
         return [f"{group.factor} has {levels} levels: its variance will be vague"]
     return []

@@ -1,0 +1,205 @@
+"""glmmTMB's families and dispersion formulas: its estimates, and one model with other packages."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize, stats
+
+import mix2stan as m2s
+from tests.conftest import FIXTURES, table
+
+CASES = {case["id"]: case for case in json.loads((FIXTURES / "glmmtmb.json").read_text())}
+
+
+def data():
+    rng = np.random.default_rng(8)
+    n = 240
+    df = pd.DataFrame({"f": rng.choice(list("abc"), n), "h": rng.choice(["p", "q"], n)})
+    df = df.assign(x=rng.normal(size=n), z=rng.uniform(size=n), g=[f"g{i % 12}" for i in range(n)])
+    log_sd = 0.5 * (df["f"] == "b") - 0.4 * (df["h"] == "q") + 0.3 * df["x"]
+    return df.assign(y=1 + df["x"] + np.exp(log_sd) * rng.normal(size=n), n=rng.poisson(3, n))
+
+
+DATA = data()
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_call_is_the_same_model_as_in_another_package(case):
+    a, b = (m2s.model(call, {"d": table(case["data"])}).graph for call in case["calls"].values())
+    assert a == b
+
+
+def test_estimates_of_a_dispersion_are_glmmtmbs():
+    case = CASES["orthodont-varident"]
+    want = case["fit"]
+    fit = m2s.model(case["calls"]["glmmTMB"], {"d": table(case["data"])}).ml("stanli")
+    assert fit.logLik == pytest.approx(want["logLik"], abs=1e-6)
+    for name, value in want["fixef"].items():
+        assert fit.fixef()[name] == pytest.approx(value, rel=1e-4)
+        assert fit.standard_errors[name] == pytest.approx(want["se"][name], rel=1e-3)
+    # glmmTMB's are on the scale of log(sigma^2)
+    dispersion = want["disp_fixef"]
+    assert 2 * np.log(fit.sigma()) == pytest.approx(dispersion["(Intercept)"], abs=1e-4)
+    ratio = fit.residual()["varIdent ratio[Female]"]
+    assert 2 * np.log(ratio) == pytest.approx(dispersion["SexFemale"], abs=1e-3)
+
+
+def test_the_laplace_likelihood_of_a_binomial_model_is_glmmtmbs():
+    """The herds are independent given the coefficients, so the Hessian is diagonal."""
+    case = CASES["cbpp"]
+    fit = case["fit"]
+    model = m2s.model(case["calls"]["glmmTMB"], {"d": table(case["data"])})
+    sd = [fit["random"]["herd"]["sd"]["(Intercept)"]]
+    term = {"group": "herd", "coefficients": ["(Intercept)"], "sd": sd}
+    point = {"beta": fit["fixef"], "random": [term]}
+    levels, h = len(model.Z[0].levels), 1e-3
+
+    def joint(u):
+        return model.loglik({**point, "u": [u[:, None]]}, engine="stanli")
+
+    u = np.zeros(levels)
+    for _ in range(6):
+        up, down = (np.array([joint(u + s * h * e) for e in np.eye(levels)]) for s in (1, -1))
+        curvature = (up - 2 * joint(u) + down) / h**2
+        u = u - (up - down) / (2 * h) / curvature
+    laplace = joint(u) + 0.5 * np.sum(np.log(2 * np.pi) - np.log(-curvature))
+    assert laplace == pytest.approx(fit["logLik"], abs=1e-4)
+
+
+FORMULAS = ["f", "0 + f", "x", "f + x", "f * x", "f + h", "f:h", "f / h", "h * f + x", "f + I(x^2)"]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_the_likelihood_of_a_dispersion_is_that_of_its_design(formula):
+    """Against R's columns for the log of the sd, maximised by scipy."""
+    X = m2s.model_matrix("~ x", DATA).to_numpy()
+    D = m2s.model_matrix(f"~ {formula}", DATA).to_numpy()
+    D = D[:, np.abs(D).sum(axis=0) > 0]
+    y = DATA["y"].to_numpy()
+
+    def deviance(parameters):
+        beta, gamma = parameters[:2], parameters[2:]
+        return -stats.norm(X @ beta, np.exp(D @ gamma)).logpdf(y).sum()
+
+    want = optimize.minimize(deviance, np.zeros(2 + D.shape[1]), method="BFGS")
+    fit = m2s.glmmTMB("y ~ x", dispformula=f"~ {formula}", data=DATA).ml("stanli")
+    assert fit.logLik == pytest.approx(-want.fun, abs=1e-4)
+    np.testing.assert_allclose(fit.fixef(), want.x[:2], atol=2e-3)
+
+
+SAME = {
+    "f": "varIdent(form = ~1 | f)",
+    "f * h": "varIdent(form = ~1 | f * h)",
+    "x": "varExp(form = ~x)",
+    "x + f": "varComb(varIdent(form = ~1 | f), varExp(form = ~x))",
+    "f * x": "varComb(varIdent(form = ~1 | f), varExp(form = ~x | f))",
+    "f:x": "varExp(form = ~x | f)",
+}
+
+
+@pytest.mark.parametrize("formula", SAME)
+def test_a_dispersion_is_a_product_of_nlmes_variance_functions(formula):
+    a = m2s.model(f"glmmTMB(y ~ x + (1 | g), dispformula = ~ {formula})", DATA)
+    b = m2s.model(f"lme(y ~ x, random = ~1 | g, weights = {SAME[formula]})", DATA)
+    assert a.graph == b.graph
+    assert a.stan_code.split("data {", 1)[1] == b.stan_code.split("data {", 1)[1]
+
+
+GENERALISED = {
+    "glmmTMB(n ~ x + (1 | g), family = poisson, offset = z)": (
+        "glmer(n ~ x + (1 | g), family = poisson, offset = z)"
+    ),
+    "glmmTMB(n ~ x + offset(z) + (1 | g), family = nbinom2)": (
+        "glmer.nb(n ~ x + offset(z) + (1 | g))"
+    ),
+    "glmmTMB(n / 20 ~ x + (1 | g), family = binomial('probit'), weights = n + 20 - n)": (
+        "glmer(n / 20 ~ x + (1 | g), family = binomial(probit), weights = n + 20 - n)"
+    ),
+    "glmmTMB(exp(y) ~ x + (1 | g), family = Gamma(link = 'log'), dispformula = ~1)": (
+        "glmer(exp(y) ~ x + (1 | g), family = Gamma(link = log))"
+    ),
+    "glmmTMB(y ~ x + (1 | g), family = 'gaussian')": "lmer(y ~ x + (1 | g))",
+    "glmmTMB(h ~ x, family = binomial, dispformula = ~0)": "glm(h ~ x, family = binomial)",
+}
+
+
+@pytest.mark.parametrize("call", GENERALISED)
+def test_families_are_those_of_glmer(call):
+    graph = m2s.model(call, DATA).graph
+    assert graph == m2s.model(GENERALISED[call], DATA).graph
+    assert graph.response.family in ("gaussian", "bernoulli") or "glm" in GENERALISED[call]
+
+
+REFUSED = {
+    "family = poisson, dispformula = ~ f": "dispformula of a poisson model",
+    "family = nbinom1": "nbinom1 cannot be expressed",
+    "family = lognormal(link = 'log')": r"glmmTMB\(log\(y\)",
+    "family = truncated_nbinom2()": "poisson and nbinom2 can",
+    "ziformula = ~ f": "this ziformula",
+    "weights = z": "weights of a gaussian model",
+    "dispformula = ~ 0": "without its residual",
+    "dispformula = ~ f + (1 | g)": "random effects of the dispersion",
+    "dispformula = ~ 0 + x": "without an intercept",
+    "dispformula = ~ x:z": r"I\(x \* z\) can",
+    "dispformula = ~ poly(x, 2)": "several columns",
+    "dispformula = ~ x + I(2 * x)": "cannot tell the terms of this dispersion apart",
+    "dispformula = ~ f + factor(f)": "cannot tell the terms of this dispersion apart",
+    "dispformula = ~ f + offset(z)": "offset of the dispersion",
+    "family = gaussian(link = log), dispformula = ~ f": "whose mean is the predictor",
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSED)
+def test_what_cannot_be_expressed_says_what_can(arguments):
+    with pytest.raises(m2s.Unsupported, match=REFUSED[arguments]):
+        m2s.model(f"glmmTMB(y ~ x + (1 | g), {arguments})", DATA)
+
+
+def test_a_dispersion_that_is_no_formula_is_a_mistake():
+    with pytest.raises(m2s.FormulaError, match="dispformula"):
+        m2s.model("glmmTMB(y ~ x, dispformula = f)", DATA)
+    with pytest.raises(m2s.FormulaError, match="no column 'ff'"):
+        m2s.model("glmmTMB(y ~ x, dispformula = ~ ff)", DATA)
+
+
+# -- groups that the data cannot tell from errors, or from each other ------------------------------
+
+GROUPS = DATA.assign(
+    one="a", row=[f"r{i}" for i in range(len(DATA))], k=lambda d: d["g"].str.upper()
+)
+REMARKS = {
+    "lmer(y ~ x + (1 | one))": "one has one level",
+    "lmer(y ~ x + (1 | row))": "row has one row per level: its variance is confounded with sigma",
+    "lmer(y ~ x + (x | row))": "row has 480 effects for 240 rows",
+    "lmer(y ~ x + (1 | h))": "h has 2 levels",
+    "lmer(y ~ x + (1 | g) + (x | k))": "g and k, which are the same groups of rows",
+    "lmer(y ~ x + (1 | g) + (x | g))": "varies by g in 2 terms",
+    "glmmTMB(y ~ x, dispformula = ~ one)": "one has one level: the errors have one variance",
+}
+
+
+@pytest.mark.parametrize("call", REMARKS)
+def test_groups_that_the_data_cannot_tell_apart_are_said(call):
+    assert any(REMARKS[call] in note for note in m2s.model(call, GROUPS).notes)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "glmer(n ~ x + (1 | row), family = poisson)",
+        "lmer(y ~ x + (1 | g) + (0 + x | g))",
+        "lme(y ~ x, random = ~1 | row, correlation = corAR1(form = ~1 | g))",
+        "lmer(y ~ x + (1 | g) + (0 + x | k))",
+    ],
+)
+def test_groups_that_can_be_told_apart_are_not_remarked_upon(call):
+    assert not m2s.model(call, GROUPS).notes
+
+
+def test_a_constant_factor_among_the_columns_is_an_error_as_in_r():
+    with pytest.raises(m2s.FormulaError, match="one has only one level"):
+        m2s.model("lmer(y ~ one + (1 | g))", GROUPS)
