@@ -57,6 +57,8 @@ def _equations(graph: ModelGraph) -> list[str]:
     mean = link.stan.format(eta=" + ".join(parts) or "0")
     distribution = family.density.format(mu=mean).replace("./", "/")
     lines = [f"{graph.response.expression} ~ {distribution}"]
+    if not graph.residual.plain:
+        lines.append(f"errors: {graph.residual}")
     return lines + [_distribution(group) for group in graph.groups]
 
 

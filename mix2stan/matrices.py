@@ -16,6 +16,7 @@ from mix2stan.design import (
     Frame,
     Grouping,
     ModelFrame,
+    Terms,
     design,
     grouping,
     incidence,
@@ -79,9 +80,12 @@ class Data:
     def spec(self, formula: Node) -> DesignSpec:
         """The design specification of one right-hand side."""
         if formula not in self._specs:
-            parts = terms(Formula(self._response, formula), columns=self._names)
-            self._specs[formula] = design(parts, self.frame, self._contrasts)
+            self._specs[formula] = design(self.terms(formula), self.frame, self._contrasts)
         return self._specs[formula]
+
+    def terms(self, formula: Node) -> Terms:
+        """The terms of one right-hand side, ``.`` standing for all columns but the response."""
+        return terms(Formula(self._response, formula), columns=self._names)
 
     def names(self, formulas: Sequence[Node]) -> tuple[str, ...]:
         """R's names of the columns of formulas that stand side by side."""

@@ -21,7 +21,9 @@ def data():
     df = pd.DataFrame({"f": rng.choice(list("abc"), n), "h": rng.choice(["p", "q"], n)})
     df = df.assign(x=rng.normal(size=n), z=rng.uniform(size=n), g=[f"g{i % 12}" for i in range(n)])
     log_sd = 0.5 * (df["f"] == "b") - 0.4 * (df["h"] == "q") + 0.3 * df["x"]
-    return df.assign(y=1 + df["x"] + np.exp(log_sd) * rng.normal(size=n), n=rng.poisson(3, n))
+    return df.assign(
+        y=1 + df["x"] + np.exp(log_sd) * rng.normal(size=n), n=rng.poisson(3, n), trials=20
+    )
 
 
 DATA = data()
@@ -116,8 +118,8 @@ GENERALISED = {
     "glmmTMB(n ~ x + offset(z) + (1 | g), family = nbinom2)": (
         "glmer.nb(n ~ x + offset(z) + (1 | g))"
     ),
-    "glmmTMB(n / 20 ~ x + (1 | g), family = binomial('probit'), weights = n + 20 - n)": (
-        "glmer(n / 20 ~ x + (1 | g), family = binomial(probit), weights = n + 20 - n)"
+    "glmmTMB(n / trials ~ x + (1 | g), family = binomial('probit'), weights = trials)": (
+        "glmer(n / trials ~ x + (1 | g), family = binomial(probit), weights = trials)"
     ),
     "glmmTMB(exp(y) ~ x + (1 | g), family = Gamma(link = 'log'), dispformula = ~1)": (
         "glmer(exp(y) ~ x + (1 | g), family = Gamma(link = log))"
@@ -129,9 +131,10 @@ GENERALISED = {
 
 @pytest.mark.parametrize("call", GENERALISED)
 def test_families_are_those_of_glmer(call):
-    graph = m2s.model(call, DATA).graph
-    assert graph == m2s.model(GENERALISED[call], DATA).graph
-    assert graph.response.family in ("gaussian", "bernoulli") or "glm" in GENERALISED[call]
+    ours, theirs = m2s.model(call, DATA), m2s.model(GENERALISED[call], DATA)
+    assert ours.graph == theirs.graph
+    for name, value in theirs.stan_data.items():
+        np.testing.assert_array_equal(ours.stan_data[name], value)
 
 
 REFUSED = {
@@ -164,6 +167,14 @@ def test_a_dispersion_that_is_no_formula_is_a_mistake():
         m2s.model("glmmTMB(y ~ x, dispformula = f)", DATA)
     with pytest.raises(m2s.FormulaError, match="no column 'ff'"):
         m2s.model("glmmTMB(y ~ x, dispformula = ~ ff)", DATA)
+    with pytest.raises(m2s.FormulaError, match="term of its own dispersion"):
+        m2s.model("glmmTMB(y ~ x, dispformula = ~ f + y)", DATA)
+
+
+def test_a_dot_is_every_other_column():
+    model = m2s.model("glmmTMB(y ~ x, dispformula = ~ .)", DATA[["y", "f", "x"]])
+    assert str(model.graph.residual) == "varExp(x) * varIdent(f)"
+    assert "errors: varExp(x) * varIdent(f)" in str(model)
 
 
 # -- groups that the data cannot tell from errors, or from each other ------------------------------

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.design import Terms, terms
-from mix2stan.errors import Unsupported
+from mix2stan.design import Terms
+from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import Factor, ModelGraph, Residual, VarianceFunction
 from mix2stan.passes.context import Context
 from mix2stan.syntax import NOWHERE, Node
@@ -28,12 +28,16 @@ def disperse(graph: ModelGraph, context: Context) -> ModelGraph:
     """Read the dispersion formula, now that it is known which of its variables are factors.
 
     Raises:
+        FormulaError: if the response is one of its variables.
         Unsupported: for a formula that is no product of variance functions.
     """
     formula = graph.residual.dispersion
     if formula is None:
         return graph
-    parts = terms(formula, columns=())
+    parts = context.data.terms(formula)
+    if graph.response.expression in parts.variables:
+        message = "the response cannot be a term of its own dispersion"
+        raise FormulaError(message, span=formula.span)
     if parts.offsets:
         span = parts.offsets[0].span
         raise Unsupported("an offset of the dispersion cannot be expressed", span=span)
