@@ -1,21 +1,41 @@
-"""``python -m tests.bench.strategies``: min effective draws per second, strategy against strategy.
+"""``python -m tests.bench.strategies``: what each strategy costs, on work items of every kind.
 
-The two strategies of a work item run in alternation within one process, 4 x (1000 + 1000).
+Every measurement has a process of its own, and the strategies of a work item take turns, round by
+round; the medians of the rounds are printed.  Columns:
+
+- ``compile s``: from the data frame to a program that is ready to sample
+- ``sample s``: warm-up and draws of all chains
+- ``total s``: from the data frame to the summary of all quantities
+- ``gradient us``: one log density with its gradient, of the embedded engine
+- ``leapfrogs``: per iteration after warm-up
+- ``min ESS/s``: the least bulk effective draws of all quantities, effects included, per ``sample s``
+- ``divergent``: iterations after warm-up
+- ``peak MB``: the largest resident set of the process, compiler and chains included
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import resource
+import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 import mix2stan as m2s
+from mix2stan.engines import Settings, engine_named
+from mix2stan.fit import Fit
+from mix2stan.inits import starting_points
 from tests.conftest import table
+from tests.support import cmdstan_home
 
 
-def simulated(rows: int, levels: int) -> pd.DataFrame:
+def slope(rows: int, levels: int = 1_000) -> pd.DataFrame:
     """y ~ x + (x | g)."""
     rng = np.random.default_rng(1)
     g = rng.integers(0, levels, rows)
@@ -25,39 +45,187 @@ def simulated(rows: int, levels: int) -> pd.DataFrame:
     return pd.DataFrame({"y": y, "x": x, "g": g})
 
 
+def ratings() -> pd.DataFrame:
+    """Of the size and the variances of lme4's InstEval: 2,972 students rate 1,128 lecturers."""
+    rng = np.random.default_rng(2)
+    rows, students, lecturers = 73_000, 2_972, 1_128
+    s = np.concatenate([np.arange(students), rng.integers(0, students, rows - students)])
+    d = np.concatenate([np.arange(lecturers), rng.integers(0, lecturers, rows - lecturers)])
+    rng.shuffle(d)
+    x = rng.integers(0, 2, rows)
+    y = 3.2 - 0.1 * x + 0.33 * rng.normal(size=students)[s] + 0.52 * rng.normal(size=lecturers)[d]
+    return pd.DataFrame({"y": y + 1.18 * rng.normal(size=rows), "x": x, "s": s, "d": d})
+
+
+def answers() -> pd.DataFrame:
+    """Of the shape of lme4's VerbAgg: 316 persons answer 24 items, x and m known of each."""
+    rng = np.random.default_rng(3)
+    person, item = np.repeat(np.arange(316), 24), np.tile(np.arange(24), 316)
+    x, male = np.repeat([0.0, 1.0], 12)[item], (rng.random(316) < 0.25).astype(float)[person]
+    eta = 0.5 - x + 0.3 * male + 1.4 * rng.normal(size=316)[person] + rng.normal(size=24)[item]
+    r = (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(int)
+    return pd.DataFrame({"r": r, "x": x, "male": male, "person": person, "item": item})
+
+
+class Work(NamedTuple):
+    call: str
+    data: Callable[[], pd.DataFrame]
+    #: Whether sampling all effects ends in minutes; otherwise it is measured where it is asked for.
+    both: bool = True
+
+
 WORK = {
-    "sleepstudy (Days | Subject)": lambda: ("lmer(Reaction ~ Days + (Days | Subject))", table("sleepstudy")),
-    "sct (tarsus | line)": lambda: ("lmer(SCT ~ tarsus + (tarsus | line))", table("sct")),
-    "N = 10,000, J = 1,000": lambda: ("lmer(y ~ x + (x | g))", simulated(10_000, 1_000)),
-    "N = 100,000, J = 1,000": lambda: ("lmer(y ~ x + (x | g))", simulated(100_000, 1_000)),
+    "sleepstudy": Work("lmer(Reaction ~ Days + (Days | Subject))", lambda: table("sleepstudy")),
+    "sct": Work("lmer(SCT ~ tarsus + (tarsus | line))", lambda: table("sct")),
+    "penicillin": Work(
+        "lmer(diameter ~ 1 + (1 | plate) + (1 | sample))", lambda: table("Penicillin")
+    ),
+    "pastes": Work("lmer(strength ~ 1 + (1 | batch / cask))", lambda: table("Pastes")),
+    "rows-10k": Work("lmer(y ~ x + (x | g))", lambda: slope(10_000), both=False),
+    "rows-100k": Work("lmer(y ~ x + (x | g))", lambda: slope(100_000), both=False),
+    "rows-1m": Work("lmer(y ~ x + (x | g))", lambda: slope(1_000_000), both=False),
+    "insteval": Work("lmer(y ~ x + (1 | s) + (1 | d))", ratings, both=False),
+    "grouseticks": Work(
+        "glmer(TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION), family = poisson)",
+        lambda: table("grouseticks"),
+    ),
+    "verbagg": Work(
+        "glmer(r ~ x + male + (1 | person) + (1 | item), family = binomial)", answers
+    ),
+    "cbpp": Work(
+        "glmer(cbind(incidence, size - incidence) ~ period + (1 | herd), family = binomial)",
+        lambda: table("cbpp"),
+    ),
 }  # fmt: skip
-SKIP = {("N = 100,000, J = 1,000", "noncentred"), ("N = 10,000, J = 1,000", "noncentred")}
 
 
-def measure(call: str, data: pd.DataFrame, strategy: str, engine: str) -> dict[str, float]:
+def measure(name: str, strategy: str, options: argparse.Namespace) -> dict[str, float]:
+    """One strategy on one work item, once, in this process."""
+    engine = engine_named(options.engine)
+    if options.engine == "cmdstan" and cmdstan_home.missing() is None:
+        import cmdstanpy
+
+        cmdstanpy.set_cmdstan_path(str(cmdstan_home.cmdstan_home()))
+    data = WORK[name].data()
     start = time.perf_counter()
-    model = m2s.model(call, data, strategy=strategy)
-    fit = model.sample(seed=1, engine=engine)
-    sampled = time.perf_counter()
-    summary = fit.summary("all")
-    done = time.perf_counter()
-    ess = float(summary["ess_bulk"].min())
-    stats = fit.sample_stats
-    return {
-        "to draws, s": sampled - start,
-        "to summary, s": done - start,
-        "min ESS/s": ess / (sampled - start),
-        "leapfrogs": float(stats["n_steps"].mean()),
-        "divergent": float(stats["diverging"].sum()),
-    }
+    model = m2s.model(WORK[name].call, data, strategy=strategy)
+    program = engine.compile(model.stan_code, model.stan_data)
+    inits = starting_points(model.graph, model.stan_data, options.chains, options.seed)
+    compiled = time.perf_counter()
+    figures = {"compile s": compiled - start, "gradient us": gradient(program, inits[0])}
+    if options.draws:
+        begin = time.perf_counter()
+        settings = Settings(
+            chains=options.chains,
+            warmup=options.warmup,
+            draws=options.draws,
+            seed=options.seed,
+            adapt_delta=0.9,
+            inits=inits,
+        )
+        draws = program.sample(settings)
+        sampled = time.perf_counter()
+        summary = Fit.of(draws, model.labels).summary("all")
+        done = time.perf_counter()
+        figures |= {
+            "sample s": sampled - begin,
+            "total s": (compiled - start) + (done - begin),
+            "leapfrogs": float(np.mean(draws.stats["n_steps"])),
+            "min ESS/s": float(summary["ess_bulk"].min()) / (sampled - begin),
+            "divergent": float(np.sum(draws.stats["diverging"])),
+        }
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    # Linux counts in kB
+    return figures | {"peak MB": max(resource.getrusage(w).ru_maxrss for w in who) / 1024}
+
+
+def gradient(program: Any, point: dict[str, Any]) -> float:
+    """Microseconds of a log density and its gradient: the fastest of five batches of 0.1 s."""
+    model = getattr(program, "_model", None)
+    if not hasattr(model, "log_prob_grad"):
+        return float("nan")
+    q = program._unconstrain(point)
+
+    def seconds(count: int) -> float:
+        start = time.perf_counter()
+        for _ in range(count):
+            model.log_prob_grad(q)
+        return (time.perf_counter() - start) / count
+
+    count = max(1, int(0.1 / seconds(3)))
+    return 1e6 * min(seconds(count) for _ in range(5))
+
+
+def in_a_process(name: str, strategy: str, options: argparse.Namespace) -> dict[str, float]:
+    """:func:`measure` in a process of its own; nothing if it takes longer than the limit."""
+    given = ("engine", "chains", "warmup", "draws", "seed")
+    arguments = [f"--{key}={getattr(options, key)}" for key in given]
+    command = [sys.executable, "-m", "tests.bench.strategies", name, "--one", strategy, *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=options.limit)
+    except subprocess.TimeoutExpired:
+        print(f"{name}, {strategy}: not done after {options.limit} s", flush=True)
+        return {}
+    if done.returncode:
+        print(f"{name}, {strategy}: {done.stderr.strip().splitlines()[-1]}", flush=True)
+        return {}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+COLUMNS = {
+    "compile s": 2,
+    "sample s": 2,
+    "total s": 2,
+    "gradient us": 1,
+    "leapfrogs": 1,
+    "min ESS/s": 2,
+    "divergent": 0,
+    "peak MB": 0,
+}
+
+
+def compare(name: str, options: argparse.Namespace) -> pd.DataFrame:
+    """The medians of the rounds, a row per strategy."""
+    strategies = options.strategies or (
+        ["auto", "noncentred"] if WORK[name].both else ["auto"]
+    )  # fmt: skip
+    rounds: dict[str, list[dict[str, float]]] = {strategy: [] for strategy in strategies}
+    for turn in range(options.rounds):
+        for strategy in strategies if turn % 2 == 0 else strategies[::-1]:
+            rounds[strategy].append(in_a_process(name, strategy, options))
+    rows = {(name, s): pd.DataFrame(found).median() for s, found in rounds.items()}
+    return pd.DataFrame(rows).T.reindex(columns=list(COLUMNS))
+
+
+def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("work", nargs="*", choices=[*WORK, []], help="work items; all if none")
+    parser.add_argument("--engine", default="stanli", choices=["stanli", "cmdstan"])
+    parser.add_argument("--strategies", nargs="+", help="auto and noncentred, where that ends soon")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--chains", type=int, default=4)
+    parser.add_argument("--warmup", type=int, default=1000)
+    parser.add_argument("--draws", type=int, default=1000, help="0 for the gradient alone")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--limit", type=float, default=3600, help="seconds of one measurement")
+    parser.add_argument("--one", metavar="STRATEGY", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = options_of()
+    if options.one:
+        print(json.dumps(measure(options.work[0], options.one, options)))
+        return
+    for name in options.work or WORK:
+        # as soon as it is there: a later work item may take an hour
+        shown = compare(name, options)
+        ratio = shown["min ESS/s"] / shown["min ESS/s"].iloc[-1]
+        shown = shown.round(COLUMNS)
+        if len(shown) > 1:
+            shown["ratio"] = ratio.round(1)
+        print(shown.to_string(), flush=True)
 
 
 if __name__ == "__main__":
-    engine = sys.argv[1] if len(sys.argv) > 1 else "stanli"
-    rows = {}
-    for name, work in WORK.items():
-        call, data = work()
-        for strategy in ("collapsed", "noncentred"):
-            if (name, strategy) not in SKIP or "--all" in sys.argv:
-                rows[name, strategy] = measure(call, data, strategy, engine)
-    print(pd.DataFrame(rows).T.round(2).to_string())
+    main()
