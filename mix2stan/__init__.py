@@ -7,12 +7,15 @@
 """
 
 from mix2stan.calls import MCMCglmm, glm, glmer, glmer_nb, glmmTMB, gls, lm, lme, lmer
+from mix2stan.comparison import Comparison, compare
 from mix2stan.design import model_matrix, read_table
 from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError, Unsupported
 from mix2stan.fit import Fit, load
 from mix2stan.model import Model, model
+from mix2stan.translations import translate
 
 __all__ = [
+    "Comparison",
     "DataError",
     "EngineError",
     "Fit",
@@ -21,6 +24,7 @@ __all__ = [
     "Mix2stanError",
     "Model",
     "Unsupported",
+    "compare",
     "glm",
     "glmer",
     "glmer_nb",
@@ -33,6 +37,7 @@ __all__ = [
     "model",
     "model_matrix",
     "read_table",
+    "translate",
 ]
 
 __version__ = "0.1.0"

@@ -143,6 +143,35 @@ def explain(
 
 
 @app.command()
+def compare(
+    first: Call,
+    second: Annotated[str, typer.Argument(help="R text with another model call.")],
+    data: Data,
+    columns: Columns = None,
+) -> None:
+    """Say whether two calls are the same model, and where they differ; exit code 1 if they do."""
+    from mix2stan.comparison import compare
+
+    found = compare(_model(first, data, columns), _model(second, data, columns))
+    typer.echo(str(found))
+    if not found.same:
+        raise typer.Exit(1)
+
+
+@app.command()
+def translate(
+    call: Call,
+    data: Data,
+    to: Annotated[str, typer.Option(help="lme4, nlme, MCMCglmm or glmmTMB.")],
+    columns: Columns = None,
+) -> None:
+    """Print the call with which another package fits the same model."""
+    from mix2stan.translations import translate
+
+    typer.echo(translate(_model(call, data, columns), to))
+
+
+@app.command()
 def priors(
     call: Call,
     data: Data,
@@ -189,7 +218,13 @@ def install(
     typer.echo(f"CmdStan is in {install_cmdstan(version, cores)}")
 
 
-def _model(call: str, data: list[str], columns: Path | None, prior: str, strategy: str) -> Model:
+def _model(
+    call: str,
+    data: list[str],
+    columns: Path | None,
+    prior: str = "default",
+    strategy: str = "auto",
+) -> Model:
     from mix2stan.model import model
 
     text = sys.stdin.read() if call == "-" else call

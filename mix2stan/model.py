@@ -17,7 +17,7 @@ from mix2stan.export import export_model
 from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
-from mix2stan.matrices import RandomTerm
+from mix2stan.matrices import Data, RandomTerm
 from mix2stan.prior_table import prior_table
 
 if TYPE_CHECKING:
@@ -35,11 +35,18 @@ class Model:
         call: the R call, without what does not matter to the model.
         stan_code: the Stan program.
         stan_data: its data: numbers and numpy arrays by their Stan names.
+        given: the data as they were given.
         notes: remarks: rows dropped, arguments ignored, what the data cannot tell apart.
     """
 
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(self, compiled: Compiled, given: DataArgument) -> None:
         self._compiled = compiled
+        self.given = given
+
+    @property
+    def text(self) -> str:
+        """The R text it was made from."""
+        return self._compiled.text
 
     @property
     def call(self) -> str:
@@ -49,6 +56,11 @@ class Model:
     def graph(self) -> ModelGraph:
         """What the model means, free of the package it was written for."""
         return self._compiled.graph
+
+    @property
+    def data(self) -> Data:
+        """The rows it is fitted to, and its expressions evaluated on them."""
+        return self._compiled.data
 
     @property
     def stan_code(self) -> str:
@@ -248,4 +260,4 @@ def model(
     >>> model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
-    return Model(compile_model(text, data, prior, strategy))
+    return Model(compile_model(text, data, prior, strategy), data)

@@ -22,7 +22,7 @@ FLOORS = (
     ("design",),
     ("matrices",),
     ("residual_data", "responses"),
-    ("collapsed_data",),
+    ("collapsed_data", "meaning"),
     ("sampled_data", "glm_fit"),
     ("residual_priors", "residual_point"),
     ("priors", "dialects", "passes"),
@@ -37,7 +37,8 @@ FLOORS = (
     ("inference_data", "summaries", "diagnostics"),
     ("fit",),
     ("model",),
-    ("calls", "progress"),
+    ("calls", "comparison", "progress"),
+    ("translations",),
     ("__init__",),
     ("cli", "__main__"),
 )

@@ -1,0 +1,246 @@
+"""Whether two model calls are the same model, whatever packages they are written for.
+
+The models are compared by what they imply for the data: the space of means, the family of
+covariance matrices of every random term and of the errors.  Priors, which the packages do not
+share, and names do not count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mix2stan.compiler import DataArgument
+from mix2stan.covariances import COVARIANCES
+from mix2stan.errors import Mix2stanError
+from mix2stan.graph import Group
+from mix2stan.meaning import (
+    Component,
+    components_of,
+    correlation_key,
+    partition,
+    same_columns,
+    same_space,
+    variance_key,
+)
+from mix2stan.model import Model, model
+from mix2stan.responses import known_part, observed
+
+__all__ = ["Comparison", "compare", "read"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether two calls are the same model.
+
+    Attributes:
+        first: the first call.
+        second: the second call.
+        differences: what differs, in words; empty if nothing does.
+        notes: what is worth knowing of two models that are the same.
+    """
+
+    first: str
+    second: str
+    differences: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        """Whether both are one model."""
+        return not self.differences
+
+    def __bool__(self) -> bool:
+        return self.same
+
+    def __str__(self) -> str:
+        verdict = "the same model" if self.same else "different models"
+        lines = [f"  {line}" for line in (*self.differences, *self.notes)]
+        return "\n".join([verdict, *lines, f"  first:  {self.first}", f"  second: {self.second}"])
+
+
+def compare(
+    first: Model | str,
+    second: Model | str,
+    data: DataArgument | None = None,
+    *,
+    second_data: DataArgument | None = None,
+) -> Comparison:
+    """Say whether two calls are the same model, and if not what differs.
+
+    The same are models that can have the same distributions of the response: equal spaces of means,
+    equal families of covariances.  ``y ~ x`` and ``y ~ I(2 * x)`` are, with other coefficients.
+
+    Args:
+        first: R text with one model call, or a model.
+        second: likewise.
+        data: the data frame of calls given as text, or a mapping from names to data frames.
+        second_data: the data of the second call, if they are others.
+
+    Raises:
+        FormulaError: if a text cannot be read or does not fit the data.
+        Unsupported: if it is understood but cannot be expressed.
+
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"y": [1.0, 2, 4, 3], "x": [0.0, 1, 2, 3], "g": list("aabb")})
+    >>> compare("lmer(y ~ x + (1 | g))", "MCMCglmm(y ~ x, random = ~ g)", df).same
+    True
+    """
+    a = read(first, data)
+    b = read(second, data if second_data is None else second_data)
+    notes: list[str] = []
+    differences = _responses(a, b)
+    if a.data.rows == b.data.rows:
+        differences += _populations(a, b, notes)
+        differences += _groups(a, b)
+        differences += _errors(a, b)
+    return Comparison(a.call, b.call, tuple(differences), tuple(notes))
+
+
+def read(given: Model | str, data: DataArgument | None) -> Model:
+    """The model given, or that of a call given as text.
+
+    Raises:
+        Mix2stanError: if there are no data for a text.
+    """
+    if isinstance(given, Model):
+        return given
+    if data is None:
+        raise Mix2stanError("a call given as text needs data", hint="write data = d")
+    return model(given, data)
+
+
+def _responses(a: Model, b: Model) -> list[str]:
+    ours, theirs = a.graph.response, b.graph.response
+    if a.data.rows != b.data.rows:
+        return [f"rows: {a.data.rows} in the first, {b.data.rows} in the second"]
+    if ours.family != theirs.family or ours.link != theirs.link:
+        said = [f"{r.family} with link {r.link}" for r in (ours, theirs)]
+        return [f"family: {said[0]} in the first, {said[1]} in the second"]
+    one, other = observed(a.graph, a.data), observed(b.graph, b.data)
+    found = []
+    if not same_columns(one.y[:, None], other.y[:, None]):
+        found.append(f"response: {ours.expression} and {theirs.expression} have other values")
+    if not np.array_equal(one.trials, other.trials):
+        found.append("trials: the numbers of trials differ")
+    return found
+
+
+def _populations(a: Model, b: Model, notes: list[str]) -> list[str]:
+    one, other = a.X, b.X
+    found = []
+    if not same_space(one.to_numpy(), other.to_numpy()):
+        extra = [sorted(set(p.columns) - set(q.columns)) for p, q in ((one, other), (other, one))]
+        said = [
+            f"the {where} has {', '.join(names)}"
+            for where, names in zip(("first", "second"), extra, strict=True)
+            if names
+        ]
+        detail = "; ".join(said) or "columns of one name have other values"
+        found.append(f"population: the means differ: {detail}")
+    elif list(one.columns) != list(other.columns):
+        notes.append(
+            "the coefficients differ, the means do not: "
+            f"{', '.join(one.columns)} and {', '.join(other.columns)}"
+        )
+    offset = known_part(a.graph, a.data) - known_part(b.graph, b.data)
+    whole = np.column_stack([one.to_numpy(), offset])
+    # an offset that is a combination of the columns moves coefficients, not means
+    if np.any(offset) and not same_space(one.to_numpy(), whole):
+        found.append("offset: the known parts of the predictor differ")
+    return found
+
+
+# -- random terms ----------------------------------------------------------------------------------
+
+
+def _groups(a: Model, b: Model) -> list[str]:
+    ours, theirs = components_of(a.graph, a.data), list(components_of(b.graph, b.data))
+    left: list[Component] = []
+    for component in ours:
+        place = next((i for i, other in enumerate(theirs) if component.same(other)), None)
+        if place is None:
+            left.append(component)
+        else:
+            del theirs[place]
+    mine, others = _terms(left), _terms(theirs)
+    found: list[str] = []
+    for term in mine:
+        partner = next((t for t in others if _same_factor(term, a, t, b)), None)
+        if partner is None:
+            found.append(f"term: only the first has {_named(term)}")
+            continue
+        others.remove(partner)
+        found += _term_difference(term, partner, a, b)
+    return found + [f"term: only the second has {_named(term)}" for term in others]
+
+
+def _terms(components: list[Component]) -> list[Group]:
+    return list(dict.fromkeys(c.group for c in components))
+
+
+def _named(term: Group) -> str:
+    row = COVARIANCES[term.covariance.kind]
+    return f"{term.factor}: {', '.join(term.columns.names)} ({row.title})"
+
+
+def _same_factor(term: Group, a: Model, other: Group, b: Model) -> bool:
+    one = partition(a.data.grouping(term.factor).codes)
+    two = partition(b.data.grouping(other.factor).codes)
+    return np.array_equal(one, two)
+
+
+def _term_difference(term: Group, other: Group, a: Model, b: Model) -> list[str]:
+    """What differs between two terms of one factor."""
+    found = []
+    one, two = a.data.matrix(term.columns), b.data.matrix(other.columns)
+    if not same_space(one, two):
+        said = [", ".join(t.columns.names) for t in (term, other)]
+        found.append(f"columns of {term.factor}: {said[0]} in the first, {said[1]} in the second")
+    rows = [COVARIANCES[t.covariance.kind] for t in (term, other)]
+    if term.covariance != other.covariance:
+        counts = [
+            row.count(len(t.columns.names), t.covariance.order)
+            for row, t in zip(rows, (term, other), strict=True)
+        ]
+        said = [
+            f"{t.covariance} ({row.title}; {n} {'parameter' if n == 1 else 'parameters'})"
+            for t, row, n in zip((term, other), rows, counts, strict=True)
+        ]
+        line = f"covariance of {term.factor}: {said[0]} in the first, {said[1]} in the second"
+        if rows[0].correlated != rows[1].correlated:
+            with_it = term if rows[0].correlated else other
+            which = "second" if rows[0].correlated else "first"
+            names = " and ".join(with_it.columns.names)
+            line += f"; the {which} has no covariance of {names}"
+        found.append(line)
+    elif not found:
+        found.append(
+            f"covariance of {term.factor}: {rows[0].title}, but of other columns: "
+            f"{', '.join(term.columns.names)} and {', '.join(other.columns.names)}"
+        )
+    return found
+
+
+# -- errors ----------------------------------------------------------------------------------------
+
+
+def _errors(a: Model, b: Model) -> list[str]:
+    ours, theirs = a.graph.residual, b.graph.residual
+    found = []
+    keys = [
+        sorted((variance_key(part, m.data) for part in m.graph.residual.variances), key=repr)
+        for m in (a, b)
+    ]
+    if keys[0] != keys[1]:
+        said = [" * ".join(map(str, r.variances)) or "one variance" for r in (ours, theirs)]
+        found.append(f"residual variance: {said[0]} in the first, {said[1]} in the second")
+    blocks = [
+        None if r is None else correlation_key(r, m.data)
+        for r, m in ((ours.correlation, a), (theirs.correlation, b))
+    ]
+    if blocks[0] != blocks[1]:
+        said = [str(r.correlation or "independent") for r in (ours, theirs)]
+        found.append(f"residual correlation: {said[0]} in the first, {said[1]} in the second")
+    return found

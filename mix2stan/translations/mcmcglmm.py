@@ -1,0 +1,128 @@
+"""Models as MCMCglmm writes them."""
+
+from __future__ import annotations
+
+from mix2stan.families import FAMILIES
+from mix2stan.graph import Group, Residual
+from mix2stan.syntax import Call, Name, Node, format_number
+from mix2stan.translations.parts import (
+    Source,
+    call,
+    columns_of,
+    factor_text,
+    formulas_of,
+    refuse,
+    spelt,
+)
+
+__all__ = ["write"]
+
+#: Its variance functions; ``ante`` and its like get their order inside the name.
+_KINDS = {
+    **{kind: kind for kind in ("us", "idh", "idv", "corg", "corgh", "cors", "sub")},
+    **{kind: kind for kind in ("ante", "antec", "antev", "antecv")},
+    "scalar": "us",
+}
+_NEAREST = {
+    "corh": "glmmTMB's cs() can; the corh() of the lecture's table is not implemented in MCMCglmm",
+    "cs": "nearest: g + f:g, whose common correlation cannot be negative; nlme's pdCompSymm() can",
+}
+
+
+def write(source: Source) -> str:
+    """``MCMCglmm(y ~ x, random = ~ us(1 + x):g)``."""
+    graph = source.graph
+    if graph.population.offsets:
+        raise refuse("MCMCglmm", "an offset", "lme4 and glmmTMB can")
+    if source.contrasts:
+        raise refuse("MCMCglmm", "contrasts in the call", "set them with options(contrasts = …)")
+    groups, family = list(graph.groups), ""
+    response, data = str(graph.response.expression), source.data
+    if not graph.response.linear:
+        groups.remove(_overdispersion(source))
+        family = _family(source)
+        response, data = _named_counts(graph.response.expression, data)
+    fixed = " + ".join(str(f) for f in graph.population.columns.formulas)
+    entries = [(group, f) for group in groups for f in formulas_of(group, source)]
+    random = " + ".join(_term(group, formula) for group, formula in entries)
+    return call(
+        "MCMCglmm",
+        f"{response} ~ {fixed}",
+        f"random = ~{random}" if random else "",
+        _rcov(graph.residual),
+        f'family = "{family}"' if family else "",
+        f"data = {data}",
+        _prior(groups),
+    )
+
+
+def _overdispersion(source: Source) -> Group:
+    """The effect of every row that MCMCglmm has in all models of counts."""
+    for group in source.graph.groups:
+        if group.factor.levels == source.model.data.rows and group.columns.intercept_only:
+            return group
+    what = "counts without an effect of every row"
+    raise refuse("MCMCglmm", what, "nearest: the same model with overdispersion, rcov = ~ units")
+
+
+def _family(source: Source) -> str:
+    response = source.graph.response
+    row = FAMILIES[response.family]
+    if not row.mcmcglmm or response.link != row.links[0] or response.weights is not None:
+        what = f"{response.family} with link {response.link}"
+        what += " and trials as weights" if response.weights is not None else ""
+        raise refuse("MCMCglmm", what, "lme4's glmer() can")
+    return row.mcmcglmm[0]
+
+
+def _named_counts(response: Node, data: str) -> tuple[str, str]:
+    """``cbind(a, n - a)`` with names only: MCMCglmm looks its parts up in the data."""
+    if not isinstance(response, Call) or response.function != "cbind":
+        return str(response), data
+    names, made = [], []
+    for i, argument in enumerate(response.args):
+        if isinstance(argument.value, Name):
+            names.append(str(argument.value))
+        else:
+            names.append(f"count{i + 1}")
+            made.append(f"{names[-1]} = {argument.value}")
+    changed = f"transform({data}, {', '.join(made)})" if made else data
+    return f"cbind({', '.join(names)})", changed
+
+
+def _term(group: Group, formula: Node) -> str:
+    nearest = _NEAREST.get(group.covariance.kind, "nearest: us(f):g; glmmTMB may have it")
+    function = spelt(group, _KINDS, "MCMCglmm", nearest)
+    factor = factor_text(group.factor.variables)
+    if group.columns.intercept_only:
+        return factor
+    if function.startswith("ante"):
+        # ante, order, v for one variance: antec2v
+        name = function.removesuffix("v") if function != "ante" else function
+        function = f"{name}{group.covariance.order}{'v' if function.endswith('v') else ''}"
+    return f"{function}({columns_of(formula, none='')}):{factor}"
+
+
+def _rcov(residual: Residual) -> str:
+    if residual.plain:
+        return ""
+    match residual.variances:
+        case (part,) if residual.correlation is None:
+            if part.kind == "varIdent" and part.strata is not None and not part.fixed:
+                return f"rcov = ~idh({factor_text(part.strata.variables)}):units"
+    raise refuse("MCMCglmm", f"errors that are {residual}", "nlme's gls() and lme() can")
+
+
+def _prior(groups: list[Group]) -> str:
+    """The prior, where it holds a part of the structure: known variances, or ``fix``."""
+    if not any(g.covariance.kind in ("corgh", "cors", "sub") for g in groups):
+        return ""
+    entries = []
+    for i, group in enumerate(groups):
+        covariance, q = group.covariance, len(group.columns.names)
+        V = f"diag({q})"
+        if covariance.variances:
+            V = f"diag(c({', '.join(format_number(v) for v in covariance.variances)}))"
+        fix = f", fix = {covariance.order}" if covariance.kind in ("cors", "sub") else ""
+        entries.append(f"G{i + 1} = list(V = {V}, nu = {q}{fix})")
+    return f"prior = list(G = list({', '.join(entries)}))"

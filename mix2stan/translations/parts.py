@@ -1,0 +1,140 @@
+"""What the translations share: a model's parts as R text."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mix2stan.design import terms
+from mix2stan.dialects import lower, model_call
+from mix2stan.dialects.arguments import Request
+from mix2stan.errors import Unsupported
+from mix2stan.families import FAMILIES
+from mix2stan.graph import Group, ModelGraph
+from mix2stan.model import Model
+from mix2stan.parser import parse
+from mix2stan.syntax import Node, Number, Operator, String, quote_name
+
+__all__ = [
+    "Source",
+    "bar",
+    "call",
+    "columns_of",
+    "factor_text",
+    "family_text",
+    "formulas_of",
+    "refuse",
+    "source_of",
+    "spelt",
+]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model to be translated: its graph, and what its call says of the data."""
+
+    model: Model
+    request: Request
+
+    @property
+    def graph(self) -> ModelGraph:
+        """What the model means."""
+        return self.model.graph
+
+    @property
+    def data(self) -> str:
+        """The data argument, ``subset`` within it: not all functions have one of their own."""
+        name = "d" if self.request.data is None else str(self.request.data)
+        subset = self.request.subset
+        return name if subset is None else f"subset({name}, {subset})"
+
+    @property
+    def contrasts(self) -> str:
+        """The contrasts as a list, empty if the call has none."""
+        given = self.request.contrasts.items()
+        entries = [f"{quote_name(name)} = {String(kind)}" for name, kind in given]
+        return f"list({', '.join(entries)})" if entries else ""
+
+    @property
+    def rows(self) -> int:
+        """The number of rows before incomplete ones are dropped."""
+        return self.model.data.rows + self.model.data.frame.dropped
+
+
+def source_of(model: Model) -> Source:
+    """A model, and what its text says of the data."""
+    given = model.given
+    frames = [given] if isinstance(given, pd.DataFrame) else given.values()
+    columns = frozenset(str(c) for frame in frames for c in frame.columns)
+    return Source(model, lower(model_call(parse(model.text), columns)))
+
+
+def refuse(package: str, what: str, nearest: str) -> Unsupported:
+    """Why a package has no such model, and what comes nearest."""
+    return Unsupported(f"{package} cannot express {what}", hint=nearest)
+
+
+def call(function: str, *arguments: str) -> str:
+    """An R call; empty arguments are left out."""
+    return f"{function}({', '.join(a for a in arguments if a)})"
+
+
+def factor_text(variables: Sequence[Node], joined: str = ":") -> str:
+    """A grouping factor."""
+    return joined.join(str(v) for v in variables)
+
+
+def columns_of(formula: Node, *, intercept: str = "1", none: str = "0") -> str:
+    """A right-hand side in the form ``1 + x``, or ``0 + x`` without an intercept."""
+    parts = terms(formula, columns=())
+    first = intercept if parts.intercept else none
+    return " + ".join([*([first] if first else []), *(term.label for term in parts.terms)])
+
+
+def formulas_of(group: Group, source: Source) -> tuple[Node, ...]:
+    """The formulas of a term; those of an intercept and of numbers, merged once, are one again."""
+    formulas, frame = group.columns.formulas, source.model.data.frame
+    parts = [terms(formula, columns=()) for formula in formulas]
+    variables = [v for part in parts for v in part.variables]
+    simple = sum(part.intercept for part in parts) <= 1
+    if len(formulas) == 1 or not simple or any(frame.column(v).is_factor for v in variables):
+        return formulas
+    first = Number(1.0 if any(part.intercept for part in parts) else 0.0)
+    products = [
+        functools.reduce(lambda a, b: Operator(":", (a, b)), term.variables)
+        for part in parts
+        for term in part.terms
+    ]
+    merged = Operator("+", (first, *products))
+    return (merged,) if source.model.data.names((merged,)) == group.columns.names else formulas
+
+
+def bar(group: Group, formula: Node) -> str:
+    """``1 + x | g``."""
+    return f"{columns_of(formula)} | {factor_text(group.factor.variables)}"
+
+
+def spelt(group: Group, spellings: dict[str, str], package: str, nearest: str) -> str:
+    """The package's word for the covariance structure of a term.
+
+    Raises:
+        Unsupported: if it has none.
+    """
+    kind = group.covariance.kind
+    if kind not in spellings:
+        raise refuse(package, f"the structure {group.covariance} of {group.factor}", nearest)
+    return spellings[kind]
+
+
+def family_text(graph: ModelGraph) -> str:
+    """R's name of the distribution, with its link if that is not the default."""
+    name = graph.response.family
+    # single trials are binomial ones to R
+    name = next((many for many, f in FAMILIES.items() if f.single == name), name)
+    row = FAMILIES[name]
+    if graph.response.link == row.links[0]:
+        return row.r_names[0]
+    return f'{row.r_names[0]}(link = "{graph.response.link}")'
