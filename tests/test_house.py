@@ -27,7 +27,7 @@ FLOORS = (
     ("residual_priors", "residual_point"),
     ("priors", "dialects", "passes"),
     ("residual_views",),
-    ("plan", "collapsed_views"),
+    ("plan",),
     ("structured_data",),
     ("render", "stan_data", "labels", "prior_table"),
     ("engines", "inits", "describe"),

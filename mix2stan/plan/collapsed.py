@@ -1,16 +1,25 @@
-"""What the templates of a collapsed program see."""
+"""Collapsed programs of independent errors: only sums over the rows are left."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
+from mix2stan.elimination import Elimination, elimination
+from mix2stan.graph import ModelGraph
+from mix2stan.plan.parts import (
+    Component,
+    GroupView,
+    Part,
+    comment,
+    group_components,
+    group_view,
+    terms,
+    texts,
+)
+from mix2stan.plan.whitened import whitened
 from mix2stan.priors import PriorText
 
-if TYPE_CHECKING:
-    from mix2stan.plan import Component, GroupView
-
-__all__ = ["BlockView", "CollapsedView"]
+__all__ = ["BlockView", "CollapsedView", "collapsed"]
 
 
 @dataclass(frozen=True)
@@ -125,3 +134,75 @@ class CollapsedView:
         if not self.profiled:
             return " - sum(log(diagonal(L_P)))"
         return " - sum(log(diagonal(L_P)[ : E]))" if self.dense else ""
+
+
+def collapsed(graph: ModelGraph) -> list[Part]:
+    """Coefficients and effects integrated out, as far as the strategy pass found it possible."""
+    if not graph.residual.plain:
+        return whitened(graph)
+    parts = elimination(graph.groups)
+    view = _view(graph, parts)
+    response = [Component("collapsed/response", view)]
+    response += [Component("collapsed/prior_normal", view)] if view.normal else []
+    plan = [Part(tuple(response))]
+    if view.block:
+        block = [Component("collapsed/block", view.block)]
+        block += [Component(g.covariance, g) for g in view.block.terms]
+        plan.append(Part(tuple(block)))
+    plan += [
+        Part((Component("collapsed/dense", g), Component(g.covariance, g))) for g in view.dense
+    ]
+    plan += [Part(group_components(group_view(g, graph.priors), g)) for g in parts.sampled]
+    plan.append(Part((Component("residuals/homoscedastic", view),)))
+    needs_sums = view.block and (view.dense or view.rows)
+    functions = ["functions/group_sums"] if needs_sums else []
+    functions += ["functions/with_root"] if view.scale == "F" else []
+    return [*plan, *(Part((Component(f, None),)) for f in functions)]
+
+
+def _view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
+    population = bool(graph.population.columns.names)
+    dense: list[GroupView] = []
+    start = "1"
+    for group in parts.dense:
+        one = group_view(group, graph.priors)
+        effects = f"J_{one.id}" if one.scalar else f"J_{one.id} * Q_{one.id}"
+        stop = effects if start == "1" else f"{start[:-4]} + {effects}"
+        dense.append(replace(one, range=f"{start} : {stop}"))
+        start = f"{stop} + 1"
+    everything = tuple(group_view(g, graph.priors) for g in graph.groups)
+    sampled_ids = {g.id for g in parts.sampled}
+    sampled = tuple(g for g in everything if g.id in sampled_ids)
+    drawn = [g for g in everything if g.id not in sampled_ids]
+    names = [*(["beta"] if population else []), *(f"b_{g.id}" for g in drawn)]
+    integrated = " and ".join(names) + (" are" if len(names) > 1 else " is")
+    view = CollapsedView(
+        response=comment(graph.response.expression),
+        formula=comment(graph.population.columns),
+        population=population,
+        terms=terms(graph, everything),
+        block=None,
+        dense=tuple(dense),
+        sampled=tuple(Component(g.columns, g) for g in sampled),
+        integrated=integrated,
+        scaled=any(not g.columns.intercept_only for g in parts.dense),
+        normal=any(p.density != "flat" for p in graph.priors if p.block in ("intercept", "beta")),
+        heavy=any(p.density == "student_t" for p in graph.priors if p.block == "intercept"),
+        profiled=graph.strategy.kind == "profiled",
+        priors=texts(graph.priors, "sigma"),
+    )
+    return replace(view, block=_block(graph, parts, view)) if parts.block else view
+
+
+def _block(graph: ModelGraph, parts: Elimination, view: CollapsedView) -> BlockView:
+    views = tuple(group_view(g, graph.priors) for g in parts.block)
+    return BlockView(
+        id=views[0].id,
+        label=views[0].label,
+        J=f"J_{views[0].id}",
+        terms=views,
+        names=tuple(name for g in parts.block for name in g.columns.names),
+        w=view.w,
+        d=view.d,
+        rows=view.rows,
+    )

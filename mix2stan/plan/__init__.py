@@ -1,0 +1,35 @@
+"""How a model is computed: which templates say it, in which order, about what.
+
+The plan is the last stage that knows anything; the renderer below it only asks templates for text.
+A part is a paragraph of each block (the response, the population, one group term, the residual);
+its components are the templates that together make it up.
+"""
+
+from __future__ import annotations
+
+from mix2stan.covariances import COVARIANCES
+from mix2stan.graph import ModelGraph
+from mix2stan.plan.collapsed import collapsed
+from mix2stan.plan.parts import Component, GroupView, Part, Plan, comment
+from mix2stan.plan.sampled import ModelView, sampled
+from mix2stan.priors import DENSITIES
+
+__all__ = ["Component", "GroupView", "ModelView", "Part", "Plan", "plan"]
+
+
+def plan(graph: ModelGraph) -> Plan:
+    """Choose the templates for a graph that the passes have completed."""
+    rule = RULES[graph.strategy.kind]
+    functions = dict.fromkeys(
+        f for g in graph.groups for f in COVARIANCES[g.covariance.kind].functions
+    )
+    functions |= dict.fromkeys(f for p in graph.priors if (f := DENSITIES[p.density].functions))
+    extra = [Part((Component(f, None),)) for f in functions]
+    return Plan(comment(graph.call, 1000), (*rule(graph), *extra))
+
+
+#: How each strategy is planned.
+RULES = {
+    **dict.fromkeys(("noncentred", "centred", "joint"), sampled),
+    **dict.fromkeys(("collapsed", "profiled"), collapsed),
+}

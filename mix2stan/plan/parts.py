@@ -1,0 +1,134 @@
+"""What every plan is made of, and what the templates of a group term see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mix2stan.covariances import COVARIANCES
+from mix2stan.graph import Group, ModelGraph, Prior
+from mix2stan.priors import DENSITIES, PriorText
+
+__all__ = [
+    "Component",
+    "GroupView",
+    "Part",
+    "Plan",
+    "comment",
+    "effect_name",
+    "group_components",
+    "group_view",
+    "terms",
+    "texts",
+]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A template and what its macros are told about."""
+
+    template: str
+    subject: object
+
+
+@dataclass(frozen=True)
+class Part:
+    """The components that share a paragraph."""
+
+    components: tuple[Component, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program to be rendered: the R call for its header, and the parts in order."""
+
+    call: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class GroupView:
+    """What the templates of a group term see.
+
+    ``columns`` and ``covariance`` are template names, so that one template can use another's macros.
+    ``q`` is the number of effects per level, ``scalar`` whether they are a vector over the levels,
+    ``lower`` whether the root of their covariance has elements below its diagonal, ``rank`` how many
+    columns it has; ``order`` is the structure's number.  ``range`` are the columns of a dense term
+    among those of W in a collapsed program.  In a sampled one ``effect`` is what enters the
+    predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms and
+    ``x`` the design whose columns are in it.
+    """
+
+    id: str
+    label: str
+    formula: str
+    q: int
+    columns: str
+    covariance: str
+    priors: dict[str, PriorText]
+    scalar: bool
+    lower: bool
+    order: int
+    rank: str
+    range: str = ""
+    effect: str = ""
+    means: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    x: str = ""
+
+
+def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
+    if group.covariance.kind != "scalar":
+        columns = "columns/matrix"
+    else:
+        columns = "columns/intercept" if group.columns.intercept_only else "columns/slope"
+    row = COVARIANCES[group.covariance.kind]
+    q, order = len(group.columns.names), group.covariance.order
+    blocks = {p.name: f"{p.name}_{group.id}" for p in row.parameters}
+    found = texts(priors, *blocks.values())
+    rank = row.rank(q, order)
+    return GroupView(
+        id=group.id,
+        label=comment(group.factor),
+        formula=comment(group.columns),
+        q=q,
+        columns=columns,
+        covariance=row.template,
+        priors={block: found[name] for block, name in blocks.items() if name in found},
+        scalar=group.covariance.kind == "scalar",
+        lower=row.correlated,
+        order=order,
+        rank=f"Q_{group.id}" if rank == q else str(rank),
+        effect=effect_name(group),
+    )
+
+
+def group_components(view: GroupView, group: Group) -> tuple[Component, ...]:
+    shape = "matrix" if view.columns == "columns/matrix" else "vector"
+    how = group.parameterisation
+    way = "moved" if how.moved else "centred" if how.centred else "noncentred"
+    templates = [view.columns, view.covariance, f"effects/{way}_{shape}"]
+    if way == "moved":
+        templates += ["effects/mean_columns"] if view.x else []
+        templates += ["effects/mean_parents"] if view.parents else []
+    return tuple(Component(t, view) for t in templates)
+
+
+def effect_name(group: Group) -> str:
+    """The Stan name of what a term adds to the predictor."""
+    return f"{'m' if group.parameterisation.moved else 'b'}_{group.id}"
+
+
+def terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component, ...]:
+    """The parts of the predictor besides the population's columns."""
+    offsets = [Component("columns/offset", graph.population)] if graph.population.offsets else []
+    return (*offsets, *(Component(g.columns, g) for g in groups))
+
+
+def texts(priors: tuple[Prior, ...], *blocks: str) -> dict[str, PriorText]:
+    return {p.block: PriorText(p.block, DENSITIES[p.density]) for p in priors if p.block in blocks}
+
+
+def comment(node: object, longest: int = 60) -> str:
+    """Formula text that is safe in a ``//`` comment: one line, printable, not endless."""
+    text = "".join(c if c.isprintable() else " " for c in str(node))
+    return text if len(text) <= longest else text[: longest - 1] + "…"
