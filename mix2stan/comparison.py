@@ -14,6 +14,7 @@ import numpy as np
 from mix2stan.compiler import DataArgument
 from mix2stan.covariances import COVARIANCES
 from mix2stan.errors import Mix2stanError
+from mix2stan.families import FAMILIES
 from mix2stan.graph import Group
 from mix2stan.meaning import (
     Component,
@@ -130,6 +131,16 @@ def _responses(a: Model, b: Model) -> list[str]:
 def _populations(a: Model, b: Model, notes: list[str]) -> list[str]:
     one, other = a.X, b.X
     found = []
+    if FAMILIES[a.graph.response.family].ordinal is not None:
+        # the thresholds take a constant, whether an intercept stands for the first or not
+        one, other = (X.drop(columns="(Intercept)", errors="ignore") for X in (one, other))
+        one, other = (X.assign(**{"(Intercept)": 1.0}) for X in (one, other))
+        sds = [m.graph.response.latent_sd for m in (a, b)]
+        if sds[0] != sds[1]:
+            notes.append(
+                f"the errors behind the categories have sd {sds[0]:.4g} and {sds[1]:.4g}: "
+                "coefficients, thresholds and effects differ by that scale"
+            )
     if not same_space(one.to_numpy(), other.to_numpy()):
         extra = [sorted(set(p.columns) - set(q.columns)) for p, q in ((one, other), (other, one))]
         said = [

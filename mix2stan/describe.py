@@ -8,7 +8,6 @@ from mix2stan.covariances import COVARIANCES
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.labels import Labels
-from mix2stan.links import LINKS
 
 __all__ = ["describe_model"]
 
@@ -53,9 +52,9 @@ def _equations(graph: ModelGraph) -> list[str]:
     parts = ["X beta"] if graph.population.columns.names else []
     parts += ["offset"] if graph.population.offsets else []
     parts += [_contribution(group) for group in graph.groups]
-    family, link = FAMILIES[graph.response.family], LINKS[graph.response.link]
-    mean = link.stan.format(eta=" + ".join(parts) or "0")
-    distribution = family.density.format(mu=mean).replace("./", "/")
+    text = FAMILIES[graph.response.family].words(graph.response.link)
+    distribution = text.replace("{eta}", " + ".join(parts) or "0")
+    distribution = distribution.replace("{thresholds}", "thresholds")
     lines = [f"{graph.response.expression} ~ {distribution}"]
     if not graph.residual.plain:
         lines.append(f"errors: {graph.residual}")
@@ -75,6 +74,8 @@ def _distribution(group: Group) -> str:
             return f"b_{name} ~ multi_normal(0, D R_{name} D), D = diag(sd_{name})"
         case _ if row.correlated:
             return f"b_{group.id} ~ multi_normal(0, Sigma), {row.title}"
+        case _ if row.sds == "known":
+            return f"b_{group.id} ~ normal(0, known_sd_{group.id}), independent"
         case "idh":
             return f"b_{group.id} ~ normal(0, sd_{group.id}), an sd for each effect, independent"
         case "idv":

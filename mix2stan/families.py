@@ -7,19 +7,23 @@ name.  Adding a family is a row here and its density in the tests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FAMILIES", "PARAMETERS", "Family", "Parameter"]
+from mix2stan.graph import ModelGraph
+from mix2stan.links import LINKS
+from mix2stan.ordinal import ORDINAL, Ordinal
+
+__all__ = ["FAMILIES", "PARAMETERS", "Family", "Parameter", "free_thresholds"]
 
 Array = NDArray[np.float64]
 
 #: What a response has to look like: a row of :data:`mix2stan.responses.SUPPORTS`.
-Support = Literal["real", "positive", "unit", "count", "binary", "trials"]
+Support = Literal["real", "positive", "unit", "count", "binary", "trials", "categories"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class Family:
         natural: by link, a density in terms of the predictor, where Stan has one.
         primitive: by link, the density that takes the design apart and has an analytic gradient.
         functions: the template with the Stan function it needs, if any.
+        link_functions: by link, the template with the Stan function it needs.
+        ordinal: its thresholds, if its response has ordered categories.
         domain: which means are possible.
         scale: from the response to the quantity whose mean the link is about.
         single: the family of responses of one trial each.
@@ -103,6 +109,8 @@ class Family:
     natural: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     primitive: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     functions: str | None = None
+    link_functions: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    ordinal: Ordinal | None = None
     domain: Callable[[Array], NDArray[np.bool_]] = _always
     scale: Callable[[Array], Array] = _itself
     single: str | None = None
@@ -113,12 +121,41 @@ class Family:
     def counts_trials(self) -> bool:
         return self.support == "trials"
 
+    @property
+    def categories(self) -> bool:
+        """Whether the response is one of several categories, numbered from 1."""
+        return self.support == "categories"
+
+    def words(self, link: str) -> str:
+        """The distribution in mathematics, the predictor in braces."""
+        text = self.density.replace("{mu}", LINKS[link].stan).replace("{link}", link)
+        return text.replace("./", "/")
+
 
 def _of_proportion(mu: Array) -> Array:
     return mu * (1 - mu)
 
 
-_BINARY_LINKS = ("logit", "probit", "cloglog")
+_BINARY_LINKS = ("logit", "probit", "cloglog", "cauchit")
+
+
+def _thresholds(name: str, *built_in: str, links: tuple[str, ...] = _BINARY_LINKS) -> Family:
+    """A family of ordered categories; Stan has the densities of the links ``built_in``."""
+    own = {link: f"{name}_{link}({{eta}}, {{thresholds}})" for link in links}
+    names = {"logit": "ordered_logistic", "probit": "ordered_probit"}
+    stan = {link: f"{names[link]}({{eta}}, {{thresholds}})" for link in built_in}
+    return Family(
+        links=links,
+        support="categories",
+        density=name + "({link}, {eta}, {thresholds})",
+        r_names=(name,),
+        variance=np.ones_like,
+        integer=True,
+        natural=own | stan,
+        link_functions={link: f"functions/{name}" for link in links if link not in built_in},
+        ordinal=ORDINAL[name],
+    )
+
 
 FAMILIES: dict[str, Family] = {
     "gaussian": Family(
@@ -228,4 +265,16 @@ FAMILIES: dict[str, Family] = {
         parameters=("phi",),
         domain=_proper,
     ),
+    "cumulative": replace(
+        _thresholds("cumulative", "logit", "probit"),
+        primitive={"logit": "ordered_logistic_glm({x}, {coefficients}, {thresholds})"},
+    ),
+    "sratio": _thresholds("sratio"),
+    "cratio": _thresholds("cratio"),
+    "acat": _thresholds("acat", links=("logit",)),
 }
+
+
+def free_thresholds(graph: ModelGraph) -> bool:
+    """Whether the model has thresholds in the place of an intercept."""
+    return FAMILIES[graph.response.family].ordinal is not None and not graph.response.anchored

@@ -151,13 +151,19 @@ class Response:
     """What is modelled, and its distribution given the predictor.
 
     ``family`` is a row of :data:`mix2stan.families.FAMILIES` and ``link`` one of its links;
-    ``weights`` are the numbers of trials of a proportion.
+    ``weights`` are the numbers of trials of a proportion.  Of a response of categories ``levels`` are
+    their names, known once the data are; ``anchored`` is whether the first threshold is zero and the
+    population has an intercept instead; ``latent_sd`` is the known standard deviation of the normal
+    error behind a probit.
     """
 
     expression: Node
     family: str = "gaussian"
     link: str = "identity"
     weights: Node | None = None
+    anchored: bool = field(default=False, compare=False)
+    latent_sd: float = 1.0
+    levels: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def linear(self) -> bool:
@@ -167,7 +173,8 @@ class Response:
     def __str__(self) -> str:
         family = self.family if self.linear else f"{self.family}[{self.link}]"
         weights = "" if self.weights is None else f", trials = {self.weights}"
-        return f"{family}({self.expression}{weights})"
+        latent = "" if self.latent_sd == 1 else f", latent sd = {self.latent_sd:.6g}"
+        return f"{family}({self.expression}{weights}{latent})"
 
 
 #: Numbers given in a call, by parameter and stratum (``""`` where there are none, or for all).
@@ -208,6 +215,7 @@ class ErrorCorrelation:
 
     ``covariates`` are times or coordinates, none for the order of the rows; ``block`` is the factor
     outside whose levels errors are independent, None for one block; ``orders`` are p and q of ARMA;
+    ``consecutive`` is whether only the order of the times counts, so that they may have no gaps;
     ``positions`` the number of places of a corSymm, and ``nested`` whether all blocks are within the
     levels of every group, known once the data are.
     """
@@ -220,6 +228,7 @@ class ErrorCorrelation:
     metric: str = "euclidean"
     fixed: tuple[float, ...] = ()
     start: tuple[float, ...] = field(default=(), compare=False)
+    consecutive: bool = field(default=False, compare=False)
     positions: int = field(default=0, compare=False)
     nested: bool = field(default=True, compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,7 +15,7 @@ from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.residuals import reported
 
-__all__ = ["GroupLabels", "Labels", "labels_of"]
+__all__ = ["GroupLabels", "Labels", "labels_of", "threshold_labels"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Labels:
         groups: the group terms, in order.
         observations: number of rows.
         priors: the prior of every element, in words.
-        errors: the parameters of structured errors by Stan name, with the labels of their elements.
+        errors: thresholds, and the parameters of structured errors, by Stan name, with the labels of
+            their elements.
         family: the distribution of the response, and ``parameters`` what it has besides its mean.
     """
 
@@ -167,10 +169,19 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         groups,
         data.rows,
         priors,
-        reported(graph.residual),
+        (*threshold_labels(graph), *reported(graph.residual)),
         graph.response.family,
         FAMILIES[graph.response.family].parameters,
     )
+
+
+def threshold_labels(graph: ModelGraph) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The thresholds, named as ordinal's ``clm`` does by the categories they part: ``low|high``."""
+    levels = graph.response.levels
+    if FAMILIES[graph.response.family].ordinal is None:
+        return ()
+    names = tuple(f"{a}|{b}" for a, b in itertools.pairwise(levels))
+    return (("cutpoints", names[1:]),) if graph.response.anchored else (("thresholds", names),)
 
 
 def _known_sds(group: Group) -> tuple[float, ...]:

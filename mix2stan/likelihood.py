@@ -72,7 +72,8 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
     Args:
         compiled: the model, of any family.
         point: as in :func:`log_likelihood`; further ``u``, an array of levels x coefficients for
-            every term, and what the family has besides its mean by name (``shape``, ``phi``, ``nu``).
+            every term, and what the family has besides its mean by name (``shape``, ``phi``, ``nu``,
+            ``thresholds``: all of them, or those after one at zero).
         engine: what evaluates the program.
 
     Raises:
@@ -92,8 +93,14 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
     if len(effects) != len(plain):
         raise Mix2stanError(f"the point has {len(effects)} blocks of u for {len(plain)} terms")
     data = stan_data(graph, compiled.data)
-    beta = _coefficients(compiled, point.get("beta", {}))
+    known, thresholds = _thresholds(graph, point)
+    beta = _coefficients(compiled, known)
     values = _beside_the_mean(graph, point)
+    if len(thresholds) and graph.response.anchored:
+        values["cutpoints"] = thresholds[1:]
+    elif len(thresholds):
+        mean = data.get("X_mean", np.zeros(0)) @ beta
+        values["cuts" if len(beta) else "thresholds"] = thresholds - mean
     if "R_inverse" in data:
         values["theta"] = np.linalg.solve(data["R_inverse"], beta)
     elif len(beta):
@@ -104,7 +111,9 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
         shape = (group.factor.levels, len(group.columns.names))
         if u.shape != shape:
             raise Mix2stanError(f"u of {group.factor} has the shape {u.shape}, not {shape}")
-        variances = _variances(group, _term_of(group, terms))
+        variances: dict[str, Any] = {}
+        if COVARIANCES[group.covariance.kind].parameters:
+            variances = _variances(group, _term_of(group, terms))
         values |= variances
         root = np.linalg.cholesky(covariance_of(group, variances))
         z = np.linalg.solve(root, u.T)
@@ -113,6 +122,29 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
         constant -= z.size / 2 * math.log(2 * math.pi) + shape[0] * np.linalg.slogdet(root)[1]
     value, _ = engine.compile(render(plan(graph)), data).log_density(values, jacobian=False)
     return float(value + constant)
+
+
+def _thresholds(graph: ModelGraph, point: Mapping[str, Any]) -> tuple[dict[str, float], Array]:
+    """The coefficients and thresholds of a point, the constant where the model has it."""
+    beta = dict(point.get("beta", {}))
+    if FAMILIES[graph.response.family].ordinal is None:
+        return beta, np.zeros(0)
+    given = point.get("thresholds", point.get("residual", {}).get("thresholds"))
+    if given is None:
+        raise Mix2stanError("the point has no value for thresholds")
+    thresholds, size = np.asarray(given, dtype=float), len(graph.response.levels) - 1
+    if len(thresholds) == size - 1 and graph.response.anchored:
+        thresholds = np.append(0.0, thresholds)
+    if len(thresholds) != size:
+        raise Mix2stanError(f"the point has {len(thresholds)} thresholds of {size}")
+    if not graph.response.anchored:
+        return beta, np.asarray(thresholds - beta.pop("(Intercept)", 0.0))
+    if "(Intercept)" in graph.population.columns.names:
+        beta["(Intercept)"] = beta.get("(Intercept)", 0.0) - thresholds[0]
+        return beta, np.asarray(thresholds - thresholds[0])
+    if thresholds[0] != 0:
+        raise Mix2stanError("the first threshold of this model is zero: it has no intercept")
+    return beta, thresholds
 
 
 def _beside_the_mean(graph: ModelGraph, point: Mapping[str, Any]) -> dict[str, Any]:

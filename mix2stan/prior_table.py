@@ -6,6 +6,7 @@ import pandas as pd
 
 from mix2stan.covariances import Parameter, parameter_of
 from mix2stan.graph import Group, ModelGraph, Prior
+from mix2stan.labels import threshold_labels
 from mix2stan.priors import DENSITIES, describe
 from mix2stan.residuals import error_blocks
 
@@ -33,6 +34,9 @@ def _parameters(graph: ModelGraph, prior: Prior) -> list[str]:
     if prior.block == "beta":
         slopes = names[1:] if any(p.block == "intercept" for p in graph.priors) else names
         return [f"beta[{name}]" for name in slopes]
+    thresholds = dict(threshold_labels(graph))
+    if prior.block in thresholds:
+        return [f"{prior.block}[{label}]" for label in thresholds[prior.block]]
     for group in graph.groups:
         parameter = parameter_of(group, prior.block)
         if parameter is not None:

@@ -194,7 +194,22 @@ def default_priors(
     if prior_set not in PRIOR_SETS:
         hint = suggestion(prior_set, PRIOR_SETS, what="the sets")
         raise FormulaError(f"there is no set of priors called {prior_set!r}", hint=hint)
-    return tuple(PRIOR_SETS[prior_set](graph, data))
+    return (*PRIOR_SETS[prior_set](graph, data), *_threshold_priors(graph, prior_set))
+
+
+def _threshold_priors(graph: ModelGraph, prior_set: str) -> list[Prior]:
+    """brms' prior of thresholds in all proper sets; those after one at zero are not symmetric."""
+    if FAMILIES[graph.response.family].ordinal is None:
+        return []
+    anchored = graph.response.anchored
+    block, n = ("cutpoints", -2) if anchored else ("thresholds", -1)
+    if prior_set == "flat":
+        return [_block(block, "flat", "asked for; improper")]
+    size = len(graph.response.levels) + n
+    place = "" if anchored else "; at the mean of the columns"
+    source = f"brms: 2.5 on the scale of the link{place}"
+    loc, scale = np.zeros(size), np.full(size, 2.5)
+    return [_block(block, "student_t", source, loc=loc, scale=scale)]
 
 
 def _block(block: str, density: str, source: str, **slots: Array | float) -> Prior:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mix2stan.collapsed_data import orthogonaliser
 from mix2stan.covariances import constants_of
-from mix2stan.families import FAMILIES
+from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.responses import known_part, observed
@@ -64,6 +64,10 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     entries: dict[str, Any] = {"N": len(rows), "y": y.astype(np.int64) if family.integer else y}
     if family.counts_trials:
         entries["trials"] = trials.astype(np.int64)
+    if seen.levels:
+        entries["C"] = len(seen.levels)
+    if graph.response.latent_sd != 1:
+        entries["latent_sd"] = graph.response.latent_sd
     if graph.population.offsets or exposed:
         entries["known"] = known
     entries |= _population(graph, data, rows)
@@ -78,7 +82,10 @@ def _population(graph: ModelGraph, data: Data, rows: Index) -> dict[str, Any]:
         return {}
     X = data.matrix(columns)
     entries: dict[str, Any] = {"K": X.shape[1], "X": X[rows]}
-    if not columns.intercept_only:
+    if free_thresholds(graph):
+        entries["X_mean"] = X.mean(axis=0)
+        entries["R_inverse"] = _orthogonaliser(graph, X - entries["X_mean"])
+    elif not columns.intercept_only:
         entries["R_inverse"] = _orthogonaliser(graph, X)
         if any(p.block == "intercept" and p.values for p in graph.priors):
             entries["X_mean"] = X.mean(axis=0)

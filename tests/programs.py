@@ -215,6 +215,23 @@ PROGRAMS = {
         "weights = varConstProp(form = ~age, fixed = list(const = 1)))",
         strategy="collapsed",
     ),
+    "cumulative": Case("wine", "clm(rating ~ temp + contact)"),
+    "cumulative_cloglog": Case(
+        "wine", 'clmm(rating ~ temp + contact + (1 | judge), link = "cloglog")', strategy="auto"
+    ),
+    "cutpoints": Case(
+        "wine",
+        'MCMCglmm(rating ~ temp + contact, random = ~judge, family = "ordinal", '
+        "prior = list(R = list(V = 1, fix = 1)))",
+        strategy="centred",
+    ),
+    "sratio": Case("wine", 'brm(rating ~ temp + (1 + temp || judge), family = sratio("probit"))'),
+    "acat": Case("wine", "brm(rating ~ 1 + (1 | judge), family = acat())"),
+    "categorical_residual": Case(
+        "BTdata",
+        "MCMCglmm(I(sex == 'Male') ~ 1, random = ~dam, family = \"categorical\", "
+        "prior = list(R = list(V = 1, fix = 1)))",
+    ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),

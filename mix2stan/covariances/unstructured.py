@@ -162,6 +162,16 @@ ROWS: dict[str, CovarianceRow] = {
         constants=("known_sd",),
         fewest=2,
     ),
+    "known": CovarianceRow(
+        title="known variances, no covariance",
+        template="covariances/known",
+        parameters=(),
+        sds="known",
+        correlated=False,
+        matrix=lambda q, order, values: np.diag(np.square(values["known_sd"])),
+        solve=lambda q, order, covariance, constants: {},
+        constants=("known_sd",),
+    ),
     "cors": CovarianceRow(
         title="all covariances free, the later variances 1",
         template="covariances/cors",

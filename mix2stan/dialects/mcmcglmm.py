@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
-from mix2stan.dialects.families import Distribution, family_of
+from mix2stan.dialects.families import family_of
+from mix2stan.dialects.mcmcglmm_prior import fixed_residual
 from mix2stan.dialects.mcmcglmm_random import linked, random_groups
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
@@ -44,48 +47,61 @@ _SIGNATURE = Signature(
     },
 )  # fmt: skip
 
-#: Families of single trials: their residual variance has to be fixed by the prior.
-_BINARY = frozenset({"categorical", "ordinal", "threshold"})
+#: Families whose residual variance the prior has to fix, by what they are.
+_FIXED = {"ordinal": "cumulative", "threshold": "cumulative", "categorical": "bernoulli"}
 
 
 def lower_mcmcglmm(call: Call) -> Request:
     """``MCMCglmm(y ~ x, random = ~ us(1 + x):g)``; ``a:b`` lists its levels first factor fastest."""
     arguments = match_arguments(call, _SIGNATURE)
     formula = arguments.formula("fixed", "MCMCglmm(y ~ x, random = ~ g)")
-    distribution = _distribution(arguments)
-    response = Response(response_of(formula, "MCMCglmm"), *distribution)
+    response = _response(arguments, response_of(formula, "MCMCglmm"))
     groups, rcov = random_groups(arguments), arguments.get("rcov")
     residual = _residual(rcov)
     if not response.linear:
         if rcov is not None and not residual.plain:
             message = "a residual structure of a response that is not Gaussian cannot be expressed"
             raise Unsupported(message, span=rcov.span, hint="rcov = ~ units can")
-        groups += (_overdispersion(arguments),)
+        if not response.anchored:
+            groups += (_overdispersion(arguments),)
     graph = ModelGraph(response, Population(Columns((formula.right,))), groups, residual)
     return request(arguments, graph)
 
 
-def _distribution(arguments: Arguments) -> Distribution:
+def _response(arguments: Arguments, expression: Node) -> Response:
+    """The response; of categories in an order the residual is part of the error behind them.
+
+    ``threshold`` has a probit whose error is the residual, of variance V, and ``ordinal`` one of
+    variance 1 besides; together that is a probit of variance 1 + V.
+    """
     family = arguments.get("family")
     names = {name: row for row, entry in FAMILIES.items() for name in entry.mcmcglmm}
     if family is None:
-        return family_of(None)
+        return Response(expression, *family_of(None))
     wanted = family.value if isinstance(family, String) else str(family)
+    if wanted in _FIXED:
+        V = fixed_residual(arguments.get("prior"), wanted, family.span)
+        if _FIXED[wanted] == "bernoulli":
+            return Response(expression, "bernoulli", "logit")
+        sd = math.sqrt(V if wanted == "threshold" else 1 + V)
+        return Response(expression, "cumulative", "probit", anchored=True, latent_sd=sd)
     if wanted not in names:
-        hint = f"those that can: {', '.join(names)}"
-        if wanted in _BINARY:
-            hint = "glmer(family = binomial) has no residual, which binary data do not identify"
+        hint = f"those that can: {', '.join([*names, *_FIXED])}"
         message = f"the family {wanted!r} cannot be expressed"
         raise Unsupported(message, span=family.span, hint=hint)
     row = names[wanted]
-    return Distribution(row, FAMILIES[row].links[0])
+    return Response(expression, row, FAMILIES[row].links[0])
 
 
 def _overdispersion(arguments: Arguments) -> Group:
     """MCMCglmm's residual, normal on the scale of the predictor: an effect of every row."""
-    span = arguments.call.span
+    span, family = arguments.call.span, arguments.get("family")
     factor = Factor((Name(UNITS, span=span),))
-    return Group(Columns((Number(1.0, span=span),)), factor, Covariance("us"), span=span)
+    covariance = Covariance("us")
+    if isinstance(family, String) and family.value in _FIXED:
+        V = fixed_residual(arguments.get("prior"), family.value, family.span)
+        covariance = Covariance("known", variances=(V,))
+    return Group(Columns((Number(1.0, span=span),)), factor, covariance, span=span)
 
 
 def _residual(rcov: Node | None) -> Residual:

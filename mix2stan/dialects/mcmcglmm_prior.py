@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mix2stan.errors import FormulaError
+from mix2stan.errors import FormulaError, Span
 from mix2stan.syntax import Call, Node, Number, Operator, Parens
 
-__all__ = ["fixed_from", "known_variances"]
+__all__ = ["fixed_from", "fixed_residual", "known_variances"]
 
 
 def fixed_from(prior: Node | None, term: int, function: Call) -> int:
@@ -40,6 +40,24 @@ def known_variances(prior: Node | None, term: int, function: Call) -> tuple[floa
     if min(variances) <= 0:
         raise FormulaError("the variances in V have to be positive", span=V.span)
     return variances
+
+
+def fixed_residual(prior: Node | None, family: str, span: Span) -> float:
+    """The residual variance that ``prior$R`` fixes; such data do not identify it.
+
+    Raises:
+        FormulaError: if the prior does not fix it.
+    """
+    R = _element(prior, "R", None)
+    V, fix = _element(R, "V", None), _element(R, "fix", None)
+    if V is None or not isinstance(fix, Number):
+        message = f"the residual variance of the family {family} is not identified"
+        hint = "fix it: prior = list(R = list(V = 1, fix = 1))"
+        raise FormulaError(message, span=span if R is None else R.span, hint=hint)
+    variances = _diagonal(V)
+    if len(variances) != 1 or variances[0] <= 0:
+        raise FormulaError("the residual variance has to be a positive number", span=V.span)
+    return variances[0]
 
 
 def _entry(prior: Node | None, term: int, name: str) -> Node | None:

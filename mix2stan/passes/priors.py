@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from mix2stan.families import free_thresholds
 from mix2stan.graph import ModelGraph
 from mix2stan.passes.context import Context
 from mix2stan.priors import Summaries, default_priors
@@ -17,9 +20,14 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     """The named set of default priors, scaled to the data."""
     data, columns = context.data, graph.population.columns
     intercept = columns.names[:1] == ("(Intercept)",)
-    y = link_scale(graph, data)
-    summaries = Summaries(y, data.matrix(columns), intercept, _words(graph))
+    y, X, thresholds = link_scale(graph, data), data.matrix(columns), free_thresholds(graph)
+    if thresholds:
+        # slopes are judged as beside an intercept, whose prior the thresholds have
+        X, intercept = np.hstack([np.ones((data.rows, 1)), X]), True
+    summaries = Summaries(y, X, intercept, _words(graph))
     priors = default_priors(graph, summaries, context.prior)
+    if thresholds:
+        priors = tuple(p for p in priors if p.block != "intercept")
     errors = residual_priors(graph, data, flat=context.prior == "flat")
     return replace(graph, priors=(*priors, *errors))
 

@@ -19,6 +19,8 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
         FormulaError: if the response is not what its family describes.
     """
     seen = observed(graph, context.data)
+    if seen.levels:
+        return replace(graph, response=replace(graph.response, levels=seen.levels))
     single = FAMILIES[graph.response.family].single
     if single is None or graph.response.weights is not None or (seen.trials != 1).any():
         return graph

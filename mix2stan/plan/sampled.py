@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mix2stan.families import FAMILIES, PARAMETERS, Family
+from mix2stan.families import FAMILIES, PARAMETERS, Family, free_thresholds
 from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.links import LINKS
+from mix2stan.ordinal import LATENT
 from mix2stan.plan.parts import (
     Component,
     GroupView,
@@ -31,7 +32,8 @@ class ModelView:
     ``linear`` are all parts of the predictor and ``predictor`` those added up before the likelihood;
     ``x`` and ``coefficients`` are the design and its coefficients, ``rest_of`` the design that X_rest
     is taken from; ``declaration`` declares the response, ``density`` says its distribution in
-    mathematics, the mean in braces, and ``likelihood`` is the statement.
+    mathematics, the mean in braces, and ``likelihood`` is the statement.  ``thresholds`` are those of
+    ordered categories as the parameters have them, and ``constraint`` their Stan type.
     """
 
     response: str
@@ -46,10 +48,12 @@ class ModelView:
     likelihood: str
     priors: dict[str, PriorText]
     population: bool = True
+    thresholds: str = ""
+    constraint: str = ""
 
     def distribution(self, mean: str) -> str:
         """The distribution of the response in mathematics, given its predictor as text."""
-        return self.density.replace("{eta}", mean)
+        return self.density.replace("{eta}", mean).replace("{thresholds}", "thresholds")
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,9 @@ def sampled(graph: ModelGraph) -> list[Part]:
     offsets = _known(graph, pooled)
     left = len(names) > len(moved)
     link = graph.response.link
-    primitive = family.primitive.get(link) if left else None
+    thresholds = free_thresholds(graph)
     predictor = (*offsets, *(Component(g.columns, g) for g in groups if g.id not in inside))
+    primitive = _primitive(graph, family, bool(predictor)) if left else None
     view = ModelView(
         response=comment(graph.response.expression),
         formula=comment(graph.population.columns),
@@ -90,17 +95,21 @@ def sampled(graph: ModelGraph) -> list[Part]:
         x=x,
         coefficients=coefficients,
         rest_of=whole[0],
-        declaration=("array[N] int<lower=0> y" if family.integer else "vector[N] y"),
-        density=family.density.replace("{mu}", LINKS[link].stan).replace("./", "/"),
+        declaration=_declaration(family),
+        density=_words(graph, family),
         likelihood="",
-        priors=texts(graph.priors, "intercept", "beta", "sigma"),
+        priors=texts(graph.priors, "intercept", "beta", "sigma", "thresholds", "cutpoints"),
         population=bool(names),
+        thresholds="cuts" if thresholds and names else "thresholds",
+        constraint=family.ordinal.constraint if family.ordinal else "",
     )
     if left and primitive is None:
         predictor = (Component("columns/population", view), *predictor)
         view = replace(view, predictor=predictor)
     view = replace(view, likelihood=_likelihood(graph, family, primitive, view))
-    sections = ["families/response", *(["families/trials"] * family.counts_trials)]
+    sections = ["families/categories"] * family.categories
+    sections += ["families/response", *(["families/trials"] * family.counts_trials)]
+    sections += ["families/latent_sd"] * (graph.response.latent_sd != 1)
     response = [Component(t, view) for t in (*sections, "families/likelihood")]
     errors: list[Part] = []
     if not graph.residual.plain:
@@ -111,17 +120,53 @@ def sampled(graph: ModelGraph) -> list[Part]:
         parts.append(Part((offsets[0],)))
     if names:
         columns = "population/orthogonal" if orthogonal else "population/plain"
+        columns = "population/centred" if thresholds else columns
         rest = ["population/rest"] if moved and left else []
         templates = (columns, *rest, *_population_priors(names, view.priors))
         parts.append(Part(tuple(Component(t, view) for t in templates)))
+    if family.ordinal:
+        way = "cuts" if view.thresholds == "cuts" else "thresholds"
+        way = "cutpoints" if graph.response.anchored else way
+        parts.append(Part((Component(f"families/{way}", view),)))
     parts += [Part(group_components(g, by_id[g.id])) for g in groups]
     for name in family.parameters:
         row = PARAMETERS[name]
         prior = texts(graph.priors, name)[name]
         subject = ParameterView(name, row.bound, row.meaning, prior)
         parts.append(Part((Component("families/parameter", subject),)))
-    functions = [Part((Component(family.functions, None),))] if family.functions else []
-    return [*parts, *errors, *functions]
+    return [*parts, *errors, *_functions(family, link)]
+
+
+def _words(graph: ModelGraph, family: Family) -> str:
+    """The distribution of the response in mathematics, the predictor in braces."""
+    text = family.words(graph.response.link)
+    if graph.response.latent_sd == 1:
+        return text
+    scaled = text.replace("{eta}", "({eta}) / latent_sd")
+    return scaled.replace("{thresholds}", "{thresholds} / latent_sd")
+
+
+def _functions(family: Family, link: str) -> list[Part]:
+    """The Stan functions that the family needs."""
+    if link in family.link_functions:
+        rows = Component("functions/rows_of", None)
+        return [Part((rows,)), Part((Component(family.link_functions[link], LATENT[link]),))]
+    return [Part((Component(family.functions, None),))] if family.functions else []
+
+
+def _declaration(family: Family) -> str:
+    """The response in the data block."""
+    if family.categories:
+        return "array[N] int<lower=1, upper=C> y"
+    return "array[N] int<lower=0> y" if family.integer else "vector[N] y"
+
+
+def _primitive(graph: ModelGraph, family: Family, more: bool) -> str | None:
+    """The density that takes the design apart, if it can add what ``more`` the predictor has."""
+    text = family.primitive.get(graph.response.link)
+    if text is None or graph.response.latent_sd != 1:
+        return None
+    return None if more and "{eta}" not in text else text
 
 
 def family_of(graph: ModelGraph) -> tuple[Family, bool]:
@@ -146,7 +191,10 @@ def _likelihood(graph: ModelGraph, family: Family, primitive: str | None, view: 
         "eta": "eta" if view.predictor else nothing,
         "x": view.x,
         "coefficients": view.coefficients,
+        "thresholds": view.thresholds,
     }
+    if graph.response.latent_sd != 1:
+        words |= {name: f"{words[name]} / latent_sd" for name in ("eta", "thresholds")}
     direct = family.natural.get(link, family.density.replace("{mu}", LINKS[link].stan))
     text = (primitive or direct).format(**words)
     if graph.strategy.kind != "joint":
