@@ -6,8 +6,9 @@ import pandas as pd
 
 from mix2stan.covariances import COVARIANCES
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, ModelGraph
+from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.labels import Labels
+from mix2stan.links import LINKS
 
 __all__ = ["describe_model"]
 
@@ -37,10 +38,11 @@ def _strategy(graph: ModelGraph) -> list[str]:
         lines.append(f"integrated out, then drawn exactly: {', '.join(integrated)}")
     if graph.strategy.pooled:
         lines.append("observations with equal predictors are summed")
-    names = graph.population.columns.names
+    columns = {p.parameter: p.population.columns.names for p in graph.every_predictor}
     for group in graph.groups:
         if group.integrated:
             continue
+        names = columns[group.owner]
         how = group.parameterisation
         around = [f"{names[k]}" for k in how.columns] + [f"b_{p}" for p in how.parents]
         way = f"centred on {', '.join(around) or '0'}" if how.centred else "non-centred"
@@ -49,16 +51,27 @@ def _strategy(graph: ModelGraph) -> list[str]:
 
 
 def _equations(graph: ModelGraph) -> list[str]:
-    parts = ["X beta"] if graph.population.columns.names else []
-    parts += ["offset"] if graph.population.offsets else []
-    parts += [_contribution(group) for group in graph.groups]
-    text = FAMILIES[graph.response.family].words(graph.response.link)
-    distribution = text.replace("{eta}", " + ".join(parts) or "0")
-    distribution = distribution.replace("{thresholds}", "thresholds")
+    words = FAMILIES[graph.response.family].words(graph.response.link)
+    distribution = words.replace("{eta}", _sum(graph, graph.mean))
     lines = [f"{graph.response.expression} ~ {distribution}"]
+    lines += [f"{p.parameter} = {_value(graph, p)}" for p in graph.predictors]
     if not graph.residual.plain:
         lines.append(f"errors: {graph.residual}")
     return lines + [_distribution(group) for group in graph.groups]
+
+
+def _value(graph: ModelGraph, predictor: Predictor) -> str:
+    """A parameter by its predictor."""
+    return LINKS[predictor.link].stan.format(eta=_sum(graph, predictor))
+
+
+def _sum(graph: ModelGraph, predictor: Predictor) -> str:
+    """A predictor, term by term."""
+    s, population = predictor.suffix, predictor.population
+    parts = [f"X{s} beta{s}"] if population.columns.names else []
+    parts += [f"offset{s}"] if population.offsets else []
+    parts += [_contribution(group) for group in graph.groups_of(predictor.parameter)]
+    return " + ".join(parts) or "0"
 
 
 def _contribution(group: Group) -> str:
@@ -89,14 +102,19 @@ def _terms(graph: ModelGraph, labels: Labels) -> list[str]:
     lines = [f"{labels.observations} observations of {labels.response}"]
     if labels.coefficients:
         lines.append(f"population: {', '.join(labels.coefficients)}")
+    for parameter, names in labels.predictors:
+        if names:
+            lines.append(f"population of {parameter}: {', '.join(names)}")
     for group in graph.groups:
         row = COVARIANCES[group.covariance.kind]
         q = len(group.columns.names)
         count = row.count(q, group.covariance.order)
         parameters = "1 parameter" if count == 1 else f"{count} parameters"
         effects = ", ".join(group.columns.names)
+        owner = f" of {group.owner}" if group.owner else ""
         lines.append(
-            f"{group.factor}, {group.factor.levels} levels: {effects}; {row.title} ({parameters})"
+            f"{group.factor}{owner}, {group.factor.levels} levels: {effects}; "
+            f"{row.title} ({parameters})"
         )
     return lines
 

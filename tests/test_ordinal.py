@@ -10,7 +10,7 @@ from scipy import stats
 import mix2stan as m2s
 from mix2stan.engines import engine_named
 from mix2stan.families import FAMILIES
-from mix2stan.ordinal import ORDINAL, draw_category
+from mix2stan.families.ordinal import ORDINAL, draw_category
 from tests.conftest import table
 
 F = {

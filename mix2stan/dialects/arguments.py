@@ -137,7 +137,12 @@ def request(arguments: Arguments, graph: ModelGraph) -> Request:
     """The request of a lowered call: its graph, and the arguments all functions share."""
     return Request(
         graph=replace(
-            graph, call=_shown_call(arguments), population=_without_offsets(graph.population)
+            graph,
+            call=_shown_call(arguments),
+            population=_without_offsets(graph.population),
+            predictors=tuple(
+                replace(p, population=_without_offsets(p.population)) for p in graph.predictors
+            ),
         ),
         data=arguments.get("data"),
         subset=arguments.get("subset"),

@@ -8,8 +8,7 @@ import numpy as np
 
 from mix2stan.design import independent_columns
 from mix2stan.families import free_thresholds
-from mix2stan.graph import Columns, Group, ModelGraph, note
-from mix2stan.matrices import Data
+from mix2stan.graph import Columns, Group, ModelGraph, Predictor, note
 from mix2stan.passes.context import Context
 from mix2stan.syntax import Number
 
@@ -18,38 +17,47 @@ __all__ = ["resolve"]
 
 def resolve(graph: ModelGraph, context: Context) -> ModelGraph:
     """Name the columns of every term; drop population columns that depend on others, as lme4 does."""
-    data = context.data
-    columns = graph.population.columns
-    names = data.names(columns.formulas)
-    if free_thresholds(graph):
-        columns, graph = _without_intercept(columns, graph, data)
-        names = tuple(name for name in names if name != "(Intercept)")
-    else:
-        kept = [names[i] for i in independent_columns(data.matrix(columns))]
-        columns = replace(columns, names=tuple(kept))
-    dropped = [name for name in names if name not in columns.names]
+    thresholds = free_thresholds(graph)
+    mean, *further = (
+        _resolve_predictor(p, context, thresholds and not p.parameter)
+        for p in graph.every_predictor
+    )
+    remarks = [remark for _, remark in (mean, *further) if remark]
     graph = replace(
         graph,
-        population=replace(graph.population, columns=columns),
+        population=mean[0].population,
+        predictors=tuple(predictor for predictor, _ in further),
         groups=tuple(_resolve_group(group, context) for group in graph.groups),
     )
-    if dropped:
-        listed = ", ".join(dropped)
-        graph = note(graph, f"dropped, being combinations of other columns: {listed}")
-    return graph
+    if thresholds and "(Intercept)" in context.data.names(graph.population.columns.formulas):
+        remarks.append("there is no intercept: the thresholds take its place")
+    if not mean[0].population.columns.names and thresholds:
+        alone = Columns((Number(0.0),))
+        graph = replace(graph, population=replace(graph.population, columns=alone))
+    return note(graph, *remarks)
 
 
-def _without_intercept(
-    columns: Columns, graph: ModelGraph, data: Data
-) -> tuple[Columns, ModelGraph]:
-    """The columns that are independent of each other and of the thresholds, which take any constant."""
-    names, X = data.names(columns.formulas), data.matrix(columns)
-    constant = np.ones((data.rows, 1))
-    kept = [names[i - 1] for i in independent_columns(np.hstack([constant, X])) if i > 0]
-    if "(Intercept)" in names:
-        graph = note(graph, "there is no intercept: the thresholds take its place")
-    formulas = columns.formulas if kept else (Number(0.0),)
-    return Columns(formulas, tuple(kept)), graph
+def _resolve_predictor(
+    predictor: Predictor, context: Context, thresholds: bool
+) -> tuple[Predictor, str]:
+    """The predictor with its columns named, and a remark on those dropped.
+
+    Beside thresholds, which take any constant, columns are independent of that too.
+    """
+    columns = predictor.population.columns
+    names, X = context.data.names(columns.formulas), context.data.matrix(columns)
+    if thresholds:
+        X = np.where([name == "(Intercept)" for name in names], 0.0, X)
+        X = np.hstack([np.ones((len(X), 1)), X])
+        kept = [names[i - 1] for i in independent_columns(X) if i > 0]
+        names = tuple(name for name in names if name != "(Intercept)")
+    else:
+        kept = [names[i] for i in independent_columns(X)]
+    dropped = [name for name in names if name not in kept]
+    population = replace(predictor.population, columns=replace(columns, names=tuple(kept)))
+    where = f" in the predictor of {predictor.parameter}" if predictor.parameter else ""
+    remark = f"dropped{where}, being combinations of other columns: {', '.join(dropped)}"
+    return replace(predictor, population=population), remark if dropped else ""
 
 
 def _resolve_group(group: Group, context: Context) -> Group:

@@ -1,4 +1,4 @@
-"""Response distributions: one row each.
+"""What a row of the families is, and the plain ones.
 
 A row is everything the compiler knows of a family; the modules around it ask the row and never the
 name.  Adding a family is a row here and its density in the tests.
@@ -7,20 +7,21 @@ name.  Adding a family is a row here and its density in the tests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.graph import ModelGraph
+from mix2stan.families.ordinal import Ordinal
 from mix2stan.links import LINKS
-from mix2stan.ordinal import ORDINAL, Ordinal
 
-__all__ = ["FAMILIES", "PARAMETERS", "Family", "Parameter", "free_thresholds"]
+__all__ = ["PARAMETERS", "ROWS", "Family", "Parameter"]
 
 Array = NDArray[np.float64]
+#: A density of :data:`mix2stan.priors.DENSITIES` and the numbers of its slots.
+Numbers = tuple[str, tuple[tuple[str, float], ...]]
 
 #: What a response has to look like: a row of :data:`mix2stan.responses.SUPPORTS`.
 Support = Literal["real", "positive", "unit", "count", "binary", "trials", "categories"]
@@ -33,19 +34,60 @@ class Parameter:
     Attributes:
         bound: its Stan constraint.
         meaning: what it is, in words.
-        template: the macros that declare it.
+        prior: its default prior, and ``brms`` that of brms, with what ``source`` says of the first;
+            that of ``sigma`` is in units of the response instead.
+        start: about where chains start.
+        links: where it has a predictor of its own, its links, the default first.
+        centre: from the response to where the default prior puts the middle of that predictor.
+        brms_centre: brms' prior of the middle.
+        unit: how much on the scale of the link is a large effect.
     """
 
     bound: str
     meaning: str
-    template: str = "families/parameter"
+    prior: Numbers = ("gamma_2", (("rate", 0.1),))
+    brms: Numbers = ("gamma_small", (("rate", 0.01),))
+    source: str = "mean 20, wide"
+    start: float = 10.0
+    links: tuple[str, ...] = ("log",)
+    centre: Callable[[Array], float] = lambda y: 0.0
+    brms_centre: Numbers = ("student_t", (("loc", 0.0), ("scale", 2.5)))
+    unit: float = 1.0
+
+
+def _log_sd(y: Array) -> float:
+    spread = float(np.std(y, ddof=1)) if len(y) > 1 else 1.0
+    return float(np.log(spread)) if spread > 0 else 0.0
+
+
+def _probability(meaning: str) -> Parameter:
+    return Parameter(
+        "<lower=0, upper=1>",
+        meaning,
+        prior=("uniform_unit", ()),
+        brms=("uniform_unit", ()),
+        source="all values equally likely",
+        start=0.2,
+        links=("logit", "probit", "cloglog"),
+        brms_centre=("logistic", (("loc", 0.0), ("scale", 1.0))),
+        unit=2.5,
+    )
 
 
 PARAMETERS: dict[str, Parameter] = {
-    "sigma": Parameter("<lower=0>", "residual sd", "residuals/homoscedastic"),
+    "sigma": Parameter("<lower=0>", "residual sd", centre=_log_sd),
     "shape": Parameter("<lower=0>", "the larger, the less spread"),
     "phi": Parameter("<lower=0>", "precision of a proportion"),
-    "nu": Parameter("<lower=1>", "degrees of freedom"),
+    "nu": Parameter(
+        "<lower=1>",
+        "degrees of freedom",
+        brms=("gamma_2", (("rate", 0.1),)),
+        links=("logm1", "log"),
+        centre=lambda y: 2.7,
+        brms_centre=("normal", (("loc", 2.7), ("scale", 0.8))),
+    ),
+    "zi": _probability("share of zeros from elsewhere"),
+    "hu": _probability("probability of a zero"),
 }
 
 
@@ -73,7 +115,8 @@ class Family:
     """One distribution of the response given its predictor.
 
     Stan texts have the predictor in braces (``{eta}``), or the mean (``{mu}``), and for a primitive
-    the design and its coefficients (``{x}``, ``{coefficients}``).
+    the design and its coefficients (``{x}``, ``{coefficients}``).  A further parameter is a number or
+    has an element per row.
 
     Attributes:
         links: the names of its links, the default first.
@@ -88,14 +131,16 @@ class Family:
         natural: by link, a density in terms of the predictor, where Stan has one.
         primitive: by link, the density that takes the design apart and has an analytic gradient.
         functions: the template with the Stan function it needs, if any.
-        link_functions: by link, the template with the Stan function it needs.
-        ordinal: its thresholds, if its response has ordered categories.
         domain: which means are possible.
         scale: from the response to the quantity whose mean the link is about.
         single: the family of responses of one trial each.
         pooled: the family of the sum of equally distributed observations; they may be summed.
         exposure: whether that sum has the number of observations times the mean (else it is the
             number of successes in so many trials).
+        link_functions: by link, the template with the Stan function it needs.
+        ordinal: its thresholds, if its response has ordered categories.
+        mathematics: what the distribution is called in headers, if that is not its Stan density.
+        dispersion: the parameter that glmmTMB's ``dispformula`` is about.
     """
 
     links: tuple[str, ...]
@@ -109,13 +154,15 @@ class Family:
     natural: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     primitive: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     functions: str | None = None
-    link_functions: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    ordinal: Ordinal | None = None
     domain: Callable[[Array], NDArray[np.bool_]] = _always
     scale: Callable[[Array], Array] = _itself
     single: str | None = None
     pooled: str | None = None
     exposure: bool = False
+    link_functions: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    ordinal: Ordinal | None = None
+    mathematics: str = ""
+    dispersion: str = ""
 
     @property
     def counts_trials(self) -> bool:
@@ -127,9 +174,15 @@ class Family:
         return self.support == "categories"
 
     def words(self, link: str) -> str:
-        """The distribution in mathematics, the predictor in braces."""
-        text = self.density.replace("{mu}", LINKS[link].stan).replace("{link}", link)
-        return text.replace("./", "/")
+        """The distribution in mathematics, its predictor in braces."""
+        if not self.categories:
+            return self.said(LINKS[link].stan)
+        return self.density.replace("{link}", link).replace("{thresholds}", "thresholds")
+
+    def said(self, mean: str) -> str:
+        """The distribution in mathematics, its mean as text."""
+        text = self.mathematics or self.density
+        return text.format(mu=mean).replace("./", "/")
 
 
 def _of_proportion(mu: Array) -> Array:
@@ -138,26 +191,7 @@ def _of_proportion(mu: Array) -> Array:
 
 _BINARY_LINKS = ("logit", "probit", "cloglog", "cauchit")
 
-
-def _thresholds(name: str, *built_in: str, links: tuple[str, ...] = _BINARY_LINKS) -> Family:
-    """A family of ordered categories; Stan has the densities of the links ``built_in``."""
-    own = {link: f"{name}_{link}({{eta}}, {{thresholds}})" for link in links}
-    names = {"logit": "ordered_logistic", "probit": "ordered_probit"}
-    stan = {link: f"{names[link]}({{eta}}, {{thresholds}})" for link in built_in}
-    return Family(
-        links=links,
-        support="categories",
-        density=name + "({link}, {eta}, {thresholds})",
-        r_names=(name,),
-        variance=np.ones_like,
-        integer=True,
-        natural=own | stan,
-        link_functions={link: f"functions/{name}" for link in links if link not in built_in},
-        ordinal=ORDINAL[name],
-    )
-
-
-FAMILIES: dict[str, Family] = {
+ROWS: dict[str, Family] = {
     "gaussian": Family(
         links=("identity", "log", "inverse"),
         support="real",
@@ -165,6 +199,7 @@ FAMILIES: dict[str, Family] = {
         r_names=("gaussian",),
         mcmcglmm=("gaussian",),
         variance=np.ones_like,
+        dispersion="sigma",
         parameters=("sigma",),
         primitive={"identity": "normal_id_glm({x}, {eta}, {coefficients}, sigma)"},
     ),
@@ -174,6 +209,7 @@ FAMILIES: dict[str, Family] = {
         density="student_t(nu, {mu}, sigma)",
         r_names=("student", "t_family"),
         variance=np.ones_like,
+        dispersion="sigma",
         parameters=("sigma", "nu"),
     ),
     "lognormal": Family(
@@ -182,6 +218,7 @@ FAMILIES: dict[str, Family] = {
         density="lognormal({mu}, sigma)",
         r_names=("lognormal",),
         variance=np.ones_like,
+        dispersion="sigma",
         parameters=("sigma",),
         scale=np.log,
     ),
@@ -205,6 +242,7 @@ FAMILIES: dict[str, Family] = {
         density="neg_binomial_2({mu}, shape)",
         r_names=("negbinomial", "nbinom2"),
         variance=lambda mu: mu,
+        dispersion="shape",
         parameters=("shape",),
         integer=True,
         natural={"log": "neg_binomial_2_log({eta}, shape)"},
@@ -243,6 +281,7 @@ FAMILIES: dict[str, Family] = {
         density="gamma(shape, shape ./ {mu})",
         r_names=("Gamma",),
         variance=np.square,
+        dispersion="shape",
         parameters=("shape",),
         domain=_positive,
     ),
@@ -252,6 +291,7 @@ FAMILIES: dict[str, Family] = {
         density="inverse_gaussian({mu}, shape)",
         r_names=("inverse.gaussian",),
         variance=lambda mu: mu**3,
+        dispersion="shape",
         parameters=("shape",),
         functions="functions/inverse_gaussian",
         domain=_positive,
@@ -262,19 +302,8 @@ FAMILIES: dict[str, Family] = {
         density="beta_proportion({mu}, phi)",
         r_names=("beta", "beta_family", "Beta"),
         variance=_of_proportion,
+        dispersion="phi",
         parameters=("phi",),
         domain=_proper,
     ),
-    "cumulative": replace(
-        _thresholds("cumulative", "logit", "probit"),
-        primitive={"logit": "ordered_logistic_glm({x}, {coefficients}, {thresholds})"},
-    ),
-    "sratio": _thresholds("sratio"),
-    "cratio": _thresholds("cratio"),
-    "acat": _thresholds("acat", links=("logit",)),
 }
-
-
-def free_thresholds(graph: ModelGraph) -> bool:
-    """Whether the model has thresholds in the place of an intercept."""
-    return FAMILIES[graph.response.family].ordinal is not None and not graph.response.anchored
