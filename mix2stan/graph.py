@@ -384,6 +384,12 @@ class ModelGraph:
         """All predictors, that of the mean first."""
         return (self.mean, *self.predictors)
 
+    @property
+    def shared_columns(self) -> Columns:
+        """The population's columns: those of the mean, or of every category where it has none."""
+        alone = self.predictors and not self.population.columns.names
+        return self.predictors[0].population.columns if alone else self.population.columns
+
     def groups_of(self, parameter: str) -> tuple[Group, ...]:
         """The group terms of one predictor, of the mean's where the parameter is empty."""
         return tuple(g for g in self.groups if g.owner == parameter)

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import elimination
-from mix2stan.families import FAMILIES, PARAMETERS, free_thresholds, single_parameters
+from mix2stan.families import (
+    FAMILIES,
+    PARAMETERS,
+    free_thresholds,
+    parameter_row,
+    single_parameters,
+)
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.links import LINKS
@@ -104,7 +110,7 @@ def _predicted(
 ) -> dict[str, Any]:
     """A predictor of another parameter, about constant at where that would start."""
     name, s = predictor.parameter, predictor.suffix
-    middle = (residual if name == "sigma" else PARAMETERS[name].start) * float(_factor(rng))
+    middle = (residual if name == "sigma" else parameter_row(name).start) * float(_factor(rng))
     eta = np.asarray(LINKS[predictor.link].forward(np.array(middle)))
     start: dict[str, Any] = {}
     X, values = np.zeros((data["N"], 0)), np.zeros(0)

@@ -77,7 +77,7 @@ class Model:
     @cached_property
     def X(self) -> pd.DataFrame:
         """The population design: a row per observation, columns named as R's ``model.matrix``."""
-        columns = self.graph.population.columns
+        columns = self.graph.shared_columns
         data = self._compiled.data
         index = pd.Index(data.frame.rows, name="row")
         return pd.DataFrame(data.matrix(columns), columns=list(columns.names), index=index)

@@ -175,8 +175,8 @@ def _binary(rows: _Rows) -> Observed:
         if len(column.levels) != 2:
             levels = ", ".join(column.levels[:6]) + (", …" if len(column.levels) > 6 else "")
             message = f"{rows.response.expression} has {len(column.levels)} levels: {levels}"
-            hint = "a binary response has two levels, the second the success; of more, family = "
-            hint += "cumulative is for those in an order, categorical for others"
+            hint = "a binary response has two levels; brm() takes more: family = cumulative() if "
+            hint += "they are in an order, categorical() if not"
             raise rows.error(message, hint)
         return _single(column.values.astype(float))
     y = rows.numbers()

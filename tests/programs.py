@@ -237,6 +237,9 @@ PROGRAMS = {
     ),
     "sratio": Case("wine", 'brm(rating ~ temp + (1 + temp || judge), family = sratio("probit"))'),
     "acat": Case("wine", "brm(rating ~ 1 + (1 | judge), family = acat())"),
+    "categorical": Case(
+        "BTdata", "brm(sex ~ hatchdate + (1 | dam), family = categorical())", strategy="auto"
+    ),
     "categorical_residual": Case(
         "BTdata",
         "MCMCglmm(I(sex == 'Male') ~ 1, random = ~dam, family = \"categorical\", "

@@ -87,6 +87,8 @@ def _response(arguments: Arguments, expression: Node) -> Response:
         return Response(expression, "cumulative", "probit", anchored=True, latent_sd=sd)
     if wanted not in names:
         hint = f"those that can: {', '.join([*names, *_FIXED])}"
+        if wanted.startswith("multinomial"):
+            hint = "categories by trait are several responses; brm(family = categorical()) has them"
         message = f"the family {wanted!r} cannot be expressed"
         raise Unsupported(message, span=family.span, hint=hint)
     row = names[wanted]

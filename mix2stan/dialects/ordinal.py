@@ -1,4 +1,4 @@
-"""The package ordinal's ``clm`` and ``clmm``, and ``polr`` of MASS: ordered categories."""
+"""Categories: ``clm`` and ``clmm`` of the package ordinal, ``polr`` of MASS, ``multinom`` of nnet."""
 
 from __future__ import annotations
 
@@ -43,6 +43,16 @@ _POLR = Signature(
     ),
     ignored=frozenset({"start", "Hess", "model"}),
     refused={"weights": _WEIGHTS},
+)  # fmt: skip
+
+
+_MULTINOM = Signature(
+    names=(
+        "formula", "data", "weights", "subset", "na.action", "contrasts", "Hess", "summ",
+        "censored", "model",
+    ),
+    ignored=frozenset({"Hess", "summ", "model"}),
+    refused={"weights": _WEIGHTS, "censored": "every row has one category"},
 )  # fmt: skip
 
 
@@ -105,4 +115,16 @@ def _check(arguments: Arguments, link: str) -> None:
         raise Unsupported(message, span=threshold.span, hint='threshold = "flexible" can')
 
 
-FUNCTIONS = {"clm": lower_clm, "clmm": lower_clmm, "polr": lower_polr}
+def lower_multinom(call: Call) -> Request:
+    """``multinom(y ~ x)``, of the package nnet: unordered categories, without group terms."""
+    arguments = match_arguments(call, _MULTINOM)
+    formula = arguments.formula("formula", "multinom(y ~ x)")
+    fixed, bars = split_bars(formula.right)
+    if bars:
+        hint = "brm(y ~ x + (1 | g), family = categorical()) has"
+        raise FormulaError("multinom() has no random terms", span=bars[0].term.span, hint=hint)
+    response = Response(response_of(formula, "multinom"), "categorical", "logit")
+    return request(arguments, ModelGraph(response, Population(Columns((fixed,)))))
+
+
+FUNCTIONS = {"multinom": lower_multinom, "clm": lower_clm, "clmm": lower_clmm, "polr": lower_polr}

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from mix2stan.families import basic, categories
-from mix2stan.families.basic import PARAMETERS, Family, Numbers, Parameter, Support
+from mix2stan.families.basic import (
+    PARAMETERS,
+    Family,
+    Numbers,
+    Parameter,
+    Support,
+    parameter_row,
+)
 from mix2stan.graph import ModelGraph
 
 __all__ = [
@@ -14,6 +21,7 @@ __all__ = [
     "Parameter",
     "Support",
     "free_thresholds",
+    "parameter_row",
     "single_parameters",
 ]
 

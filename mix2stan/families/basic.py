@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mix2stan.families.ordinal import Ordinal
 from mix2stan.links import LINKS
 
-__all__ = ["PARAMETERS", "ROWS", "Family", "Parameter"]
+__all__ = ["PARAMETERS", "ROWS", "Family", "Parameter", "parameter_row"]
 
 Array = NDArray[np.float64]
 #: A density of :data:`mix2stan.priors.DENSITIES` and the numbers of its slots.
@@ -89,6 +89,16 @@ PARAMETERS: dict[str, Parameter] = {
     "zi": _probability("share of zeros from elsewhere"),
     "hu": _probability("probability of a zero"),
 }
+
+#: The log odds of a category against the first, which are the parameters of unordered categories.
+_LOG_ODDS = Parameter(
+    "", "log odds against the first category", start=0.0, links=("identity",), unit=2.5
+)
+
+
+def parameter_row(name: str) -> Parameter:
+    """A row of :data:`PARAMETERS`, or that of a category, which has the name of its level."""
+    return PARAMETERS.get(name, _LOG_ODDS)
 
 
 def _itself(y: Array) -> Array:

@@ -33,6 +33,16 @@ def _thresholds(name: str, *built_in: str, links: tuple[str, ...] = _LINKS) -> F
 
 
 ROWS: dict[str, Family] = {
+    "categorical": Family(
+        links=("logit",),
+        support="categories",
+        density="categorical(softmax([0, mu]))",
+        r_names=("categorical",),
+        variance=np.ones_like,
+        integer=True,
+        natural={"logit": "categorical_rows(mu)"},
+        link_functions={"logit": "functions/categorical"},
+    ),
     "cumulative": replace(
         _thresholds("cumulative", "logit", "probit"),
         primitive={"logit": "ordered_logistic_glm({x}, {coefficients}, {thresholds})"},

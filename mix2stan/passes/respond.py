@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mix2stan.families import FAMILIES
-from mix2stan.graph import ModelGraph
+from mix2stan.graph import Columns, ModelGraph, Population, Predictor, note
+from mix2stan.names import unique_identifiers
 from mix2stan.passes.context import Context
 from mix2stan.responses import observed
+from mix2stan.syntax import Number
 
 __all__ = ["respond"]
 
@@ -15,15 +17,32 @@ __all__ = ["respond"]
 def respond(graph: ModelGraph, context: Context) -> ModelGraph:
     """Check the response; a binomial one of single trials is a Bernoulli one.
 
+    Unordered categories have a predictor each, of the same terms, but for the first.
+
     Raises:
         FormulaError: if the response is not what its family describes.
     """
     seen = observed(graph, context.data)
     if seen.levels:
-        return replace(graph, response=replace(graph.response, levels=seen.levels))
+        graph = replace(graph, response=replace(graph.response, levels=seen.levels))
+        return graph if FAMILIES[graph.response.family].ordinal else _against_the_first(graph)
     single = FAMILIES[graph.response.family].single
     if single is None or graph.response.weights is not None or (seen.trials != 1).any():
         return graph
     if context.data.frame.column(graph.response.expression).values.ndim == 2:
         return graph
     return replace(graph, response=replace(graph.response, family=single))
+
+
+def _against_the_first(graph: ModelGraph) -> ModelGraph:
+    """The model with a predictor, and terms, of its own for every category after the first."""
+    first, *others = graph.response.levels
+    names = unique_identifiers(f"mu_{level}" for level in others)
+    graph = replace(
+        graph,
+        population=Population(Columns((Number(0.0),))),
+        predictors=tuple(Predictor(name, "identity", graph.population) for name in names),
+        groups=tuple(replace(g, owner=name) for name in names for g in graph.groups),
+    )
+    remark = f"log odds are against the first category, {first}: {', '.join(names)}"
+    return note(graph, remark)

@@ -88,6 +88,7 @@ def sampled(graph: ModelGraph) -> list[Part]:
     sections = ["families/categories"] * family.categories
     sections += ["families/response", *(["families/trials"] * family.counts_trials)]
     sections += ["families/latent_sd"] * (graph.response.latent_sd != 1)
+    sections += ["families/log_odds"] * (family.categories and family.ordinal is None)
     sections += ["families/predictor", "families/likelihood"]
     response = [Component(t, view) for t in sections]
     errors: list[Part] = []
