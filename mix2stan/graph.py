@@ -239,7 +239,7 @@ class ErrorCorrelation:
 
     ``covariates`` are times or coordinates, none for the order of the rows; ``block`` is the factor
     outside whose levels errors are independent, None for one block; ``orders`` are p and q of ARMA;
-    ``consecutive`` is whether only the order of the times counts, so that they may have no gaps;
+    ``consecutive`` is whether only the order of the times counts, not how far apart they are;
     ``positions`` the number of places of a corSymm, and ``nested`` whether all blocks are within the
     levels of every group, known once the data are.
     """
@@ -252,7 +252,7 @@ class ErrorCorrelation:
     metric: str = "euclidean"
     fixed: tuple[float, ...] = ()
     start: tuple[float, ...] = field(default=(), compare=False)
-    consecutive: bool = field(default=False, compare=False)
+    consecutive: bool = False
     positions: int = field(default=0, compare=False)
     nested: bool = field(default=True, compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)

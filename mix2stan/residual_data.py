@@ -6,7 +6,7 @@ Rows are numbered as in the data; ``order`` lists them by block and, within it, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -88,12 +88,17 @@ def blocks_of(correlation: ErrorCorrelation, data: Data, outer: Index | None = N
     blocks = Blocks(order, np.append(first, n), points[order])
     if times != "any":
         _check_times(correlation, blocks, codes[order], times)
+    if correlation.consecutive:
+        lengths = np.diff(blocks.first)
+        places = np.arange(n) - np.repeat(blocks.first[:-1], lengths) + 1.0
+        blocks = replace(blocks, points=places[:, None])
     return blocks
 
 
 def _check_times(correlation: ErrorCorrelation, blocks: Blocks, codes: Index, times: str) -> None:
     words = " and ".join(map(str, correlation.covariates)) or "the order of the rows"
-    if times == "integer" and (blocks.points != np.rint(blocks.points)).any():
+    whole = times == "integer" and not correlation.consecutive
+    if whole and (blocks.points != np.rint(blocks.points)).any():
         message = f"{correlation.kind}() needs whole numbers, and {words} has others"
         hint = "corCAR1() takes any times"
         raise FormulaError(message, span=correlation.span, hint=hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mix2stan.dialects import brms, generalised, glmmtmb, lme4, mcmcglmm, nlme, ordinal
+from mix2stan.dialects import brms, generalised, glmmtmb, lme4, mcmcglmm, nlme, ordinal, rstanarm
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.syntax import Assignment, Call, Node, Program, replace_names
@@ -20,6 +20,7 @@ MODEL_FUNCTIONS: dict[str, Callable[[Call], Request]] = {
     **glmmtmb.FUNCTIONS,
     **ordinal.FUNCTIONS,
     **brms.FUNCTIONS,
+    **rstanarm.FUNCTIONS,
 }
 
 #: Model functions that are known but not read, each with what is.

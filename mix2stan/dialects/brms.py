@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import Bar, grouping_factors, split_bars, summands
 from mix2stan.dialects.families import Distribution, family_of
+from mix2stan.dialects.predictors import Further, further_predictor
 from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import (
     Columns,
@@ -19,6 +21,7 @@ from mix2stan.graph import (
     Population,
     Residual,
     Response,
+    note,
 )
 from mix2stan.syntax import (
     Argument,
@@ -88,46 +91,83 @@ def lower_brm(call: Call) -> Request:
     """
     arguments = match_arguments(call, _BRM)
     formula, within = _formula(arguments)
-    family = _family(within.get("family") or arguments.get("family"))
+    given = within.family if within.family is not None else arguments.get("family")
+    response = _response(formula, _family(given))
     fixed, bars = split_bars(_with_intercept(formula.right))
     fixed, correlation = _special_terms(fixed)
-    response = _response(formula, family)
+    residual, further = _further(within.formulas, response)
+    _check_ids((*bars, *(bar for f in within.formulas for bar in split_bars(f.right)[1])))
     if correlation is not None and not response.linear:
         message = "correlated errors of a response that is not Gaussian cannot be expressed"
         raise Unsupported(message, span=correlation.span, hint="a term (1 | g) can")
     graph = ModelGraph(
         response,
         Population(Columns((fixed,))),
-        _groups(bars),
-        Residual(correlation=correlation),
+        (*_groups(bars), *(group for one in further for group in one.groups)),
+        replace(residual, correlation=correlation),
+        predictors=tuple(one.predictor for one in further),
     )
+    if correlation is not None:
+        graph = note(graph, "sigma is the sd of the errors; brms' is that of their innovations")
     return request(arguments, graph)
 
 
 # -- formula ---------------------------------------------------------------------------------------
 
 
-def _formula(arguments: Arguments) -> tuple[Formula, dict[str, Node]]:
+class _Within(NamedTuple):
+    """What ``bf()`` says besides the formula of the mean."""
+
+    formulas: tuple[Formula, ...] = ()
+    family: Node | None = None
+
+
+def _formula(arguments: Arguments) -> tuple[Formula, _Within]:
     """The formula of the mean, and what ``bf()`` says besides."""
     node = arguments.get("formula")
     if isinstance(node, Operator) and node.symbol == "+" and _is_bf(node.operands[0]):
         message = "several responses cannot be expressed"
         raise Unsupported(message, span=node.span, hint="one response in a call of its own")
     if not _is_bf(node):
-        return arguments.formula("formula", "brm(y ~ x + (1 | g))"), {}
+        return arguments.formula("formula", "brm(y ~ x + (1 | g))"), _Within()
     assert isinstance(node, Call)
     first, *others = node.args or (Argument(None, node),)
     if not isinstance(first.value, Formula):
         message = "bf() needs a formula"
         raise FormulaError(message, span=node.span, hint="write bf(y ~ x + (1 | g))")
-    within: dict[str, Node] = {}
+    formulas: list[Formula] = []
+    family = None
     for argument in others:
-        if argument.name not in ("family", "center", "decomp"):
-            message = f"this part of {node.function}() cannot be expressed: {argument.value}"
-            hint = "bf(y ~ x + (1 | g)), a formula of the mean, can"
-            raise Unsupported(message, span=argument.span, hint=hint)
-        within[argument.name] = argument.value
-    return first.value, within
+        match argument.value:
+            case Formula(left=Name()) as formula if argument.name is None:
+                formulas.append(formula)
+            case value if argument.name == "family":
+                family = value
+            case _ if argument.name in ("center", "decomp") or argument.value == Constant("FALSE"):
+                pass
+            case value:
+                message = f"this part of {node.function}() cannot be expressed: {value}"
+                hint = "bf(y ~ x, sigma ~ x + (1 | g)), formulas of parameters, can"
+                raise Unsupported(message, span=argument.span, hint=hint)
+    return first.value, _Within(tuple(formulas), family)
+
+
+def _further(
+    formulas: tuple[Formula, ...], response: Response
+) -> tuple[Residual, tuple[Further, ...]]:
+    """The predictors of parameters; of a Gaussian sd without random terms, its errors."""
+    residual, found = Residual(), []
+    for formula in formulas:
+        assert isinstance(formula.left, Name)
+        fixed, bars = split_bars(_with_intercept(formula.right))
+        offset = any(isinstance(n, Call) and n.function == "offset" for n in walk(fixed))
+        if response.linear and formula.left.name == "sigma" and not bars and not offset:
+            if fixed != Number(1.0):
+                residual = Residual(dispersion=fixed)
+            continue
+        groups = _groups(bars)
+        found.append(further_predictor(response.family, formula.left.name, fixed, groups))
+    return residual, tuple(found)
 
 
 def _is_bf(node: Node | None) -> bool:
@@ -212,7 +252,7 @@ def _response(formula: Formula, distribution: Distribution) -> Response:
 def _trials(response: Response, term: Call) -> Response:
     """``y | trials(n)`` as ``cbind(y, n - y)``."""
     y, n = response.expression, _only(term)
-    failures = Operator("-", (n, y), span=term.span)
+    failures = Operator("+", (n, Operator("-", (y,))), span=term.span)
     parts = (Argument(None, y), Argument(None, failures))
     return replace(response, expression=Call("cbind", parts, span=y.span))
 
@@ -259,7 +299,6 @@ def _flexible(call: Call) -> Distribution:
 
 
 def _groups(bars: tuple[Bar, ...]) -> tuple[Group, ...]:
-    _check_ids(bars)
     return tuple(group for bar in bars for group in _terms(bar))
 
 
