@@ -14,7 +14,7 @@ import numpy as np
 from mix2stan.compiler import DataArgument
 from mix2stan.covariances import COVARIANCES
 from mix2stan.errors import Mix2stanError
-from mix2stan.families import FAMILIES
+from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group
 from mix2stan.meaning import (
     Component,
@@ -136,6 +136,11 @@ def _populations(a: Model, b: Model, notes: list[str]) -> list[str]:
         # the thresholds take a constant, whether an intercept stands for the first or not
         one, other = (X.drop(columns="(Intercept)", errors="ignore") for X in (one, other))
         one, other = (X.assign(**{"(Intercept)": 1.0}) for X in (one, other))
+        found += [
+            f"thresholds: in the {which} the first is zero, and there is no intercept"
+            for which, m in (("first", a), ("second", b))
+            if not free_thresholds(m.graph) and not _has_constant(m)
+        ]
         sds = [m.graph.response.latent_sd for m in (a, b)]
         if sds[0] != sds[1]:
             notes.append(
@@ -162,6 +167,12 @@ def _populations(a: Model, b: Model, notes: list[str]) -> list[str]:
     if np.any(offset) and not same_space(one.to_numpy(), whole):
         found.append("offset: the known parts of the predictor differ")
     return found
+
+
+def _has_constant(m: Model) -> bool:
+    """Whether a combination of the columns is constant."""
+    X = m.X.to_numpy()
+    return same_space(X, np.column_stack([X, np.ones(len(X))]))
 
 
 def _predictors(a: Model, b: Model) -> list[str]:

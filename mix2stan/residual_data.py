@@ -89,8 +89,8 @@ def blocks_of(correlation: ErrorCorrelation, data: Data, outer: Index | None = N
     if times != "any":
         _check_times(correlation, blocks, codes[order], times)
     if correlation.consecutive:
-        lengths = np.diff(blocks.first)
-        places = np.arange(n) - np.repeat(blocks.first[:-1], lengths) + 1.0
+        starts = np.repeat(blocks.first[:-1], np.diff(blocks.first))
+        places = np.asarray(np.arange(n) - starts + 1, dtype=float)
         blocks = replace(blocks, points=places[:, None])
     return blocks
 

@@ -21,6 +21,9 @@ DATA = pd.DataFrame(
         "s": np.tile([1, 2, 3, 4, 6, 5], 10),
         "f": RNG.choice(list("abc"), N),
         "g": np.repeat([f"g{i}" for i in range(10)], 6),
+        "o": pd.Categorical.from_codes(
+            np.arange(N) % 4, ["low", "mid", "high", "top"], ordered=True
+        ),
         "h": np.repeat([f"h{i}" for i in range(5)], 12),
     }
 )
@@ -107,3 +110,81 @@ def test_what_cannot_be_expressed_is_named(call, words):
 def test_priors_of_the_call_are_noted_as_not_used():
     model = m2s.model("brm(y ~ x, prior = set_prior('normal(0, 1)', class = 'b'))", DATA)
     assert any("own prior is not used" in note for note in model.notes)
+
+
+# -- written ---------------------------------------------------------------------------------------
+
+WRITTEN = [
+    ("lmer(y ~ x + (x | g))", "brm(y ~ x + (1 + x | g), data = d)"),
+    ("lmer(y ~ x + (x || g))", "brm(y ~ x + (1 + x || g), data = d)"),
+    ("MCMCglmm(y ~ x, random = ~idh(f):g)", "brm(y ~ x + (0 + f || g), data = d)"),
+    ("lm(y ~ 1)", "brm(y ~ 1, data = d)"),
+    (
+        "glmer(cbind(k, n - k) ~ x + (1 | g), family = binomial(probit))",
+        'brm(k | trials(n) ~ x + (1 | g), data = d, family = binomial(link = "probit"))',
+    ),
+    (
+        "glmer(k / n ~ x + (1 | g), weights = n, family = binomial)",
+        "brm(round(k/n * (n)) | trials(n) ~ x + (1 | g), data = d, family = binomial())",
+    ),
+    ("glm(p ~ x, family = Gamma)", "brm(p ~ x, data = d, family = Gamma())"),
+    ("glmer.nb(k ~ x + offset(log(n)) + (1 | g))", "brm(k ~ x + offset(log(n)) + (1 | g), data = d, family = negbinomial())"),
+    ("glmmTMB(y ~ x, dispformula = ~ f)", "brm(bf(y ~ x, sigma ~ f), data = d)"),
+    (
+        "glmmTMB(p ~ x, family = Gamma(log), dispformula = ~ f + (1 | g))",
+        'brm(bf(p ~ x, shape ~ f + (1 | g)), data = d, family = Gamma(link = "log"))',
+    ),
+    (
+        "gls(y ~ x, correlation = corAR1(form = ~ s | g))",
+        "brm(y ~ x + ar(time = s, gr = g, cov = TRUE), data = d)",
+    ),
+    (
+        'clmm(o ~ x + (1 | g), link = "probit")',
+        'brm(o ~ x + (1 | g), data = d, family = cumulative(link = "probit"))',
+    ),
+    ("multinom(f ~ x)", "brm(f ~ x, data = d, family = categorical())"),
+    ("brm(f ~ x + (x || g), family = categorical(), data = d)", "brm(f ~ x + (1 + x || g), data = d, family = categorical())"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "expected"), WRITTEN)
+def test_the_text(call, expected):
+    """The translation itself checks that what it wrote is the same model."""
+    assert m2s.translate(call, "brms", DATA) == expected
+
+
+ORDINAL = [
+    ("brm(o ~ x + (x | g), family = cumulative())", "ordinal", "clmm(o ~ x + (1 + x | g), data = d)"),
+    ('MCMCglmm(o ~ x, family = "threshold", prior = list(R = list(V = 1, fix = 1)))', "ordinal", 'clm(o ~ x, data = d, link = "probit")'),
+    ('clm(o ~ 0 + x, link = "probit")', "MCMCglmm", 'MCMCglmm(o ~ x, family = "threshold", data = d, prior = list(R = list(V = 1, fix = 1)))'),
+    (
+        'clmm(o ~ 1 + (1 | g), link = "probit")',
+        "MCMCglmm",
+        'MCMCglmm(o ~ 1, random = ~g, family = "threshold", data = d, prior = list(R = list(V = 1, fix = 1)))',
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "to", "expected"), ORDINAL)
+def test_ordered_categories_as_other_packages_write_them(call, to, expected):
+    assert m2s.translate(call, to, DATA) == expected
+
+
+NOT_WRITTEN = [
+    ("clm(o ~ x)", "lme4"),
+    ("clm(o ~ x)", "glmmTMB"),
+    ("clm(o ~ x)", "MCMCglmm"),
+    ("brm(o ~ x, family = sratio())", "ordinal"),
+    ("lm(y ~ x)", "ordinal"),
+    ("multinom(f ~ x)", "MCMCglmm"),
+    ("gls(y ~ x, correlation = corAR1(form = ~ t | g))", "brms"),
+    ("gls(y ~ x, correlation = corCompSymm(form = ~ 1 | g))", "brms"),
+    ("glmmTMB(y ~ x + cs(0 + f | g))", "brms"),
+]
+
+
+@pytest.mark.parametrize(("call", "to"), NOT_WRITTEN)
+def test_what_a_package_has_not_is_refused(call, to):
+    with pytest.raises(m2s.Unsupported, match=f"{to} cannot express") as caught:
+        m2s.translate(call, to, DATA)
+    assert caught.value.hint

@@ -17,7 +17,7 @@ from mix2stan.translations.parts import (
     spelt,
 )
 
-__all__ = ["formula_of", "split_columns", "with_units", "write"]
+__all__ = ["bars_of", "formula_of", "split_columns", "with_units", "write"]
 
 _KINDS = dict.fromkeys(("scalar", "us", "idh"), "")
 _NEAREST = {
@@ -42,7 +42,7 @@ def write(source: Source) -> str:
         function = "glmer" if grouped else "glm"
         extra = f"family = {family_text(graph)}"
     weights = graph.response.weights
-    bars = [text for group in graph.groups for text in _bars(group, source)]
+    bars = [text for group in graph.groups for text in bars_of(group, source)]
     return call(
         function,
         formula_of(source, bars),
@@ -69,7 +69,8 @@ def with_units(source: Source) -> str:
     return f"transform({source.data}, {UNITS} = factor(1:{source.rows}))"
 
 
-def _bars(group: Group, source: Source) -> list[str]:
+def bars_of(group: Group, source: Source) -> list[str]:
+    """The random terms that a group term is in lme4."""
     nearest = _NEAREST.get(group.covariance.kind, "glmmTMB or MCMCglmm may; nearest: (0 + f | g)")
     spelt(group, _KINDS, "lme4", nearest)
     if group.covariance.kind != "idh":
