@@ -51,6 +51,10 @@ _SIGNATURE = Signature(
 _FIXED = {"ordinal": "cumulative", "threshold": "cumulative", "categorical": "bernoulli"}
 
 
+#: Families whose zeros have a predictor of their own, in the same formula.
+_TWO_LATENT = frozenset({"zipoisson", "zapoisson", "hupoisson", "zibinomial", "hubinomial"})
+
+
 def lower_mcmcglmm(call: Call) -> Request:
     """``MCMCglmm(y ~ x, random = ~ us(1 + x):g)``; ``a:b`` lists its levels first factor fastest."""
     arguments = match_arguments(call, _SIGNATURE)
@@ -89,10 +93,12 @@ def _response(arguments: Arguments, expression: Node) -> Response:
         hint = f"those that can: {', '.join([*names, *_FIXED])}"
         if wanted.startswith("multinomial"):
             hint = "categories by trait are several responses; brm(family = categorical()) has them"
+        if wanted in _TWO_LATENT:
+            hint = "it has two latent variables a row, told apart by trait; glmmTMB's ziformula can"
         message = f"the family {wanted!r} cannot be expressed"
         raise Unsupported(message, span=family.span, hint=hint)
     row = names[wanted]
-    return Response(expression, row, FAMILIES[row].links[0])
+    return Response(expression, row, FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0])
 
 
 def _overdispersion(arguments: Arguments) -> Group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mix2stan.families import basic, categories
+from mix2stan.families import basic, categories, further, zeros
 from mix2stan.families.basic import (
     PARAMETERS,
     Family,
@@ -23,9 +23,10 @@ __all__ = [
     "free_thresholds",
     "parameter_row",
     "single_parameters",
+    "with_zeros",
 ]
 
-FAMILIES: dict[str, Family] = {**basic.ROWS, **categories.ROWS}
+FAMILIES: dict[str, Family] = {**basic.ROWS, **further.ROWS, **zeros.ROWS, **categories.ROWS}
 
 
 def single_parameters(graph: ModelGraph) -> tuple[str, ...]:
@@ -37,3 +38,11 @@ def single_parameters(graph: ModelGraph) -> tuple[str, ...]:
 def free_thresholds(graph: ModelGraph) -> bool:
     """Whether the model has thresholds in the place of an intercept."""
     return FAMILIES[graph.response.family].ordinal is not None and not graph.response.anchored
+
+
+def with_zeros(family: str) -> tuple[str, str] | None:
+    """The family that has further zeros, or zeros at all, and the parameter of their probability."""
+    for name, row in FAMILIES.items():
+        if row.without_zeros == family:
+            return name, row.parameters[-1]
+    return None

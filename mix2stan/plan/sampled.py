@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 from mix2stan.families import FAMILIES, PARAMETERS, Family, free_thresholds, single_parameters
 from mix2stan.families.ordinal import LATENT
 from mix2stan.graph import ModelGraph
 from mix2stan.links import LINKS
+from mix2stan.plan.family_view import family_functions, family_view
 from mix2stan.plan.parts import Component, Part, comment, texts
 from mix2stan.plan.predictors import (
     PredictorView,
@@ -21,7 +22,7 @@ from mix2stan.plan.whitened import StructuredView, structured
 from mix2stan.priors import PriorText
 from mix2stan.residual_views import errors_view
 
-__all__ = ["FamilyView", "ModelView", "ParameterView", "family_of", "sampled"]
+__all__ = ["ModelView", "ParameterView", "family_of", "sampled"]
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,6 @@ class ParameterView:
     prior: PriorText
 
 
-@dataclass(frozen=True)
-class FamilyView:
-    """What the templates of a family's Stan functions see.
-
-    ``types`` says of every parameter besides the mean whether it is a ``real`` or a ``vector``, with
-    an element per row.
-    """
-
-    family: Family
-    types: dict[str, str] = field(default_factory=dict)
-
-
 def sampled(graph: ModelGraph) -> list[Part]:
     """Every effect is a parameter, on its own or as a scale times a standard normal."""
     family, pooled = family_of(graph)
@@ -91,6 +80,8 @@ def sampled(graph: ModelGraph) -> list[Part]:
     sections += ["families/log_odds"] * (family.categories and family.ordinal is None)
     sections += ["families/predictor", "families/likelihood"]
     response = [Component(t, view) for t in sections]
+    if family.row_sets:
+        response.append(Component("families/row_sets", family_view(graph, family)))
     errors: list[Part] = []
     if not graph.residual.plain:
         structure = StructuredView(view, errors_view(graph.residual, graph.priors))
@@ -104,22 +95,18 @@ def sampled(graph: ModelGraph) -> list[Part]:
     for name in single_parameters(graph):
         row = PARAMETERS[name]
         prior = texts(graph.priors, name)[name]
-        subject = ParameterView(name, row.bound, row.meaning, prior)
+        subject = ParameterView(name, row.bound, family.meaning(name), prior)
         parts.append(Part((Component("families/parameter", subject),)))
     return [*parts, *errors, *_functions(graph, family)]
 
 
 def _functions(graph: ModelGraph, family: Family) -> list[Part]:
-    """The Stan functions of the family."""
+    """The Stan functions of the family, or of its link."""
     link = graph.response.link
-    if link in family.link_functions:
-        rows = Component("functions/rows_of", None)
-        return [Part((rows,)), Part((Component(family.link_functions[link], LATENT[link]),))]
-    if family.functions is None:
-        return []
-    single = single_parameters(graph)
-    types = {p: "real" if p in single else "vector" for p in family.parameters}
-    return [Part((Component(family.functions, FamilyView(family, types)),))]
+    if link not in family.link_functions:
+        return family_functions(graph, family)
+    rows = Component("functions/rows_of", None)
+    return [Part((rows,)), Part((Component(family.link_functions[link], LATENT[link]),))]
 
 
 def _words(graph: ModelGraph, family: Family) -> str:

@@ -23,8 +23,16 @@ __all__ = ["write"]
 _BARS = {"scalar": "|", "us": "|", "idh": "||"}
 #: Its names of the families, where they are not those of the rows.
 _NAMES = {"beta": "Beta"}
-#: Rows of which it has no family, or one in other parameters.
-_ABSENT = frozenset({"nbinom1", "betabinomial", "ordbeta", "tweedie", "skewnormal"})
+#: Rows that are its families, in its parameters.
+_HAS = frozenset(
+    """
+    gaussian student skew_normal lognormal poisson negbinomial geometric bernoulli binomial
+    beta_binomial Gamma inverse.gaussian exponential weibull beta zero_one_inflated_beta
+    zero_inflated_poisson zero_inflated_negbinomial zero_inflated_binomial
+    zero_inflated_beta_binomial zero_inflated_beta hurdle_poisson hurdle_negbinomial hurdle_gamma
+    hurdle_lognormal cumulative sratio cratio acat categorical
+    """.split()
+)
 #: What has the correlations of errors that it has not, or only in part.
 _NEAREST = "gls() and lme() of nlme can"
 
@@ -102,7 +110,7 @@ def _family(graph: ModelGraph) -> str:
         return ""
     row = FAMILIES[response.family]
     name = _NAMES.get(response.family, response.family)
-    if response.family in _ABSENT or name not in row.r_names:
+    if response.family not in _HAS:
         raise refuse("brms", f"a response that is {response.family}", "glmmTMB may")
     link = "" if response.link == row.links[0] else f'link = "{response.link}"'
     return f"family = {call(name, link)}"
