@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mix2stan.compiler import DataArgument
 from mix2stan.covariances import COVARIANCES
@@ -26,7 +27,7 @@ from mix2stan.meaning import (
     variance_key,
 )
 from mix2stan.model import Model, model
-from mix2stan.responses import known_part, observed
+from mix2stan.responses import Observed, known_part, observed
 
 __all__ = ["Comparison", "compare", "read"]
 
@@ -124,9 +125,18 @@ def _responses(a: Model, b: Model) -> list[str]:
     found = []
     if not same_columns(one.y[:, None], other.y[:, None]):
         found.append(f"response: {ours.expression} and {theirs.expression} have other values")
+    if not np.array_equal(_ends(one), _ends(other)):
+        found.append("censoring: other values are known in part")
     if not np.array_equal(one.trials, other.trials):
         found.append("trials: the numbers of trials differ")
     return found
+
+
+def _ends(seen: Observed) -> NDArray[np.float64]:
+    """The ends of the intervals of a censored response; nothing where it is not."""
+    if seen.lower is None or seen.upper is None:
+        return np.zeros(0)
+    return np.concatenate([seen.lower, seen.upper])
 
 
 def _populations(a: Model, b: Model, notes: list[str]) -> list[str]:

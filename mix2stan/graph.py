@@ -19,6 +19,7 @@ from mix2stan.syntax import NOWHERE, Call, Node
 
 __all__ = [
     "UNITS",
+    "Censoring",
     "Columns",
     "Covariance",
     "ErrorCorrelation",
@@ -171,6 +172,25 @@ class Predictor:
 
 
 @dataclass(frozen=True)
+class Censoring:
+    """What is known of values that were not observed.
+
+    ``code`` says of every row whether it is observed, and ``upper`` where an interval ends; without a
+    code the response is two columns, the ends of an interval, equal where it is observed.
+    """
+
+    code: Node | None = None
+    upper: Node | None = None
+
+    def variables(self) -> tuple[Node, ...]:
+        """The expressions of the columns it is about."""
+        return tuple(node for node in (self.code, self.upper) if node is not None)
+
+    def __str__(self) -> str:
+        return f"cens({', '.join(map(str, self.variables()))})"
+
+
+@dataclass(frozen=True)
 class Response:
     """What is modelled, and its distribution given the predictor.
 
@@ -178,7 +198,7 @@ class Response:
     ``weights`` are the numbers of trials of a proportion.  Of a response of categories ``levels`` are
     their names, known once the data are; ``anchored`` is whether the first threshold is zero and the
     population has an intercept instead; ``latent_sd`` is the known standard deviation of the normal
-    error behind a probit.
+    error behind a probit.  ``censoring`` is what is known of values that were not observed.
     """
 
     expression: Node
@@ -188,17 +208,20 @@ class Response:
     anchored: bool = field(default=False, compare=False)
     latent_sd: float = 1.0
     levels: tuple[str, ...] = field(default=(), compare=False)
+    censoring: Censoring | None = None
 
     @property
     def linear(self) -> bool:
         """Whether it is Gaussian, its mean the predictor: what can be integrated exactly."""
-        return self.family == "gaussian" and self.link == "identity"
+        known = self.censoring is None
+        return known and self.family == "gaussian" and self.link == "identity"
 
     def __str__(self) -> str:
         family = self.family if self.linear else f"{self.family}[{self.link}]"
         weights = "" if self.weights is None else f", trials = {self.weights}"
         latent = "" if self.latent_sd == 1 else f", latent sd = {self.latent_sd:.6g}"
-        return f"{family}({self.expression}{weights}{latent})"
+        censored = "" if self.censoring is None else f" | {self.censoring}"
+        return f"{family}({self.expression}{censored}{weights}{latent})"
 
 
 #: Numbers given in a call, by parameter and stratum (``""`` where there are none, or for all).

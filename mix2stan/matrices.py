@@ -143,6 +143,8 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
     wanted: dict[Node, None] = {response: None}
     if graph.response.weights is not None:
         wanted[graph.response.weights] = None
+    if graph.response.censoring is not None:
+        wanted |= dict.fromkeys(graph.response.censoring.variables())
     for formula in graph.formulas():
         parts = terms(Formula(response, formula), columns=names)
         wanted |= dict.fromkeys((*parts.variables, *parts.offsets))
@@ -152,7 +154,10 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
     for predictor in graph.every_predictor:
         wanted |= dict.fromkeys(predictor.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
-    model = model_frame(tuple(wanted), frame, na_action=na_action)
+    # an interval without a second end goes on for ever
+    censoring = graph.response.censoring
+    unbounded = () if censoring is None else (response, *censoring.variables())
+    model = model_frame(tuple(wanted), frame, na_action=na_action, unbounded=unbounded)
     return Data(model, names, response, contrasts)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.censoring import intervals
 from mix2stan.design import Column
 from mix2stan.errors import FormulaError
 from mix2stan.families import FAMILIES, Support
@@ -29,11 +30,15 @@ class Observed:
         y: shape (N,); of binomial rows the number of successes.
         trials: shape (N,); ones where the family knows no trials.
         levels: the names of the categories, y being their numbers from 1 on; else empty.
+        lower: shape (N,); of censored responses what y is at least, maybe minus infinity, and
+            ``upper`` what it is at most: equal where it was observed.
     """
 
     y: Array
     trials: Array
     levels: tuple[str, ...] = ()
+    lower: Array | None = None
+    upper: Array | None = None
 
 
 def observed(graph: ModelGraph, data: Data) -> Observed:
@@ -45,8 +50,20 @@ def observed(graph: ModelGraph, data: Data) -> Observed:
     response = graph.response
     column = data.frame.column(response.expression)
     weights = None if response.weights is None else data.vector(response.weights)
+    lower = upper = None
+    if response.censoring is not None:
+        lower, upper = intervals(response.censoring, response.expression, column, data)
+        column = Column.numeric(_value_of(lower, upper))
     rows = _Rows(response, column, weights, data.frame.rows)
-    return SUPPORTS[FAMILIES[response.family].support](rows)
+    seen = SUPPORTS[FAMILIES[response.family].support](rows)
+    return replace(seen, lower=lower, upper=upper)
+
+
+def _value_of(lower: Array, upper: Array) -> Array:
+    """A value of each interval: an end of it, or the middle."""
+    with np.errstate(invalid="ignore"):
+        middle = (lower + upper) / 2
+    return np.where(np.isinf(lower), upper, np.where(np.isinf(upper), lower, middle))
 
 
 def known_part(graph: ModelGraph, data: Data, parameter: str = "") -> Array:

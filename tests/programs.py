@@ -254,6 +254,11 @@ PROGRAMS = {
         "weights = varConstProp(form = ~age, fixed = list(const = 1)))",
         strategy="collapsed",
     ),
+    "censored": Case("sleepstudy", "brm(Reaction | cens(Days > 7) ~ Days + (1 | Subject))"),
+    "censored_gamma": Case(
+        "sleepstudy",
+        "brm(bf(Reaction | cens(Days > 7) ~ 1 + (1 | Subject), shape ~ Days), family = Gamma(log))",
+    ),
     "cumulative": Case("wine", "clm(rating ~ temp + contact)"),
     "cumulative_cloglog": Case(
         "wine", 'clmm(rating ~ temp + contact + (1 | judge), link = "cloglog")', strategy="auto"

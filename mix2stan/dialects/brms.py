@@ -13,6 +13,7 @@ from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.predictors import Further, further_predictor
 from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import (
+    Censoring,
     Columns,
     Covariance,
     ErrorCorrelation,
@@ -257,6 +258,16 @@ def _trials(response: Response, term: Call) -> Response:
     return replace(response, expression=Call("cbind", parts, span=y.span))
 
 
+def _censored(response: Response, term: Call) -> Response:
+    """``y | cens(code)``, or ``y | cens(code, y2)`` where there are intervals."""
+    match term.args:
+        case (code,):
+            return replace(response, censoring=Censoring(code.value))
+        case (code, upper):
+            return replace(response, censoring=Censoring(code.value, upper.value))
+    raise FormulaError("cens() takes a code", span=term.span, hint="write y | cens(code)")
+
+
 def _only(term: Call) -> Node:
     if len(term.args) != 1:
         message = f"{term.function}() takes one argument here"
@@ -265,7 +276,10 @@ def _only(term: Call) -> Node:
 
 
 #: What may stand after the bar of a response.
-_ADDITIONS: dict[str, Callable[[Response, Call], Response]] = {"trials": _trials}
+_ADDITIONS: dict[str, Callable[[Response, Call], Response]] = {
+    "trials": _trials,
+    "cens": _censored,
+}
 
 
 def _family(node: Node | None) -> Distribution:

@@ -13,6 +13,7 @@ from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import (
     UNITS,
+    Censoring,
     Columns,
     Covariance,
     Factor,
@@ -51,6 +52,9 @@ _SIGNATURE = Signature(
 _FIXED = {"ordinal": "cumulative", "threshold": "cumulative", "categorical": "bernoulli"}
 
 
+#: Families of which an interval is known: the response is its two ends.
+_CENSORED = {"cengaussian": "gaussian", "cenexponential": "exponential"}
+
 #: Families whose zeros have a predictor of their own, in the same formula.
 _TWO_LATENT = frozenset({"zipoisson", "zapoisson", "hupoisson", "zibinomial", "hubinomial"})
 
@@ -62,7 +66,7 @@ def lower_mcmcglmm(call: Call) -> Request:
     response = _response(arguments, response_of(formula, "MCMCglmm"))
     groups, rcov = random_groups(arguments), arguments.get("rcov")
     residual = _residual(rcov)
-    if not response.linear:
+    if response.family != "gaussian":
         if rcov is not None and not residual.plain:
             message = "a residual structure of a response that is not Gaussian cannot be expressed"
             raise Unsupported(message, span=rcov.span, hint="rcov = ~ units can")
@@ -89,8 +93,12 @@ def _response(arguments: Arguments, expression: Node) -> Response:
             return Response(expression, "bernoulli", "logit")
         sd = math.sqrt(V if wanted == "threshold" else 1 + V)
         return Response(expression, "cumulative", "probit", anchored=True, latent_sd=sd)
+    if wanted in _CENSORED:
+        row = _CENSORED[wanted]
+        link = FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0]
+        return Response(expression, row, link, censoring=Censoring())
     if wanted not in names:
-        hint = f"those that can: {', '.join([*names, *_FIXED])}"
+        hint = f"those that can: {', '.join([*names, *_FIXED, *_CENSORED])}"
         if wanted.startswith("multinomial"):
             hint = "categories by trait are several responses; brm(family = categorical()) has them"
         if wanted in _TWO_LATENT:

@@ -150,6 +150,9 @@ def _proper(mu: Array) -> NDArray[np.bool_]:
     return np.asarray((mu > 0) & (mu < 1))
 
 
+#: Continuous distributions of Stan's with a distribution function.
+_WITH_CDF = frozenset({"normal", "student_t", "lognormal", "gamma", "weibull", "exponential"})
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -226,6 +229,11 @@ class Family:
     @property
     def counts_trials(self) -> bool:
         return self.support == "trials"
+
+    @property
+    def censorable(self) -> bool:
+        """Whether Stan has its distribution function."""
+        return self.density.split("(", 1)[0] in _WITH_CDF
 
     @property
     def categories(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, ModelGraph, Population, Predictor, note
 from mix2stan.names import unique_identifiers
@@ -22,6 +23,15 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
     Raises:
         FormulaError: if the response is not what its family describes.
     """
+    family = FAMILIES[graph.response.family]
+    if graph.response.censoring is not None and not family.censorable:
+        able = [name for name, row in FAMILIES.items() if row.censorable]
+        message = f"a censored response that is {graph.response.family} cannot be expressed"
+        span = graph.response.expression.span
+        raise Unsupported(message, span=span, hint=f"those that can: {', '.join(able)}")
+    if graph.response.censoring is not None and not graph.residual.plain:
+        message = "errors with a structure, of a censored response, cannot be expressed"
+        raise Unsupported(message, span=graph.response.expression.span, hint="rcov = ~ units can")
     seen = observed(graph, context.data)
     if seen.levels:
         graph = replace(graph, response=replace(graph.response, levels=seen.levels))

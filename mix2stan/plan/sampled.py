@@ -8,6 +8,7 @@ from mix2stan.families import FAMILIES, PARAMETERS, Family, free_thresholds, sin
 from mix2stan.families.ordinal import LATENT
 from mix2stan.graph import ModelGraph
 from mix2stan.links import LINKS
+from mix2stan.plan.censored import censored_likelihood
 from mix2stan.plan.family_view import family_functions, family_view
 from mix2stan.plan.parts import Component, Part, comment, texts
 from mix2stan.plan.predictors import (
@@ -61,6 +62,7 @@ def sampled(graph: ModelGraph) -> list[Part]:
     family, pooled = family_of(graph)
     mean = predictor_view(graph, graph.mean, pooled)
     takes_apart = mean.population and not graph.predictors
+    takes_apart = takes_apart and graph.response.censoring is None
     primitive = _primitive(graph, family, bool(mean.summed)) if takes_apart else None
     mean = mean if primitive else with_population(mean)
     view = ModelView(
@@ -76,6 +78,7 @@ def sampled(graph: ModelGraph) -> list[Part]:
     view = replace(view, likelihood=_likelihood(graph, family, primitive, view))
     sections = ["families/categories"] * family.categories
     sections += ["families/response", *(["families/trials"] * family.counts_trials)]
+    sections += ["families/censored"] * (graph.response.censoring is not None)
     sections += ["families/latent_sd"] * (graph.response.latent_sd != 1)
     sections += ["families/log_odds"] * (family.categories and family.ordinal is None)
     sections += ["families/predictor", "families/likelihood"]
@@ -112,6 +115,7 @@ def _functions(graph: ModelGraph, family: Family) -> list[Part]:
 def _words(graph: ModelGraph, family: Family) -> str:
     """The distribution of the response in mathematics, the predictor in braces."""
     text = family.words(graph.response.link)
+    text += "" if graph.response.censoring is None else ", censored"
     if graph.response.latent_sd == 1:
         return text
     scaled = text.replace("{eta}", "({eta}) / latent_sd")
@@ -153,6 +157,8 @@ def _likelihood(graph: ModelGraph, family: Family, primitive: str | None, view: 
     }
     if graph.response.latent_sd != 1:
         words |= {name: f"{words[name]} / latent_sd" for name in ("eta", "thresholds")}
+    if graph.response.censoring is not None:
+        return censored_likelihood(graph, family, words["eta"])
     direct = family.natural.get(link, family.density.replace("{mu}", LINKS[link].stan))
     text = (primitive or direct).format(**words)
     if graph.strategy.kind != "joint":

@@ -75,6 +75,8 @@ def translate(given: Model | str, to: str, data: DataArgument | None = None) -> 
 def _check_categories(source: Source, to: str) -> None:
     """Refuse responses of categories where the package has none."""
     family = source.graph.response.family
+    if source.graph.response.censoring is not None:
+        raise refuse(to, "a censored response", "brms has cens(), MCMCglmm cengaussian")
     if not FAMILIES[family].categories:
         return
     having = ("brms", "ordinal", "MCMCglmm") if FAMILIES[family].ordinal else ("brms",)
