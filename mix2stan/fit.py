@@ -101,18 +101,20 @@ class Fit(AfterFit):
             kind: ``"main"`` for all but the single effects, ``"fixef"`` for the population effects
                 by R's names alone, ``"ranef"`` for the effects of every level, ``"all"`` for all.
         """
+        return self._table(self.names(kind))
+
+    def names(self, kind: Kind = "main") -> dict[str, tuple[str, ...]]:
+        """What the rows of a summary are called, by the Stan variable they are elements of."""
         if kind == "fixef":
-            return self._table(
-                {"beta": self.labels.coefficients} if self.labels.coefficients else {}
-            )
+            return {"beta": self.labels.coefficients} if self.labels.coefficients else {}
         effects = {f"b_{g.id}": _effect_names(g) for g in self.labels.groups}
         if kind == "ranef":
-            return self._table(effects)
+            return effects
         main = self._main_names()
         if kind == "main":
-            return self._table(main)
+            return main
         if kind == "all":
-            return self._table(main | effects)
+            return main | effects
         raise Mix2stanError(
             f"there is no summary of kind {kind!r}", hint="main, fixef, ranef or all"
         )

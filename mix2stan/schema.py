@@ -113,7 +113,7 @@ class Schema:
         if not isinstance(newdata, pd.DataFrame):
             kind = type(newdata).__name__
             raise DataError(f"newdata has to be a pandas data frame, not {kind}")
-        wanted = self._population()
+        wanted = dict.fromkeys(self.population())
         factors: tuple[Factor, ...] = ()
         if groups:
             factors = tuple(dict.fromkeys(g.factor for g in self.graph.groups))
@@ -143,13 +143,14 @@ class Schema:
             index=pd.Index(self.data.frame.rows, name="row"),
         )
 
+    def population(self) -> tuple[Node, ...]:
+        """The variables of the population part, offsets last."""
+        part = self.graph.population
+        nodes = [v for f in part.columns.formulas for v in self._variables(f)]
+        return tuple(dict.fromkeys([*nodes, *part.offsets]))
+
     def _variables(self, formula: Node) -> tuple[Node, ...]:
         return self.data.terms(formula).variables
-
-    def _population(self) -> dict[Node, None]:
-        population = self.graph.population
-        nodes = [v for f in population.columns.formulas for v in self._variables(f)]
-        return dict.fromkeys([*nodes, *population.offsets])
 
     def _response(self) -> tuple[Node, ...]:
         """What says how many trials a row has, if any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas as pd
@@ -137,3 +138,132 @@ class AfterFit:
         if by == "obs":
             fit._further["observed_data"] = observed_data(fit)
         return values
+
+    # -- quantities --------------------------------------------------------------------------------
+
+    def hypothesis(self, texts: str | Sequence[str]) -> pd.DataFrame:
+        """The posterior probability of comparisons of parameters.
+
+        Args:
+            texts: R text, one or several, such as ``"Days > 5"`` or
+                ``"sd_Subject[Days] > 0.5 * sigma"``: names of ``summary("all")``, or R's names of the
+                coefficients (in backticks where they are no R expressions of their own), numbers,
+                ``+ - * / ^ ( )`` and ``abs exp log sqrt``.
+
+        Returns:
+            A row per text: the summary of left minus right, then ``probability`` and
+            ``evidence_ratio``, the posterior odds, infinite where all draws agree.
+
+        Raises:
+            FormulaError: if a text is no comparison, or a name no quantity of the fit.
+        """
+        from mix2stan.postfit.hypothesis import hypotheses
+
+        return hypotheses(cast("Fit", self), texts)
+
+    def bayes_R2(self, draws: int | None = None) -> pd.DataFrame:
+        """Bayesian R squared (Gelman, Goodrich, Gabry and Vehtari 2019), a posterior of its own.
+
+        The variance over the rows of the expected response, as a share of that with group effects
+        plus the mean variance of an observation.  The row ``conditional`` has the expectation given
+        the effects, ``marginal`` that of the population part alone.
+        """
+        from mix2stan.postfit.variance import bayes_R2
+
+        return bayes_R2(cast("Fit", self), draws)
+
+    def variance_partition(
+        self, scale: Literal["link", "data"] = "link", draws: int | None = None
+    ) -> pd.DataFrame:
+        """Shares of the variance: of the population part, each group term, and the residual.
+
+        With one intercept per level a term's share is the intraclass correlation, or repeatability,
+        adjusted for the population part if that is there; slopes count with z' Sigma z, averaged over
+        the rows (Johnson 2014).
+
+        Args:
+            scale: ``"link"``: of the predictor, the residual that of Nakagawa, Johnson and Schielzeth
+                (2017): pi^2/3 for logit, 1 for probit, pi^2/6 for cloglog, ln(1 + V/m^2) for log
+                links, the delta method else; ``"data"``: of the response (of one trial), effects
+                integrated by quadrature (de Villemereuil et al. 2016).
+            draws: how many draws; all if None.
+
+        Returns:
+            A row per part: ``variance``, its posterior mean, then the summary of its share.
+        """
+        from mix2stan.postfit.variance import variance_partition
+
+        return variance_partition(cast("Fit", self), scale, draws)
+
+    def shrinkage(self) -> pd.DataFrame:
+        """Partial pooling: a row per ``group level effect``.
+
+        The columns are ``n``, the rows of the level; ``raw``, what they say alone (no pooling), NaN
+        if they say too little; ``pooled``, the population's coefficient; ``formula``, the best linear
+        unbiased predictor at the posterior means of the variances; and the posterior ``mean sd 2.5%
+        97.5%``.  Effects of other terms are taken off at their posterior means.
+
+        Raises:
+            Unsupported: unless errors are Gaussian, independent, and of one variance.
+        """
+        from mix2stan.postfit.shrinkage import shrinkage
+
+        return shrinkage(cast("Fit", self))
+
+    def marginal_means(
+        self,
+        specs: str | Sequence[str],
+        by: str | Sequence[str] = (),
+        at: Mapping[str, Sequence[Any]] | None = None,
+    ) -> pd.DataFrame:
+        """Expected responses at the levels of some variables, averaged over the other factors.
+
+        They are taken over emmeans' reference grid: all combinations of factor levels with equal
+        weights, numbers at their means, group effects zero.
+
+        Args:
+            specs: the variables, columns of the data.
+            by: further ones, listed first.
+            at: values of variables in the grid, instead.
+
+        Returns:
+            A row per combination, with the columns of :meth:`Fit.summary`.
+        """
+        from mix2stan.postfit.grid import marginal_means
+
+        return marginal_means(cast("Fit", self), specs, by, at)
+
+    def comparisons(
+        self,
+        variable: str,
+        by: str | Sequence[str] = (),
+        at: Mapping[str, Sequence[Any]] | None = None,
+    ) -> pd.DataFrame:
+        """Differences of the expected response: between all pairs of levels, or for one unit more.
+
+        Args:
+            variable: a factor, or a number, which goes up by 1 from its mean; with several values
+                in ``at`` they are compared.
+            by: variables the differences are listed by.
+            at: values of variables in the grid, as in :meth:`marginal_means`.
+        """
+        from mix2stan.postfit.grid import comparisons
+
+        return comparisons(cast("Fit", self), variable, by, at)
+
+    def slopes(
+        self,
+        variable: str,
+        by: str | Sequence[str] = (),
+        at: Mapping[str, Sequence[Any]] | None = None,
+    ) -> pd.DataFrame:
+        """Slopes of the expected response in a number, by central differences.
+
+        Args:
+            variable: a column of numbers.
+            by: variables the slopes are listed by.
+            at: values of variables in the grid, as in :meth:`marginal_means`.
+        """
+        from mix2stan.postfit.grid import slopes
+
+        return slopes(cast("Fit", self), variable, by, at)
