@@ -220,6 +220,12 @@ PROGRAMS = {
     "errors_exchangeable": Case(
         "Orthodont", "gls(distance ~ age, correlation = corCompSymm(form = ~1 | Subject))"
     ),
+    "traits": Case(
+        "BTdata",
+        "MCMCglmm(cbind(tarsus, back) ~ trait - 1 + trait:sex, random = ~us(trait):dam, "
+        "rcov = ~us(trait):units)",
+        strategy="auto",
+    ),
     "errors_general": Case(
         "Orthodont",
         "gls(distance ~ age, correlation = corSymm(form = ~1 | Subject), "

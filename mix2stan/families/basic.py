@@ -190,6 +190,7 @@ class Family:
         law: draws, means and variances in numpy.
         mcmcglmm_link: the link of MCMCglmm's predictor, if that is not the default.
         meanings: what parameters are called where their own words do not fit.
+        starts: where chains start parameters, if not where they usually do.
         zero: the log of the probability of a zero, row by row, as Stan text.
         row_sets: which rows the density takes apart, by name, from the response.
         base: the family that a wrapper is around, and ``without_zeros`` the one that is left if its
@@ -219,6 +220,7 @@ class Family:
     law: Law = laws.GAUSSIAN
     mcmcglmm_link: str = ""
     meanings: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    starts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     zero: str = ""
     row_sets: Mapping[str, Callable[[Array], NDArray[np.bool_]]] = field(
         default_factory=lambda: MappingProxyType({})
@@ -248,7 +250,11 @@ class Family:
 
     def meaning(self, parameter: str) -> str:
         """What one of its parameters is, in words."""
-        return self.meanings.get(parameter, PARAMETERS[parameter].meaning)
+        return self.meanings.get(parameter, parameter_row(parameter).meaning)
+
+    def start(self, parameter: str) -> float:
+        """About where chains start one of its parameters."""
+        return self.starts.get(parameter, parameter_row(parameter).start)
 
     def said(self, mean: str) -> str:
         """The distribution in mathematics, its mean as text."""

@@ -100,6 +100,7 @@ ROWS: dict[str, Family] = {
         r_names=("weibull",),
         law=laws.WEIBULL,
         variance=np.square,
+        starts={"shape": 1.0},
         dispersion="shape",
         parameters=("shape",),
         domain=lambda mu: np.asarray(mu > 0),
