@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from mix2stan.design import Column
 from mix2stan.errors import FormulaError
-from mix2stan.graph import Censoring
+from mix2stan.graph import Censoring, Truncation
 from mix2stan.matrices import Data
-from mix2stan.syntax import Node
+from mix2stan.syntax import Node, Number
 
-__all__ = ["ROW_SETS", "intervals", "row_sets"]
+__all__ = ["ROW_SETS", "bounds", "intervals", "row_sets"]
 
 Array = NDArray[np.float64]
 
@@ -64,6 +64,18 @@ def intervals(
         hint = "an interval begins before it ends, and one of its ends is finite"
         raise FormulaError(message, span=expression.span, hint=hint)
     return lower, upper
+
+
+def bounds(truncation: Truncation, data: Data) -> dict[str, Array]:
+    """The bounds of every row, ``lower`` and ``upper``, where there are such; shape (N,) each."""
+    ends = {"lower": truncation.lower, "upper": truncation.upper}
+    return {name: _bound(end, data) for name, end in ends.items() if end is not None}
+
+
+def _bound(end: Node, data: Data) -> Array:
+    if isinstance(end, Number):
+        return np.full(data.rows, end.value)
+    return data.vector(end)
 
 
 def _codes(code: Node, data: Data) -> Array:

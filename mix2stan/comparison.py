@@ -125,6 +125,10 @@ def _responses(a: Model, b: Model) -> list[str]:
     found = []
     if not same_columns(one.y[:, None], other.y[:, None]):
         found.append(f"response: {ours.expression} and {theirs.expression} have other values")
+    if ours.truncation != theirs.truncation:
+        found.append(
+            f"truncation: {ours.truncation} in the first, {theirs.truncation} in the second"
+        )
     if not np.array_equal(_ends(one), _ends(other)):
         found.append("censoring: other values are known in part")
     if not np.array_equal(one.trials, other.trials):

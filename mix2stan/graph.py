@@ -35,6 +35,7 @@ __all__ = [
     "Residual",
     "Response",
     "Strategy",
+    "Truncation",
     "VarianceFunction",
     "note",
 ]
@@ -191,6 +192,22 @@ class Censoring:
 
 
 @dataclass(frozen=True)
+class Truncation:
+    """Bounds outside which no value could have been observed; None where there is none."""
+
+    lower: Node | None = None
+    upper: Node | None = None
+
+    def variables(self) -> tuple[Node, ...]:
+        """The expressions of the bounds."""
+        return tuple(node for node in (self.lower, self.upper) if node is not None)
+
+    def __str__(self) -> str:
+        ends = (("lb", self.lower), ("ub", self.upper))
+        return f"trunc({', '.join(f'{name} = {end}' for name, end in ends if end is not None)})"
+
+
+@dataclass(frozen=True)
 class Response:
     """What is modelled, and its distribution given the predictor.
 
@@ -198,7 +215,8 @@ class Response:
     ``weights`` are the numbers of trials of a proportion.  Of a response of categories ``levels`` are
     their names, known once the data are; ``anchored`` is whether the first threshold is zero and the
     population has an intercept instead; ``latent_sd`` is the known standard deviation of the normal
-    error behind a probit.  ``censoring`` is what is known of values that were not observed.
+    error behind a probit.  ``censoring`` is what is known of values that were not observed,
+    ``truncation`` the bounds of what could be.
     """
 
     expression: Node
@@ -209,11 +227,12 @@ class Response:
     latent_sd: float = 1.0
     levels: tuple[str, ...] = field(default=(), compare=False)
     censoring: Censoring | None = None
+    truncation: Truncation | None = None
 
     @property
     def linear(self) -> bool:
         """Whether it is Gaussian, its mean the predictor: what can be integrated exactly."""
-        known = self.censoring is None
+        known = self.censoring is None and self.truncation is None
         return known and self.family == "gaussian" and self.link == "identity"
 
     def __str__(self) -> str:
@@ -221,6 +240,7 @@ class Response:
         weights = "" if self.weights is None else f", trials = {self.weights}"
         latent = "" if self.latent_sd == 1 else f", latent sd = {self.latent_sd:.6g}"
         censored = "" if self.censoring is None else f" | {self.censoring}"
+        censored += "" if self.truncation is None else f" | {self.truncation}"
         return f"{family}({self.expression}{censored}{weights}{latent})"
 
 

@@ -25,7 +25,7 @@ from mix2stan.design import (
 )
 from mix2stan.errors import FormulaError, nearest
 from mix2stan.graph import UNITS, Columns, Factor, Group, ModelGraph
-from mix2stan.syntax import Formula, Name, Node
+from mix2stan.syntax import Formula, Name, Node, Number
 
 __all__ = ["Data", "RandomTerm", "bind"]
 
@@ -155,6 +155,9 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
     wanted: dict[Node, None] = {response: None}
     if graph.response.weights is not None:
         wanted[graph.response.weights] = None
+    if graph.response.truncation is not None:
+        bounds = graph.response.truncation.variables()
+        wanted |= {b: None for b in bounds if not isinstance(b, Number)}
     if graph.response.censoring is not None:
         wanted |= dict.fromkeys(graph.response.censoring.variables())
     for formula in graph.formulas():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.censoring import intervals
+from mix2stan.censoring import bounds, intervals
 from mix2stan.design import Column
 from mix2stan.errors import FormulaError
 from mix2stan.families import FAMILIES, Support
@@ -56,7 +56,18 @@ def observed(graph: ModelGraph, data: Data) -> Observed:
         column = Column.numeric(_value_of(lower, upper))
     rows = _Rows(response, column, weights, data.frame.rows)
     seen = SUPPORTS[FAMILIES[response.family].support](rows)
+    if response.truncation is not None:
+        _check_bounds(rows, bounds(response.truncation, data))
     return replace(seen, lower=lower, upper=upper)
+
+
+def _check_bounds(rows: _Rows, ends: dict[str, Array]) -> None:
+    """Complain about the first value that could not have been observed."""
+    y, hint = rows.column.numbers(), "trunc() has the bounds of what could be observed"
+    if "lower" in ends:
+        rows.all(np.asarray(y >= ends["lower"]), "that is below its lower bound", hint)
+    if "upper" in ends:
+        rows.all(np.asarray(y <= ends["upper"]), "that is above its upper bound", hint)
 
 
 def _value_of(lower: Array, upper: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.censoring import row_sets
+from mix2stan.censoring import bounds, row_sets
 from mix2stan.collapsed_data import orthogonaliser
 from mix2stan.covariances import constants_of
 from mix2stan.families import FAMILIES, free_thresholds
@@ -68,6 +68,9 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
         entries |= {f"N_{name}": len(places), name: places}
     if family.counts_trials:
         entries["trials"] = trials.astype(np.int64)
+    if graph.response.truncation is not None:
+        ends = bounds(graph.response.truncation, data)
+        entries |= {f"y_{name}": values for name, values in ends.items()}
     if seen.lower is not None and seen.upper is not None:
         within = np.isfinite(seen.lower) & np.isfinite(seen.upper)
         entries["y"] = np.where(within, seen.lower, y)

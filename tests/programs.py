@@ -261,6 +261,11 @@ PROGRAMS = {
         strategy="collapsed",
     ),
     "censored": Case("sleepstudy", "brm(Reaction | cens(Days > 7) ~ Days + (1 | Subject))"),
+    "bounded": Case("sleepstudy", "brm(Reaction | trunc(lb = 0) ~ Days + (1 | Subject))"),
+    "bounded_gamma": Case(
+        "sleepstudy",
+        "brm(bf(Reaction | trunc(lb = 100, ub = 900) ~ 1, shape ~ Days), family = Gamma(log))",
+    ),
     "censored_gamma": Case(
         "sleepstudy",
         "brm(bf(Reaction | cens(Days > 7) ~ 1 + (1 | Subject), shape ~ Days), family = Gamma(log))",

@@ -64,6 +64,25 @@ def test_the_density(family, engine):
     assert model.loglik(point, engine.name) == pytest.approx(expected, rel=1e-10)
 
 
+BOUNDS = [
+    ("lb = 0.1", 0.1, np.inf),
+    ("ub = 3", -np.inf, 3),
+    ("lb = 0.1, ub = y2", 0.1, DATA["y2"]),
+]
+
+
+@pytest.mark.parametrize(("text", "lower", "upper"), BOUNDS)
+@pytest.mark.parametrize("family", LAWS)
+def test_the_truncated_density(family, text, lower, upper, engine):
+    link, law = LAWS[family]
+    call = f'brm(y | trunc({text}) ~ x, family = {family}(link = "{link}"))'
+    eta = 0.2 + 0.3 * DATA["x"]
+    expected = law(eta).logpdf(DATA["y"]) - np.log(law(eta).cdf(upper) - law(eta).cdf(lower))
+    point = {"beta": {"(Intercept)": 0.2, "x": 0.3}, "u": [], "residual": PARAMETERS}
+    model = m2s.model(call, DATA)
+    assert model.loglik(point, engine.name) == pytest.approx(expected.sum(), rel=1e-10)
+
+
 def test_four_ways_to_say_the_same():
     calls = [
         "brm(y | cens(code, y2) ~ x + (1 | g))",
@@ -104,6 +123,9 @@ BAD = [
     ('MCMCglmm(y ~ x, family = "cengaussian")', "two columns"),
     ('MCMCglmm(cbind(high, low) ~ x, family = "cengaussian")', "from .* to .* in row"),
     ("brm(y | cens(code, y2) ~ x, family = inverse.gaussian())", "inverse.gaussian"),
+    ("brm(y | trunc(lb = 1) ~ x)", "below its lower bound"),
+    ("brm(y | trunc() ~ x)", "needs a bound"),
+    ("brm(y | trunc(lb = 0) + cens(code, y2) ~ x)", "both censored and truncated"),
     ("brm(round(y) | cens(late) ~ x, family = poisson())", "poisson"),
     ('MCMCglmm(cbind(low, high) ~ x, rcov = ~ idh(g):units, family = "cengaussian")', "structure"),
 ]

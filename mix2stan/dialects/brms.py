@@ -22,6 +22,7 @@ from mix2stan.graph import (
     Population,
     Residual,
     Response,
+    Truncation,
     note,
 )
 from mix2stan.syntax import (
@@ -268,6 +269,19 @@ def _censored(response: Response, term: Call) -> Response:
     raise FormulaError("cens() takes a code", span=term.span, hint="write y | cens(code)")
 
 
+_TRUNC = Signature(("lb", "ub"))
+
+
+def _truncated(response: Response, term: Call) -> Response:
+    """``y | trunc(lb = 0, ub = n)``."""
+    given = match_arguments(term, _TRUNC)
+    ends = Truncation(given.get("lb"), given.get("ub"))
+    if not ends.variables():
+        hint = "write y | trunc(lb = 0)"
+        raise FormulaError("trunc() needs a bound", span=term.span, hint=hint)
+    return replace(response, truncation=ends)
+
+
 def _only(term: Call) -> Node:
     if len(term.args) != 1:
         message = f"{term.function}() takes one argument here"
@@ -279,6 +293,7 @@ def _only(term: Call) -> Node:
 _ADDITIONS: dict[str, Callable[[Response, Call], Response]] = {
     "trials": _trials,
     "cens": _censored,
+    "trunc": _truncated,
 }
 
 

@@ -24,13 +24,22 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
         FormulaError: if the response is not what its family describes.
     """
     family = FAMILIES[graph.response.family]
-    if graph.response.censoring is not None and not family.censorable:
+    response = graph.response
+    cut = response.censoring is not None or response.truncation is not None
+    if cut and not family.censorable:
         able = [name for name, row in FAMILIES.items() if row.censorable]
-        message = f"a censored response that is {graph.response.family} cannot be expressed"
+        message = (
+            f"a censored or truncated response that is {graph.response.family} cannot be expressed"
+        )
         span = graph.response.expression.span
         raise Unsupported(message, span=span, hint=f"those that can: {', '.join(able)}")
-    if graph.response.censoring is not None and not graph.residual.plain:
-        message = "errors with a structure, of a censored response, cannot be expressed"
+    if response.censoring is not None and response.truncation is not None:
+        message = "a response that is both censored and truncated cannot be expressed"
+        raise Unsupported(message, span=response.expression.span, hint="either of them can")
+    if cut and not graph.residual.plain:
+        message = (
+            "errors with a structure, of a censored or truncated response, cannot be expressed"
+        )
         raise Unsupported(message, span=graph.response.expression.span, hint="rcov = ~ units can")
     seen = observed(graph, context.data)
     if seen.levels:

@@ -8,7 +8,7 @@ from mix2stan.families import FAMILIES, PARAMETERS, Family, free_thresholds, sin
 from mix2stan.families.ordinal import LATENT
 from mix2stan.graph import ModelGraph
 from mix2stan.links import LINKS
-from mix2stan.plan.censored import censored_likelihood
+from mix2stan.plan.censored import censored_likelihood, truncated_likelihood
 from mix2stan.plan.family_view import family_functions, family_view
 from mix2stan.plan.parts import Component, Part, comment, texts
 from mix2stan.plan.predictors import (
@@ -62,7 +62,8 @@ def sampled(graph: ModelGraph) -> list[Part]:
     family, pooled = family_of(graph)
     mean = predictor_view(graph, graph.mean, pooled)
     takes_apart = mean.population and not graph.predictors
-    takes_apart = takes_apart and graph.response.censoring is None
+    cut = graph.response.censoring is not None or graph.response.truncation is not None
+    takes_apart = takes_apart and not cut
     primitive = _primitive(graph, family, bool(mean.summed)) if takes_apart else None
     mean = mean if primitive else with_population(mean)
     view = ModelView(
@@ -79,6 +80,12 @@ def sampled(graph: ModelGraph) -> list[Part]:
     sections = ["families/categories"] * family.categories
     sections += ["families/response", *(["families/trials"] * family.counts_trials)]
     sections += ["families/censored"] * (graph.response.censoring is not None)
+    if graph.response.truncation is not None:
+        bounds = (
+            ("lower", graph.response.truncation.lower),
+            ("upper", graph.response.truncation.upper),
+        )
+        sections += [f"families/{name}_bound" for name, end in bounds if end is not None]
     sections += ["families/latent_sd"] * (graph.response.latent_sd != 1)
     sections += ["families/log_odds"] * (family.categories and family.ordinal is None)
     sections += ["families/predictor", "families/likelihood"]
@@ -116,6 +123,7 @@ def _words(graph: ModelGraph, family: Family) -> str:
     """The distribution of the response in mathematics, the predictor in braces."""
     text = family.words(graph.response.link)
     text += "" if graph.response.censoring is None else ", censored"
+    text += "" if graph.response.truncation is None else ", truncated"
     if graph.response.latent_sd == 1:
         return text
     scaled = text.replace("{eta}", "({eta}) / latent_sd")
@@ -159,6 +167,8 @@ def _likelihood(graph: ModelGraph, family: Family, primitive: str | None, view: 
         words |= {name: f"{words[name]} / latent_sd" for name in ("eta", "thresholds")}
     if graph.response.censoring is not None:
         return censored_likelihood(graph, family, words["eta"])
+    if graph.response.truncation is not None:
+        return truncated_likelihood(graph, family, words["eta"])
     direct = family.natural.get(link, family.density.replace("{mu}", LINKS[link].stan))
     text = (primitive or direct).format(**words)
     if graph.strategy.kind != "joint":

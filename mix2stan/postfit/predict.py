@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.errors import Mix2stanError, suggestion
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.families import FAMILIES
 from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.predictor import NEW_LEVELS, Effects, NewLevels, Predictor
 from mix2stan.postfit.sample import Sample, sample_of
@@ -74,6 +75,12 @@ def predictor_of(
     """
     one_of("re", re, ("conditional", "population", "integrate"))
     one_of("new_levels", new_levels, NEW_LEVELS)
+    family = FAMILIES[fit.schema.graph.response.family]
+    if family.categories and not family.ordinal:
+        message = "predictions of unordered categories cannot be computed"
+        raise Unsupported(
+            message, hint="the draws of every category's effects are in fit.posterior"
+        )
     sample = sample_of(fit, draws)
     rows = fit.schema.rows(newdata, groups=re != "population", response=response)
     if seed is None:

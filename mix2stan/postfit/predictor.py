@@ -72,9 +72,9 @@ class Predictor:
     @property
     def distribution(self) -> Distribution:
         response = self.graph.response
-        if response.censoring is not None:
-            message = "this cannot be computed for a censored response"
-            raise Unsupported(message, hint='type = "link" can')
+        if response.censoring is not None or response.truncation is not None:
+            message = "this cannot be computed for a censored or truncated response"
+            raise Unsupported(message, hint='kind = "linpred" can')
         return distribution_of(response.family)
 
     def blocks(self) -> Iterator[slice]:

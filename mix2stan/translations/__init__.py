@@ -77,6 +77,8 @@ def _check_categories(source: Source, to: str) -> None:
     family = source.graph.response.family
     if source.graph.response.censoring is not None:
         raise refuse(to, "a censored response", "brms has cens(), MCMCglmm cengaussian")
+    if source.graph.response.truncation is not None:
+        raise refuse(to, "a truncated response", "brms has trunc()")
     if not FAMILIES[family].categories:
         return
     having = ("brms", "ordinal", "MCMCglmm") if FAMILIES[family].ordinal else ("brms",)
