@@ -142,6 +142,14 @@ WRITTEN = [
         'clmm(o ~ x + (1 | g), link = "probit")',
         'brm(o ~ x + (1 | g), data = d, family = cumulative(link = "probit"))',
     ),
+    (
+        "brm(y | cens(f == 'a') ~ x + (x | g))",
+        "brm(y | cens(f == \"a\") ~ x + (1 + x | g), data = d, family = gaussian())",
+    ),
+    (
+        "brm(p | trunc(lb = 0, ub = n) ~ x, family = lognormal())",
+        "brm(p | trunc(lb = 0, ub = n) ~ x, data = d, family = lognormal())",
+    ),
     ("multinom(f ~ x)", "brm(f ~ x, data = d, family = categorical())"),
     ("brm(f ~ x + (x || g), family = categorical(), data = d)", "brm(f ~ x + (1 + x || g), data = d, family = categorical())"),
 ]  # fmt: skip
@@ -176,6 +184,8 @@ NOT_WRITTEN = [
     ("clm(o ~ x)", "MCMCglmm"),
     ("brm(o ~ x, family = sratio())", "ordinal"),
     ("lm(y ~ x)", "ordinal"),
+    ("brm(y | trunc(lb = -9) ~ x)", "glmmTMB"),
+    ('MCMCglmm(cbind(y, y) ~ x, family = "cengaussian")', "brms"),
     ("multinom(f ~ x)", "MCMCglmm"),
     ("gls(y ~ x, correlation = corAR1(form = ~ t | g))", "brms"),
     ("gls(y ~ x, correlation = corCompSymm(form = ~ 1 | g))", "brms"),

@@ -73,12 +73,12 @@ def translate(given: Model | str, to: str, data: DataArgument | None = None) -> 
 
 
 def _check_categories(source: Source, to: str) -> None:
-    """Refuse responses of categories where the package has none."""
+    """Refuse responses of categories, or known in part, where the package has none."""
     family = source.graph.response.family
-    if source.graph.response.censoring is not None:
-        raise refuse(to, "a censored response", "brms has cens(), MCMCglmm cengaussian")
-    if source.graph.response.truncation is not None:
-        raise refuse(to, "a truncated response", "brms has trunc()")
+    response = source.graph.response
+    cut = response.censoring is not None or response.truncation is not None
+    if cut and to != "brms":
+        raise refuse(to, "a censored or truncated response", "brms has cens() and trunc()")
     if not FAMILIES[family].categories:
         return
     having = ("brms", "ordinal", "MCMCglmm") if FAMILIES[family].ordinal else ("brms",)

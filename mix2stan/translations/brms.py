@@ -62,6 +62,12 @@ def write(source: Source) -> str:
 def _left(response: Response) -> str:
     """The response; numbers of successes beside those of trials."""
     expression = response.expression
+    if response.censoring is not None and response.censoring.code is None:
+        hint = "nearest: y | cens(code, y2), with a code for every row"
+        raise refuse("brms", "a response that is two ends of an interval", hint)
+    for addition in (response.censoring, response.truncation):
+        if addition is not None:
+            return f"{expression} | {addition}"
     if response.weights is not None:
         return f"round({expression} * ({response.weights})) | trials({response.weights})"
     match expression:
