@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,20 @@ class Data:
         if factor not in self._groupings:
             self._groupings[factor] = grouping(factor.variables, self.frame, factor.order)
         return self._groupings[factor]
+
+    def take(self, rows: NDArray[np.intp], groupings: Mapping[Factor, Grouping]) -> Data:
+        """Some of the rows, in any order and as often as wanted; designs are those of all rows.
+
+        Args:
+            rows: positions, from 0.
+            groupings: the levels of the new rows, for the factors that are not to keep theirs.
+        """
+        columns = {node: column.rows(rows) for node, column in self.frame.columns.items()}
+        frame = replace(self.frame, columns=columns, rows=self.frame.rows[rows])
+        taken = Data(frame, self._names, self._response, self._contrasts)
+        taken._specs = self._specs
+        taken._groupings = dict(groupings)
+        return taken
 
     def vector(self, expression: Node) -> Array:
         """A numeric expression, shape (N,)."""
