@@ -122,6 +122,8 @@ class Model:
         inits: float | Estimates | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         folder: str | Path | None = None,
         progress: Callable[[Progress], None] | None = None,
+        executor: Executor | None = None,
+        out: str | Path | None = None,
     ) -> Fit:
         """Draw from the posterior with Stan's NUTS.
 
@@ -139,13 +141,22 @@ class Model:
                 :meth:`reml` makes them, to start near.
             folder: where an engine that writes files keeps them.
             progress: called with a :class:`~mix2stan.engines.Progress` now and then.
+            executor: a ``concurrent.futures.Executor`` that runs each chain as a task.
+            out: a folder that keeps each chain as it finishes; the same call goes on with those it
+                has.  With ``executor`` or ``out`` chains run in processes of their own, each with a
+                seed from ``seed``: the same draws wherever they run, but not those of a call
+                without either.
 
         Raises:
             EngineError: if the engine fails; a chain that died is named.
+            Mix2stanError: if ``out`` holds another request, or cannot be written.
         """
+        from mix2stan.chains import recorded_seed, sample_chains
         from mix2stan.engines import Settings, pick_engine
         from mix2stan.fit import Fit
 
+        if seed is None and out is not None:
+            seed = recorded_seed(out)
         if seed is None:
             seed = int(np.random.default_rng().integers(1, 2**31 - 1))
         if inits is not None and hasattr(inits, "starts"):
@@ -163,7 +174,20 @@ class Model:
             inits=inits,
             folder=None if folder is None else Path(folder),
         )
-        program = pick_engine(engine).compile(self.stan_code, self.stan_data)
+        chosen = pick_engine(engine)
+        if executor is not None or out is not None:
+            draws_of_all = sample_chains(
+                chosen,
+                self.stan_code,
+                self.stan_data,
+                settings,
+                self.call,
+                executor=executor,
+                out=out,
+                progress=progress,
+            )
+            return Fit.of(draws_of_all, self.labels)
+        program = chosen.compile(self.stan_code, self.stan_data)
         return Fit.of(program.sample(settings, progress), self.labels)
 
     def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:

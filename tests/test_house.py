@@ -30,7 +30,7 @@ FLOORS = (
     ("plan",),
     ("structured_data",),
     ("render", "stan_data", "labels", "prior_table"),
-    ("engines", "inits", "describe"),
+    ("engines", "inits", "describe", "chains"),
     ("export", "compiler"),
     ("likelihood", "estimate_tables"),
     ("estimates",),

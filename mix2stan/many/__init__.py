@@ -5,7 +5,7 @@ A task is a function of this package, a *shared* part that is sent once to every
 order tasks ran.
 """
 
-from mix2stan.many.run import Failure, Work, run_many, seed_of
+from mix2stan.many.run import Failure, Work, arrays_or_raise, run_many, seed_of
 from mix2stan.many.store import Store, fingerprint
 
-__all__ = ["Failure", "Store", "Work", "fingerprint", "run_many", "seed_of"]
+__all__ = ["Failure", "Store", "Work", "arrays_or_raise", "fingerprint", "run_many", "seed_of"]

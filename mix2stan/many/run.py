@@ -18,7 +18,7 @@ from mix2stan.errors import Mix2stanError
 from mix2stan.many.places import Broken, Place, place_of
 from mix2stan.many.store import Arrays, Store
 
-__all__ = ["Failure", "Work", "run_many", "seed_of"]
+__all__ = ["Failure", "Work", "arrays_or_raise", "run_many", "seed_of"]
 
 #: How often a task is tried.
 _ATTEMPTS = 3
@@ -67,7 +67,7 @@ def run_many(
     *,
     executor: Executor | None = None,
     store: Store | None = None,
-    progress: bool | None = None,
+    progress: bool | Callable[[int], None] | None = None,
 ) -> list[Arrays | Failure]:
     """All results, in the order of the items.
 
@@ -78,7 +78,8 @@ def run_many(
         work: the tasks.
         executor: where they run; local processes if None.  It is left open.
         store: keeps each result as it comes; those it has already are not computed again.
-        progress: show a bar on standard error; None if that is a terminal.
+        progress: show a bar on standard error, None if that is a terminal; or a function that is
+            called with the number of each task, from 0, when it has its result.
 
     Raises:
         Mix2stanError: if the store cannot be written; what had finished before is in it.
@@ -89,14 +90,15 @@ def run_many(
     if not waiting:
         return [results[i] for i in range(len(work.items))]
     place = place_of(executor, work.shared, len(waiting))
-    with _bar(work.what, len(work.items), progress) as show, contextlib.ExitStack() as cleanup:
+    with _shown(work.what, len(work.items), progress) as show, contextlib.ExitStack() as cleanup:
         cleanup.callback(place.close)
-        show(len(results))
+        for i in kept:
+            show(i)
         for i, result in _Loop(place, work, waiting).run():
             if store is not None and not isinstance(result, Failure):
                 store.put(i, result)
             results[i] = result
-            show(len(results))
+            show(i)
     return [results[i] for i in range(len(work.items))]
 
 
@@ -166,21 +168,20 @@ class _Loop:
 
 
 @contextlib.contextmanager
-def _bar(what: str, total: int, wanted: bool | None) -> Iterator[Callable[[int], None]]:
+def _shown(
+    what: str, total: int, wanted: bool | Callable[[int], None] | None
+) -> Iterator[Callable[[int], None]]:
+    """What is called with the number of every task that is done."""
     console = Console(stderr=True)
-    if not (console.is_terminal if wanted is None else wanted):
-        yield lambda done: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Bars(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    ) as bars:
-        task = bars.add_task(f"{what}s", total=total)
-        yield lambda done: bars.update(task, completed=done)
+    if callable(wanted):
+        yield wanted
+    elif console.is_terminal if wanted is None else wanted:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Bars(*columns, TimeRemainingColumn(), console=console, redirect_stdout=False) as bars:
+            task = bars.add_task(f"{what}s", total=total)
+            yield lambda i: bars.advance(task)
+    else:
+        yield lambda i: None
 
 
 def arrays_or_raise(results: Sequence[Arrays | Failure], what: str) -> list[Arrays]:
