@@ -19,20 +19,20 @@ from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
 from mix2stan.prior_table import prior_table
+from mix2stan.refits import Refits
+from mix2stan.schema import remember
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from mix2stan.bootstrap import Bootstrap
     from mix2stan.engines import Progress
     from mix2stan.estimates import Estimates
     from mix2stan.fit import Fit
-    from mix2stan.profiles import Profile
 
 __all__ = ["Model", "model"]
 
 
-class Model:
+class Model(Refits):
     """A mixed model, compiled to Stan.  Made by :func:`mix2stan.model` and the R functions' names.
 
     Attributes:
@@ -174,7 +174,7 @@ class Model:
             inits=inits,
             folder=None if folder is None else Path(folder),
         )
-        chosen = pick_engine(engine)
+        chosen, schema = pick_engine(engine), remember(self.graph, self.data)
         if executor is not None or out is not None:
             draws_of_all = sample_chains(
                 chosen,
@@ -186,9 +186,9 @@ class Model:
                 out=out,
                 progress=progress,
             )
-            return Fit.of(draws_of_all, self.labels)
+            return Fit.of(draws_of_all, self.labels, schema)
         program = chosen.compile(self.stan_code, self.stan_data)
-        return Fit.of(program.sample(settings, progress), self.labels)
+        return Fit.of(program.sample(settings, progress), self.labels, schema)
 
     def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:
         """The log-likelihood at a point, effects integrated out, with all constants.
@@ -224,101 +224,6 @@ class Model:
             Unsupported: if the effects of this model cannot be integrated out.
         """
         return self._estimates("ML", engine)
-
-    def bootstrap(
-        self,
-        n: int = 1000,
-        *,
-        method: str = "reml",
-        type: str = "parametric",
-        group: str | None = None,
-        seed: int | None = None,
-        executor: Executor | None = None,
-        engine: str = "stanli",
-        out: str | Path | None = None,
-        progress: bool | None = None,
-    ) -> Bootstrap:
-        """Replicates of the estimates: intervals that do not lean on a normal approximation.
-
-        Args:
-            n: number of replicates.
-            method: ``"reml"`` or ``"ml"``.
-            type: ``"parametric"`` simulates new effects and errors at the estimates, as lme4's
-                ``bootMer``; ``"cases"`` draws rows with replacement, ``"groups"`` whole levels of a
-                grouping factor, ``"within"`` rows within every level.
-            group: the factor of ``"groups"`` and ``"within"``, if it is not the only outermost one.
-            seed: makes the replicates reproducible, wherever they run; drawn at random if None.
-            executor: a ``concurrent.futures.Executor``, Dask's ``client.get_executor()`` among them;
-                local processes if None.
-            engine: what maximises.
-            out: a folder that keeps the replicates as they come; the same call goes on with them.
-            progress: show a bar; None if standard error is a terminal.
-
-        Raises:
-            Unsupported: if the effects of this model cannot be integrated out.
-            Mix2stanError: if ``out`` holds another request.
-        """
-        from mix2stan.bootstrap import bootstrap
-
-        return bootstrap(
-            self._compiled,
-            n,
-            method=method,
-            type=type,
-            group=group,
-            seed=seed,
-            executor=executor,
-            engine=engine,
-            out=out,
-            progress=progress,
-        )
-
-    def profile(
-        self,
-        parameters: Sequence[str] | None = None,
-        level: float = 0.95,
-        engine: str = "stanli",
-    ) -> Profile:
-        """Profile likelihood: intervals of one parameter at a time, the others at their maximum.
-
-        Args:
-            parameters: by the names of ``ml().values``; None for all that can be held: population
-                effects, standard deviations, the first correlation of a term, sigma.
-            level: the coverage.
-            engine: what maximises; it has to be able to hold a parameter.
-
-        Raises:
-            Unsupported: if the effects cannot be integrated out, or a parameter cannot be held.
-            Mix2stanError: if there is no such parameter.
-        """
-        from mix2stan.engines import pick_engine
-        from mix2stan.profiles import profile
-
-        return profile(self._compiled, pick_engine(engine), parameters, level)
-
-    def confint(
-        self, method: str = "profile", level: float = 0.95, engine: str = "stanli", **how: Any
-    ) -> pd.DataFrame:
-        """Confidence intervals: a row per parameter, two columns named by their percentages.
-
-        Args:
-            method: ``"profile"``, ``"wald"`` for population effects by their standard errors, or
-                ``"bootstrap"``.
-            level: the coverage.
-            engine: what maximises.
-            how: arguments of :meth:`profile` or :meth:`bootstrap`.
-
-        Raises:
-            Mix2stanError: if there is no such method.
-        """
-        if method == "profile":
-            return self.profile(level=level, engine=engine, **how).limits
-        if method == "bootstrap":
-            return self.bootstrap(engine=engine, **how).intervals(level)
-        if method != "wald":
-            hint = "profile, wald or bootstrap"
-            raise Mix2stanError(f"there is no interval by {method!r}", hint=hint)
-        return self.reml(engine).wald(level)
 
     def _estimates(self, method: Literal["REML", "ML"], engine: str | None) -> Estimates:
         from mix2stan.engines import pick_engine
