@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,6 +82,10 @@ class Data:
     def rows(self) -> int:
         return self.frame.n
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the data frame: another process needs the model's expressions alone."""
+        return {**self.__dict__, "raw": None}
+
     def on(self, frame: ModelFrame) -> Data:
         """The same expressions on other rows, their columns coded as here."""
         other = Data(frame, self.names_of_data, self._response, self.contrasts)
@@ -117,6 +122,19 @@ class Data:
         if factor not in self._groupings:
             self._groupings[factor] = grouping(factor.variables, self.frame, factor.order)
         return self._groupings[factor]
+
+    def take(self, rows: NDArray[np.intp], groupings: Mapping[Factor, Grouping]) -> Data:
+        """Some of the rows, in any order and as often as wanted; designs are those of all rows.
+
+        Args:
+            rows: positions, from 0.
+            groupings: the levels of the new rows, for the factors that are not to keep theirs.
+        """
+        columns = {node: column.rows(rows) for node, column in self.frame.columns.items()}
+        frame = replace(self.frame, columns=columns, rows=self.frame.rows[rows])
+        taken = self.on(frame)
+        taken._groupings = dict(groupings)
+        return taken
 
     def vector(self, expression: Node) -> Array:
         """A numeric expression, shape (N,)."""

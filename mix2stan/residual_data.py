@@ -5,7 +5,7 @@ Rows are numbered as in the data; ``order`` lists them by block and, within it, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,15 @@ from mix2stan.residuals import (
     stationary,
 )
 
-__all__ = ["Blocks", "blocks_of", "multiplier", "residual_entries", "strata_codes", "whiten"]
+__all__ = [
+    "Blocks",
+    "blocks_of",
+    "colour",
+    "multiplier",
+    "residual_entries",
+    "strata_codes",
+    "whiten",
+]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -316,21 +324,19 @@ def natural_correlation(residual: Residual, values: Mapping[str, Any]) -> dict[s
     return found
 
 
-def whiten(
-    residual: Residual, data: Data, values: Mapping[str, Any], rows: Array
-) -> tuple[Array, float]:
-    """Columns of rows (N, P) made independent and of variance sigma^2.
-
-    Returns:
-        The whitened columns, and the logarithm of the determinant of the root of D R D.
-    """
+def _scale(residual: Residual, data: Data, values: Mapping[str, Any]) -> Array:
+    """The sd multiplier of every row, shape (N,)."""
     scale = multiplier(residual, residual_entries(residual, data), values)
-    scale = np.broadcast_to(scale, data.rows)
-    white = rows / scale[:, None]
-    log_determinant = float(np.sum(np.log(scale)))
-    if residual.correlation is None:
-        return white, log_determinant
+    return np.broadcast_to(scale, data.rows)
+
+
+def _roots(
+    residual: Residual, data: Data, values: Mapping[str, Any]
+) -> Iterator[tuple[Index, Array]]:
+    """The rows of every block, and the Cholesky factor of their errors' correlations."""
     correlation = residual.correlation
+    if correlation is None:
+        return
     row, blocks = CORRELATIONS[correlation.kind], blocks_of(correlation, data)
     parameters = natural_correlation(residual, values)
     points = blocks.points
@@ -339,7 +345,29 @@ def whiten(
     for start, end in zip(blocks.first[:-1], blocks.first[1:], strict=True):
         here = points[start:end]
         root = np.linalg.cholesky(row.matrix(here, distances(here, correlation.metric), parameters))
-        index = blocks.order[start:end]
+        yield blocks.order[start:end], np.asarray(root)
+
+
+def colour(residual: Residual, data: Data, values: Mapping[str, Any], white: Array) -> Array:
+    """The inverse of :func:`whiten`, of one column, shape (N,)."""
+    errors = white.copy()
+    for index, root in _roots(residual, data, values):
+        errors[index] = root @ errors[index]
+    return np.asarray(errors * _scale(residual, data, values))
+
+
+def whiten(
+    residual: Residual, data: Data, values: Mapping[str, Any], rows: Array
+) -> tuple[Array, float]:
+    """Columns of rows (N, P) made independent and of variance sigma^2.
+
+    Returns:
+        The whitened columns, and the logarithm of the determinant of the root of D R D.
+    """
+    scale = _scale(residual, data, values)
+    white = rows / scale[:, None]
+    log_determinant = float(np.sum(np.log(scale)))
+    for index, root in _roots(residual, data, values):
         white[index] = np.linalg.solve(root, white[index])
         log_determinant += float(np.sum(np.log(np.diag(root))))
     return white, log_determinant
