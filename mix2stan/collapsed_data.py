@@ -3,7 +3,8 @@
 Work is done on least-squares residuals and orthonormalised columns, so that nothing cancels however
 large the mean of the response is beside its spread.  Notation: r are the residuals, Q the
 orthonormalised population columns, W = [Z Q] with Z the columns of the dense terms (just Q if there
-are none), and the block is the factor that is eliminated level by level.
+are none), and the block is the factor that is eliminated level by level.  Where the errors' sds are
+known but for sigma, the rows of y, X and Z are divided by them first.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mix2stan.covariances import constants_of
 from mix2stan.elimination import Elimination, elimination
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
+from mix2stan.residual_data import known_multiplier
 
 __all__ = [
     "coefficient_prior",
@@ -57,17 +59,18 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         y: replaces the response, offsets taken off; shape (N,).
     """
     parts = elimination(graph.groups)
-    r = data.response(graph) if y is None else y
+    d = np.broadcast_to(known_multiplier(graph.residual, data), data.rows)
+    r = (data.response(graph) if y is None else y) / d
     entries: dict[str, Any] = {"N": data.rows}
     Q = np.zeros((data.rows, 0))
     if graph.population.columns.names:
         X = data.matrix(graph.population.columns)
-        R_inverse = orthogonaliser(X)
-        Q = X @ R_inverse
+        R_inverse = orthogonaliser(X / d[:, None])
+        Q = (X / d[:, None]) @ R_inverse
         theta_hat, r = least_squares(Q, r)
         entries |= {"K": X.shape[1], "R_inverse": R_inverse, "theta_hat": theta_hat}
         entries |= coefficient_prior(graph, X)
-    Z, unit = _dense_columns(parts, data)
+    Z, unit = _dense_columns(parts, data, d)
     for group in parts.dense:
         entries |= _sizes(group, data)
     if parts.dense:
@@ -75,7 +78,7 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
     if any(not g.columns.intercept_only for g in parts.dense):
         entries["unit"] = np.concatenate([unit, np.ones(Q.shape[1])])
     if parts.sampled:
-        entries |= _rows(parts, data, r, Z, Q, row_order(graph, data))
+        entries |= _rows(graph, data, r, Z, Q, d)
     else:
         entries["rr_0"] = float(r @ r)
     if parts.dense or Q.shape[1]:
@@ -84,7 +87,7 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         entries[f"{w}{w}_0"] = np.block([[(Z.T @ Z).toarray(), ZQ], [ZQ.T, Q.T @ Q]])
         if not parts.sampled:
             entries[f"{w}r_0"] = np.concatenate([Z.T @ r, Q.T @ r])
-    return entries | _block(parts, data, r, Z, Q)
+    return entries | _block(parts, data, r, Z, Q, d)
 
 
 def least_squares(Q: Array, y: Array) -> tuple[Array, Array]:
@@ -123,7 +126,7 @@ def _sizes(group: Group, data: Data) -> dict[str, Any]:
     return sizes
 
 
-def _dense_columns(parts: Elimination, data: Data) -> tuple[sparse.csr_array, Array]:
+def _dense_columns(parts: Elimination, data: Data, d: Array) -> tuple[sparse.csr_array, Array]:
     """The columns Z of the dense terms, N x E, of one length each effect, and their lengths.
 
     Effect by effect, the levels of one effect side by side.
@@ -132,8 +135,9 @@ def _dense_columns(parts: Elimination, data: Data) -> tuple[sparse.csr_array, Ar
     blocks, units = [], []
     for group in parts.dense:
         levels = data.grouping(group.factor)
-        for column in data.matrix(group.columns).T:
+        for column in (data.matrix(group.columns) / d[:, None]).T:
             unit = float(np.sqrt(np.mean(column**2))) or 1.0
+            unit = 1.0 if group.columns.intercept_only else unit
             place = (np.arange(n), levels.codes)
             shape = (n, len(levels.levels))
             blocks.append(sparse.csr_array((column / unit, place), shape=shape))
@@ -144,15 +148,11 @@ def _dense_columns(parts: Elimination, data: Data) -> tuple[sparse.csr_array, Ar
 
 
 def _rows(
-    parts: Elimination,
-    data: Data,
-    r: Array,
-    Z: sparse.csr_array,
-    Q: Array,
-    order: NDArray[np.intp],
+    graph: ModelGraph, data: Data, r: Array, Z: sparse.csr_array, Q: Array, d: Array
 ) -> dict[str, Any]:
     """What a program with sampled terms needs of every row, sorted by the block's levels."""
-    entries: dict[str, Any] = {"r": r[order]}
+    parts, order, one = elimination(graph.groups), row_order(graph, data), graph.residual.plain
+    entries: dict[str, Any] = {"r": r[order]} | ({} if one else {"d": d[order]})
     if parts.dense:
         entries["W"] = np.hstack([Z.toarray(), Q])[order]
     elif Q.shape[1]:
@@ -164,16 +164,16 @@ def _rows(
         k = 0
         for group in parts.block:
             for label, column in zip(
-                group.columns.names, data.matrix(group.columns).T, strict=True
+                group.columns.names, (data.matrix(group.columns) / d[:, None]).T, strict=True
             ):
                 k += 1
-                if label != "(Intercept)":
+                if label != "(Intercept)" or not one:
                     entries[f"Z_{name}_{k}"] = column[order]
     return entries
 
 
 def _block(
-    parts: Elimination, data: Data, r: Array, Z: sparse.csr_array, Q: Array
+    parts: Elimination, data: Data, r: Array, Z: sparse.csr_array, Q: Array, d: Array
 ) -> dict[str, Any]:
     """Z'Z, Z'r and Z'W of every level of the block, and what products of Z'W are summed."""
     if not parts.block:
@@ -181,7 +181,7 @@ def _block(
     name = parts.block[0].id
     levels = data.grouping(parts.block[0].factor)
     n, J = data.rows, len(levels.levels)
-    columns = np.hstack([data.matrix(g.columns) for g in parts.block])
+    columns = np.hstack([data.matrix(g.columns) for g in parts.block]) / d[:, None]
     q = columns.shape[1]
     entries: dict[str, Any] = {}
     for group in parts.block:

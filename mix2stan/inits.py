@@ -14,6 +14,7 @@ from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.links import LINKS
 from mix2stan.residual_priors import residual_starts
+from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed
 
 __all__ = ["starting_points"]
@@ -110,7 +111,7 @@ def _effects(
 
 def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program, from its sums of squares."""
-    if not graph.residual.plain:
+    if not known_errors(graph.residual):
         return _whitened(graph, data, rng)
     parts = elimination(graph.groups)
     squares = float(np.sum(data["r"] ** 2)) if parts.sampled else float(data["rr_0"])
@@ -156,8 +157,9 @@ def _mean_squares(graph: ModelGraph, data: dict[str, Any]) -> dict[str, Any]:
     e = 0
     for group in parts.dense:
         q, J = len(group.columns.names), data[f"J_{group.id}"]
-        unit = np.asarray(data.get("unit", np.ones(e + q * J)))
-        means[group.id] = unit[e : e + q * J : J] ** 2
+        unit = np.asarray(data.get("unit", np.ones(e + q * J)))[e : e + q * J]
+        squares = np.diag(data["WW_0"])[e : e + q * J] * unit**2
+        means[group.id] = squares.reshape(q, J).sum(axis=1) / data["N"]
         e += q * J
     return means
 

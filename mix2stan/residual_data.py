@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.linalg import solve_triangular
 
 from mix2stan.errors import FormulaError
 from mix2stan.graph import ErrorCorrelation, Residual, VarianceFunction
@@ -21,10 +23,19 @@ from mix2stan.residuals import (
     distances,
     error_blocks,
     has_unit,
+    known_errors,
     stationary,
 )
 
-__all__ = ["Blocks", "blocks_of", "multiplier", "residual_entries", "strata_codes", "whiten"]
+__all__ = [
+    "Blocks",
+    "blocks_of",
+    "known_multiplier",
+    "multiplier",
+    "residual_entries",
+    "strata_codes",
+    "whitener",
+]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -277,6 +288,16 @@ def multiplier(
     return product
 
 
+def known_multiplier(residual: Residual, data: Data) -> Array:
+    """The sd multiplier of every row where it is known, shape (N,); of one variance, shape ().
+
+    Errors of which anything is to be estimated have 1: their programs scale the rows.
+    """
+    if residual.plain or not known_errors(residual):
+        return np.ones(())
+    return multiplier(residual, residual_entries(residual, data), {})
+
+
 def natural_correlation(residual: Residual, values: Mapping[str, Any]) -> dict[str, Array]:
     """The parameters of the correlation by nlme's names, from the program's."""
     found: dict[str, Array] = {}
@@ -294,30 +315,23 @@ def natural_correlation(residual: Residual, values: Mapping[str, Any]) -> dict[s
     return found
 
 
-def whiten(
-    residual: Residual, data: Data, values: Mapping[str, Any], rows: Array
-) -> tuple[Array, float]:
-    """Columns of rows (N, P) made independent and of variance sigma^2.
-
-    Returns:
-        The whitened columns, and the logarithm of the determinant of the root of D R D.
-    """
+def whitener(residual: Residual, data: Data, values: Mapping[str, Any]) -> sparse.csr_array:
+    """The matrix W, N x N, for which W e are independent and of variance sigma^2."""
     scale = multiplier(residual, residual_entries(residual, data), values)
-    scale = np.broadcast_to(scale, data.rows)
-    white = rows / scale[:, None]
-    log_determinant = float(np.sum(np.log(scale)))
-    if residual.correlation is None:
-        return white, log_determinant
+    scaled = sparse.diags_array(1 / np.broadcast_to(scale, data.rows), format="csr")
     correlation = residual.correlation
+    if correlation is None:
+        return sparse.csr_array(scaled)
     row, blocks = CORRELATIONS[correlation.kind], blocks_of(correlation, data)
     parameters = natural_correlation(residual, values)
     points = blocks.points
     if correlation.kind == "corSymm":
         points = positions(blocks)[:, None].astype(float)
+    inverses = []
     for start, end in zip(blocks.first[:-1], blocks.first[1:], strict=True):
         here = points[start:end]
         root = np.linalg.cholesky(row.matrix(here, distances(here, correlation.metric), parameters))
-        index = blocks.order[start:end]
-        white[index] = np.linalg.solve(root, white[index])
-        log_determinant += float(np.sum(np.log(np.diag(root))))
-    return white, log_determinant
+        inverses.append(solve_triangular(root, np.eye(len(root)), lower=True))
+    sorted_rows = sparse.csr_array(sparse.block_diag(inverses))
+    place = np.argsort(blocks.order)
+    return sparse.csr_array(sorted_rows[place][:, place] @ scaled)

@@ -215,6 +215,11 @@ PROGRAMS = {
         "weights = varConstProp(form = ~age, fixed = list(const = 1)))",
         strategy="collapsed",
     ),
+    "collapsed_weights": Case(
+        "Orthodont",
+        "lmer(distance ~ age + (age | Subject) + (1 | Sex), weights = age)",
+        strategy={"Sex": "noncentred"},
+    ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),

@@ -19,6 +19,7 @@ from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import Group, ModelGraph, Parameterisation, Strategy
 from mix2stan.matrices import Data
 from mix2stan.passes.context import Context
+from mix2stan.residuals import known_errors
 
 __all__ = ["STRATEGIES", "choose_strategy", "integrate_all", "obstacle_to_collapsing"]
 
@@ -103,7 +104,7 @@ def _term_by_term(graph: ModelGraph, wanted: Mapping[str, str], data: Data) -> M
             raise Unsupported(f"no term can be integrated out: {obstacle}", hint="noncentred")
         return replace(_centre(graph, treatments), strategy=Strategy("noncentred", obstacle))
     chosen = [g for g in graph.groups if treatments.get(g.id, "integrated") == "integrated"]
-    if not graph.residual.plain and len(chosen) < len(graph.groups):
+    if not known_errors(graph.residual) and len(chosen) < len(graph.groups):
         return replace(_centre(graph, treatments), strategy=Strategy("noncentred", "as asked"))
     graph = _integrate(_centre(graph, treatments), chosen)
     _check_size(graph, data)
@@ -116,15 +117,16 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
         family, link = graph.response.family, graph.response.link
         return f"the response is {family} with the link {link}, so no integral is known exactly"
     columns = len(graph.population.columns.names)
-    obstacle = None if graph.residual.plain else _obstacle_of_errors(graph)
+    known = known_errors(graph.residual)
+    obstacle = None if known else _obstacle_of_errors(graph)
     if obstacle is not None:
         return obstacle
-    if not columns and not graph.groups and graph.residual.plain:
+    if not columns and not graph.groups and known:
         return "there is nothing to integrate out"
     if columns > _MOST_COLUMNS:
         return f"there are more than {_MOST_COLUMNS} population effects"
     for prior in graph.priors:
-        heavy = prior.block == "intercept" and graph.residual.plain and prior.density == "student_t"
+        heavy = prior.block == "intercept" and known and prior.density == "student_t"
         if prior.block in ("intercept", "beta") and prior.density not in _CONJUGATE and not heavy:
             return "the prior of the population effects is not normal"
     return None

@@ -18,6 +18,8 @@ from mix2stan.plan.parts import (
 )
 from mix2stan.plan.whitened import whitened
 from mix2stan.priors import PriorText
+from mix2stan.residual_views import errors_view
+from mix2stan.residuals import known_errors
 
 __all__ = ["BlockView", "CollapsedView", "collapsed"]
 
@@ -28,7 +30,8 @@ class BlockView:
 
     ``id``, ``label`` and ``J`` (its number of levels) are those of the first of its terms; ``q`` counts
     the effects of all.  ``w`` and ``d`` are the name and the number of the columns that are integrated
-    out after it, empty if there are none; ``rows`` is whether the program has rows.
+    out after it, empty if there are none; ``known`` are the errors' sds by which rows are divided, if
+    they differ; ``rows`` is whether the program has rows.
     """
 
     id: str
@@ -38,6 +41,7 @@ class BlockView:
     names: tuple[str, ...]
     w: str
     d: str
+    known: str
     rows: bool
 
     @property
@@ -64,8 +68,9 @@ class BlockView:
         return f"A_{term.id}" if term.scalar else f"A_{term.id}[{i}, {j}]"
 
     def column(self, k: int) -> str:
-        """The design column of effect k; empty for an intercept."""
-        return "" if self.names[k - 1] == "(Intercept)" else f"Z_{self.id}_{k}"
+        """The design column of effect k; empty for one of ones."""
+        ones = self.names[k - 1] == "(Intercept)" and not self.known
+        return "" if ones else f"Z_{self.id}_{k}"
 
     def target(self, k: int) -> str:
         """Where the draws of effect k go."""
@@ -81,10 +86,11 @@ class CollapsedView:
     the columns of that, besides the block: ``Q`` for the population's alone, ``W`` with those of
     ``dense`` terms, ``scaled`` if these were divided by their lengths.  ``scale`` is how their effects
     are made from standard normals: by scales ``s``, or by a root ``F`` of their covariance.
-    ``sampled`` are the terms that stay in the predictor; then the program has ``rows``.  ``normal`` is
-    whether the prior of the coefficients is normal (it is flat otherwise), ``heavy`` whether that of
-    the intercept is Student's t, and ``log_det`` the part of
-    the log density that their variance has (none where they are profiled: maximum likelihood).
+    ``known`` is the formula of the errors' sds over sigma, known ones, by which rows are divided; empty
+    for errors of one variance.  ``sampled`` are the terms that stay in the predictor; then the program
+    has ``rows``.  ``normal`` is whether the prior of the coefficients is normal (it is flat otherwise),
+    ``heavy`` whether that of the intercept is Student's t, and ``log_det`` the part of the log density
+    that their variance has (none where they are profiled: maximum likelihood).
     """
 
     response: str
@@ -96,6 +102,7 @@ class CollapsedView:
     sampled: tuple[Component, ...]
     integrated: str
     scaled: bool
+    known: str
     normal: bool
     heavy: bool
     profiled: bool
@@ -138,7 +145,7 @@ class CollapsedView:
 
 def collapsed(graph: ModelGraph) -> list[Part]:
     """Coefficients and effects integrated out, as far as the strategy pass found it possible."""
-    if not graph.residual.plain:
+    if not known_errors(graph.residual):
         return whitened(graph)
     parts = elimination(graph.groups)
     view = _view(graph, parts)
@@ -186,6 +193,7 @@ def _view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
         sampled=tuple(Component(g.columns, g) for g in sampled),
         integrated=integrated,
         scaled=any(not g.columns.intercept_only for g in parts.dense),
+        known=" * ".join(v.formula for v in errors_view(graph.residual, graph.priors).variances),
         normal=any(p.density != "flat" for p in graph.priors if p.block in ("intercept", "beta")),
         heavy=any(p.density == "student_t" for p in graph.priors if p.block == "intercept"),
         profiled=graph.strategy.kind == "profiled",
@@ -204,5 +212,6 @@ def _block(graph: ModelGraph, parts: Elimination, view: CollapsedView) -> BlockV
         names=tuple(name for g in parts.block for name in g.columns.names),
         w=view.w,
         d=view.d,
+        known=view.known,
         rows=view.rows,
     )
