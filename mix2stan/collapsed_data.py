@@ -24,9 +24,11 @@ from mix2stan.residual_data import known_multiplier
 __all__ = [
     "coefficient_prior",
     "collapsed_data",
+    "dense_columns",
     "least_squares",
     "orthogonaliser",
     "row_order",
+    "sizes_of",
 ]
 
 Array = NDArray[np.float64]
@@ -70,13 +72,8 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         theta_hat, r = least_squares(Q, r)
         entries |= {"K": X.shape[1], "R_inverse": R_inverse, "theta_hat": theta_hat}
         entries |= coefficient_prior(graph, X)
-    Z, unit = _dense_columns(parts, data, d)
-    for group in parts.dense:
-        entries |= _sizes(group, data)
-    if parts.dense:
-        entries |= {"E": Z.shape[1], "D": Z.shape[1] + Q.shape[1]}
-    if any(not g.columns.intercept_only for g in parts.dense):
-        entries["unit"] = np.concatenate([unit, np.ones(Q.shape[1])])
+    Z, sizes = dense_columns(parts, data, d, Q.shape[1])
+    entries |= sizes
     if parts.sampled:
         entries |= _rows(graph, data, r, Z, Q, d)
     else:
@@ -117,7 +114,7 @@ def coefficient_prior(graph: ModelGraph, X: Array) -> dict[str, Any]:
     return {"K_prior": len(C), "C": C, "beta_loc": loc, "beta_scale": scale}
 
 
-def _sizes(group: Group, data: Data) -> dict[str, Any]:
+def sizes_of(group: Group, data: Data) -> dict[str, Any]:
     """The sizes of an integrated term, and what its covariance takes from the data."""
     sizes: dict[str, Any] = {f"J_{group.id}": len(data.grouping(group.factor).levels)}
     sizes |= {f"{constant}_{group.id}": v for constant, v in constants_of(group).items()}
@@ -126,14 +123,18 @@ def _sizes(group: Group, data: Data) -> dict[str, Any]:
     return sizes
 
 
-def _dense_columns(parts: Elimination, data: Data, d: Array) -> tuple[sparse.csr_array, Array]:
-    """The columns Z of the dense terms, N x E, of one length each effect, and their lengths.
+def dense_columns(
+    parts: Elimination, data: Data, d: Array, K: int
+) -> tuple[sparse.csr_array, dict[str, Any]]:
+    """The columns Z of the dense terms, N x E, of one length each effect, and their entries.
 
-    Effect by effect, the levels of one effect side by side.
+    Effect by effect, the levels of one effect side by side.  ``d`` divides the rows, K columns follow.
     """
     n = data.rows
     blocks, units = [], []
+    entries: dict[str, Any] = {}
     for group in parts.dense:
+        entries |= sizes_of(group, data)
         levels = data.grouping(group.factor)
         for column in (data.matrix(group.columns) / d[:, None]).T:
             unit = float(np.sqrt(np.mean(column**2))) or 1.0
@@ -143,8 +144,12 @@ def _dense_columns(parts: Elimination, data: Data, d: Array) -> tuple[sparse.csr
             blocks.append(sparse.csr_array((column / unit, place), shape=shape))
             units.append(np.full(len(levels.levels), unit))
     if not blocks:
-        return sparse.csr_array((n, 0)), np.zeros(0)
-    return sparse.csr_array(sparse.hstack(blocks)), np.concatenate(units)
+        return sparse.csr_array((n, 0)), {}
+    Z = sparse.csr_array(sparse.hstack(blocks))
+    entries |= {"E": Z.shape[1], "D": Z.shape[1] + K}
+    if any(not g.columns.intercept_only for g in parts.dense):
+        entries["unit"] = np.concatenate([*units, np.ones(K)])
+    return Z, entries
 
 
 def _rows(
@@ -185,7 +190,7 @@ def _block(
     q = columns.shape[1]
     entries: dict[str, Any] = {}
     for group in parts.block:
-        entries |= _sizes(group, data)
+        entries |= sizes_of(group, data)
     place = (levels.codes, np.arange(n))
     members = [sparse.csr_array((columns[:, k], place), shape=(J, n)) for k in range(q)]
     ZZ = [sparse.csr_array(member @ Z) for member in members]

@@ -216,8 +216,8 @@ class ErrorCorrelation:
 
     ``covariates`` are times or coordinates, none for the order of the rows; ``block`` is the factor
     outside whose levels errors are independent, None for one block; ``orders`` are p and q of ARMA;
-    ``positions`` the number of places of a corSymm, and ``nested`` whether all blocks are within the
-    levels of every group, known once the data are.
+    ``positions`` the number of places of a corSymm, and ``within`` the grouping factors in whose levels
+    all blocks lie, known once the data are.
     """
 
     kind: str
@@ -229,7 +229,7 @@ class ErrorCorrelation:
     fixed: tuple[float, ...] = ()
     start: tuple[float, ...] = field(default=(), compare=False)
     positions: int = field(default=0, compare=False)
-    nested: bool = field(default=True, compare=False)
+    within: tuple[Factor, ...] = field(default=(), compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
     def __str__(self) -> str:

@@ -204,7 +204,7 @@ def _correlation_entries(correlation: ErrorCorrelation, blocks: Blocks) -> dict[
         orders = {"p": correlation.orders[0], "q": correlation.orders[1]}
         sizes = {name: size for name, size in orders.items() if size}
         return entries | sizes | {"time": times, "longest": int(spans.max())}
-    return entries | {"D": blocks.points.shape[1], "place": blocks.points}
+    return entries | {"axes": blocks.points.shape[1], "place": blocks.points}
 
 
 def _patterns(correlation: ErrorCorrelation, blocks: Blocks) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mix2stan.elimination import Elimination, elimination
-from mix2stan.graph import ModelGraph
+from mix2stan.graph import ModelGraph, Residual
 from mix2stan.plan.parts import (
     Component,
     GroupView,
@@ -16,12 +16,11 @@ from mix2stan.plan.parts import (
     terms,
     texts,
 )
-from mix2stan.plan.whitened import whitened
 from mix2stan.priors import PriorText
 from mix2stan.residual_views import errors_view
 from mix2stan.residuals import known_errors
 
-__all__ = ["BlockView", "CollapsedView", "collapsed"]
+__all__ = ["BlockView", "CollapsedView", "collapsed", "collapsed_view", "dense_parts"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,10 @@ class CollapsedView:
         return bool(self.sampled)
 
     @property
+    def predictor(self) -> tuple[Component, ...]:
+        return self.terms
+
+    @property
     def w(self) -> str:
         return "W" if self.dense else "Q"
 
@@ -145,10 +148,8 @@ class CollapsedView:
 
 def collapsed(graph: ModelGraph) -> list[Part]:
     """Coefficients and effects integrated out, as far as the strategy pass found it possible."""
-    if not known_errors(graph.residual):
-        return whitened(graph)
     parts = elimination(graph.groups)
-    view = _view(graph, parts)
+    view = collapsed_view(graph, parts)
     response = [Component("collapsed/response", view)]
     response += [Component("collapsed/prior_normal", view)] if view.normal else []
     plan = [Part(tuple(response))]
@@ -156,9 +157,7 @@ def collapsed(graph: ModelGraph) -> list[Part]:
         block = [Component("collapsed/block", view.block)]
         block += [Component(g.covariance, g) for g in view.block.terms]
         plan.append(Part(tuple(block)))
-    plan += [
-        Part((Component("collapsed/dense", g), Component(g.covariance, g))) for g in view.dense
-    ]
+    plan += dense_parts(view)
     plan += [Part(group_components(group_view(g, graph.priors), g)) for g in parts.sampled]
     plan.append(Part((Component("residuals/homoscedastic", view),)))
     needs_sums = view.block and (view.dense or view.rows)
@@ -167,8 +166,16 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     return [*plan, *(Part((Component(f, None),)) for f in functions)]
 
 
-def _view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
+def dense_parts(view: CollapsedView) -> list[Part]:
+    """The dense terms, a paragraph each."""
+    return [Part((Component("collapsed/dense", g), Component(g.covariance, g))) for g in view.dense]
+
+
+def collapsed_view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
+    """The view of a model whose terms are eliminated in these parts."""
     population = bool(graph.population.columns.names)
+    known = graph.residual if known_errors(graph.residual) else Residual()
+    errors = errors_view(known, graph.priors)
     dense: list[GroupView] = []
     start = "1"
     for group in parts.dense:
@@ -193,7 +200,7 @@ def _view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
         sampled=tuple(Component(g.columns, g) for g in sampled),
         integrated=integrated,
         scaled=any(not g.columns.intercept_only for g in parts.dense),
-        known=" * ".join(v.formula for v in errors_view(graph.residual, graph.priors).variances),
+        known=" * ".join(v.formula for v in errors.variances),
         normal=any(p.density != "flat" for p in graph.priors if p.block in ("intercept", "beta")),
         heavy=any(p.density == "student_t" for p in graph.priors if p.block == "intercept"),
         profiled=graph.strategy.kind == "profiled",
