@@ -130,8 +130,10 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
 
 
 def _beside_the_mean(graph: ModelGraph, point: Mapping[str, Any]) -> dict[str, Any]:
-    """The family's further parameters at a point."""
+    """The family's further parameters at a point, and those of the errors."""
     values: dict[str, Any] = {}
+    if not graph.residual.plain:
+        return residual_values(graph.residual, point["residual"])
     for name in FAMILIES[graph.response.family].parameters:
         given = point.get("residual", {}).get(name, point.get(name))
         if given is None:

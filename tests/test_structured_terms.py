@@ -220,3 +220,45 @@ def test_effects_too_many_to_be_integrated_out_are_sampled():
     model = m2s.model(call, data)
     assert model.graph.strategy.kind == "noncentred"
     assert "too many to be integrated out" in model.graph.strategy.reason
+
+
+def joint(model, random, R, d, effects, mean):
+    """log p(y | u) + log p(u)."""
+    eta, total = mean.copy(), 0.0
+    for one, point, u in zip(model.Z, random, effects, strict=True):
+        sd = np.array(point["sd"])
+        S = np.outer(sd, sd) * np.array(point.get("cor", np.eye(len(sd))))
+        eta += one.matrix @ u.ravel()
+        total += stats.multivariate_normal(np.zeros(len(sd)), S).logpdf(u).sum()
+    d = np.broadcast_to(d(eta) if callable(d) else d, len(R))
+    V = 0.9**2 * R * np.outer(d, d)
+    return total + stats.multivariate_normal(eta, V).logpdf(DATA.y)
+
+
+@pytest.mark.parametrize("errors", [*ERRORS, "fitted", "weights"])
+def test_the_joint_likelihood_is_exact(errors):
+    own = {
+        "fitted": (
+            "weights = varPower(form = ~ fitted(.))",
+            {"varPower": 0.4},
+            lambda: (np.eye(len(DATA)), lambda eta: np.abs(eta) ** 0.4),
+        ),
+        "weights": ("weights = varFixed(~ 1/v)", {}, lambda: (np.eye(len(DATA)), DATA.v**-0.5)),
+    }
+    structure, residual, matrices = (ERRORS | own)[errors]
+    model = m2s.model(f"lme(y ~ x, random = list(a = ~ x, b = ~ 1), {structure})", DATA)
+    assert (model.graph.strategy.kind == "noncentred") == (errors == "fitted")
+    random = in_order(model, [SLOPES, B])
+    rng = np.random.default_rng(2)
+    effects = [0.3 * rng.normal(size=(len(z.levels), len(z.coefficients))) for z in model.Z]
+    point = {"beta": BETA, "random": random, "residual": {"sigma": 0.9, **residual}}
+    mean = model.X.to_numpy() @ [4.8, 0.9]
+    want = joint(model, random, *matrices(), effects, mean)
+    got = model.loglik({**point, "u": effects}, engine="stanli")
+    assert got == pytest.approx(want, rel=1e-10)
+
+
+def test_variances_of_fitted_values_are_sampled_and_say_so():
+    model = m2s.model("lme(y ~ x, random = ~ 1 | a/b, weights = varPower())", DATA)
+    assert model.graph.strategy.reason == "the variance of the errors depends on the effects"
+    assert "depends on the effects" in str(model)

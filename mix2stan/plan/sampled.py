@@ -104,7 +104,8 @@ def sampled(graph: ModelGraph) -> list[Part]:
     response = [Component(t, view) for t in (*sections, "families/likelihood")]
     errors: list[Part] = []
     if not graph.residual.plain:
-        structure = StructuredView(view, errors_view(graph.residual, graph.priors))
+        found = errors_view(graph.residual, graph.priors)
+        structure = StructuredView.of(view, found, graph.strategy.kind == "joint")
         response, errors = structured(structure)
     parts = [Part(tuple(response))]
     if offsets:

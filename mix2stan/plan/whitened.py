@@ -57,10 +57,21 @@ class WhitenedView:
 
 @dataclass(frozen=True)
 class StructuredView:
-    """What the templates of a direct program with structured errors see."""
+    """What the templates of a direct program with structured errors see.
+
+    ``likelihood`` is the statement about the response, or about the independent errors w.
+    """
 
     model: ModelView
     errors: ErrorsView
+    likelihood: str
+
+    @classmethod
+    def of(cls, model: ModelView, errors: ErrorsView, constants: bool) -> StructuredView:
+        """The view; whether the constants of the density are kept."""
+        what, about = ("w", "0, sigma") if errors.correlated else ("y", "mu, sigma * d")
+        kept = f"target += normal_lpdf({what} | {about});"
+        return cls(model, errors, kept if constants else f"{what} ~ normal({about});")
 
 
 def whitened(graph: ModelGraph) -> list[Part]:
