@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import Elimination, elimination
-from mix2stan.families import FAMILIES, PARAMETERS, single_parameters
+from mix2stan.families import FAMILIES, single_parameters
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.links import LINKS
@@ -55,7 +55,7 @@ def starting_points(
 
     def chain() -> dict[str, Any]:
         start: dict[str, Any] = {
-            name: (residual if name == "sigma" else PARAMETERS[name].start) * _factor(rng)
+            name: (residual if name == "sigma" else family.start(name)) * _factor(rng)
             for name in single_parameters(graph)
         }
         start |= errors
@@ -81,7 +81,9 @@ def _predicted(
 ) -> dict[str, Any]:
     """A predictor of another parameter, about constant at where that would start."""
     name, s = predictor.parameter, predictor.suffix
-    middle = (residual if name == "sigma" else PARAMETERS[name].start) * float(_factor(rng))
+    middle = (residual if name == "sigma" else FAMILIES[graph.response.family].start(name)) * float(
+        _factor(rng)
+    )
     eta = np.asarray(LINKS[predictor.link].forward(np.array(middle)))
     start: dict[str, Any] = {}
     X, values = np.zeros((data["N"], 0)), np.zeros(0)

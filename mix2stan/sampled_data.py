@@ -62,6 +62,9 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
         known = known + np.log(trials) if exposed else known
         family = FAMILIES[family.pooled]
     entries: dict[str, Any] = {"N": len(rows), "y": y.astype(np.int64) if family.integer else y}
+    for name, rows_of in family.row_sets.items():
+        places = np.flatnonzero(rows_of(y)) + 1
+        entries |= {f"N_{name}": len(places), name: places}
     if family.counts_trials:
         entries["trials"] = trials.astype(np.int64)
     if graph.population.offsets or exposed:

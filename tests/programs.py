@@ -64,6 +64,35 @@ PROGRAMS = {
         "glmmTMB(TICKS ~ YEAR + (1 | LOCATION), family = nbinom2, dispformula = ~ YEAR)",
         strategy="centred",
     ),
+    "zero_inflated": Case(
+        "grouseticks",
+        "glmmTMB(TICKS ~ YEAR + (1 | LOCATION), ziformula = ~ cHEIGHT + (1 | LOCATION), "
+        "family = poisson)",
+    ),
+    "hurdle": Case(
+        "grouseticks",
+        "glmmTMB(TICKS ~ YEAR + (1 | LOCATION), ziformula = ~ 1, dispformula = ~ YEAR, "
+        "family = truncated_nbinom2)",
+    ),
+    "truncated": Case(
+        "grouseticks", 'MCMCglmm(TICKS + 1 ~ YEAR, random = ~LOCATION, family = "ztpoisson")'
+    ),
+    "skew_normal": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days + (1 | Subject), family = skewnormal)"
+    ),
+    "lognormal_mean": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days, dispformula = ~ Days, family = lognormal)"
+    ),
+    "ordered_beta": Case(
+        "cbpp", "glmmTMB(incidence / size ~ period + (1 | herd), family = ordbeta)"
+    ),
+    "zero_one_inflated_beta": Case(
+        "cbpp", "glm(incidence / size ~ period, family = zero_one_inflated_beta)"
+    ),
+    "beta_binomial": Case(
+        "cbpp",
+        "glmmTMB(cbind(incidence, size - incidence) ~ period + (1 | herd), family = betabinomial)",
+    ),
     "collapsed_lm": Case("sct", "lm(SCT ~ 0 + line)", strategy="collapsed"),
     "collapsed_intercept": Case(
         "sleepstudy", "lmer(Reaction ~ Days + (1 | Subject))", strategy="collapsed"

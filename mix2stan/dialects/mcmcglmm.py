@@ -49,6 +49,10 @@ _SIGNATURE = Signature(
 _BINARY = frozenset({"categorical", "ordinal", "threshold"})
 
 
+#: Families whose zeros have a predictor of their own, in the same formula.
+_TWO_LATENT = frozenset({"zipoisson", "zapoisson", "hupoisson", "zibinomial", "hubinomial"})
+
+
 def lower_mcmcglmm(call: Call) -> Request:
     """``MCMCglmm(y ~ x, random = ~ us(1 + x):g)``; ``a:b`` lists its levels first factor fastest."""
     arguments = match_arguments(call, _SIGNATURE)
@@ -92,10 +96,12 @@ def _distribution(family: Node | None) -> Distribution:
         hint = f"those that can: {', '.join(names)}"
         if wanted in _BINARY:
             hint = "glmer(family = binomial) has no residual, which binary data do not identify"
+        if wanted in _TWO_LATENT:
+            hint = "it has two latent variables a row, told apart by trait; glmmTMB's ziformula can"
         message = f"the family {wanted!r} cannot be expressed"
         raise Unsupported(message, span=family.span, hint=hint)
     row = names[wanted]
-    return Distribution(row, FAMILIES[row].links[0])
+    return Distribution(row, FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0])
 
 
 # -- several responses -----------------------------------------------------------------------------
