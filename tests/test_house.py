@@ -43,7 +43,7 @@ FLOORS = (
     ("kfold",),
     ("refits",),
     ("model",),
-    ("calls", "comparison", "progress", "anova"),
+    ("calls", "comparison", "progress", "anova", "pooled"),
     ("translations",),
     ("__init__",),
     ("cli", "__main__"),
