@@ -22,13 +22,14 @@ from mix2stan.errors import Unsupported
 from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
 from mix2stan.graph import Group, ModelGraph, Residual, Strategy
 from mix2stan.inits import starting_points
-from mix2stan.likelihood import switched_off
+from mix2stan.likelihood import constant_of_rows, switched_off
 from mix2stan.matrices import Data
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
-from mix2stan.residual_data import blocks_of, whiten
+from mix2stan.residual_data import blocks_of, whitener
 from mix2stan.residual_point import free_parameters, residual_estimates
+from mix2stan.residuals import known_errors
 from mix2stan.structured_data import structured_data
 
 __all__ = ["Estimates", "Likelihood", "Method", "estimate", "likelihood_of", "maximum"]
@@ -190,7 +191,7 @@ class Likelihood:
 
     def bind(self, y: Array | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The program's data, and where its parameters start, by Stan name."""
-        collapse = collapsed_data if self.graph.residual.plain else structured_data
+        collapse = collapsed_data if known_errors(self.graph.residual) else structured_data
         data = collapse(self.graph, self.data, y)
         return data, starting_points(self.graph, data, 1, seed=1)[0]
 
@@ -210,7 +211,9 @@ class Likelihood:
 
     def constant(self, data: Mapping[str, Any]) -> float:
         """What the program leaves out of R's log-likelihoods."""
-        return _constant(self.method, data, len(self.graph.population.columns.names))
+        rows = constant_of_rows(self.graph, self.data)
+        columns = len(self.graph.population.columns.names)
+        return rows + (_constant_of_coefficients(data, columns) if self.method == "REML" else 0.0)
 
 
 def likelihood_of(compiled: Compiled, method: Method) -> Likelihood:
@@ -288,13 +291,13 @@ def _identified(graph: ModelGraph, data: Data) -> Residual:
     return replace(residual, correlation=replace(correlation, fixed=correlation.start or (0.0,)))
 
 
-def _constant(method: str, data: Mapping[str, Any], columns: int) -> float:
-    """What the program leaves out of R's log-likelihoods."""
-    if method == "ML" or not columns:
-        return -float(data["N"]) / 2 * math.log(2 * math.pi)
+def _constant_of_coefficients(data: Mapping[str, Any], columns: int) -> float:
+    """What the program leaves out of R's restricted log-likelihood, besides that of the rows."""
+    if not columns:
+        return 0.0
     # theta is flat in the program, beta = R_inverse theta in R
     _, volume = np.linalg.slogdet(data["R_inverse"])
-    return float(volume) - float(data["N"] - columns) / 2 * math.log(2 * math.pi)
+    return float(volume) + columns / 2 * math.log(2 * math.pi)
 
 
 def _root(group: Group, values: Mapping[str, Array]) -> Array:
@@ -324,11 +327,9 @@ def _effects(
     terms = [data.random_term(g) for g in graph.groups]
     designs = [t.matrix for t in terms]
     if not graph.residual.plain:
-        columns = np.column_stack([r, Q, *(d.toarray() for d in designs)])
-        white, _ = whiten(graph.residual, data, values, columns)
-        ends = np.cumsum([1 + Q.shape[1], *(d.shape[1] for d in designs)])
-        r, Q = white[:, 0], white[:, 1 : 1 + Q.shape[1]]
-        designs = [sparse.csr_matrix(w) for w in np.split(white, ends[:-1], axis=1)[1:]]
+        white = whitener(graph.residual, data, values)
+        r, Q = white @ r, white @ Q
+        designs = [sparse.csr_matrix(white @ d) for d in designs]
     Lambda = [
         sparse.kron(sparse.eye_array(len(t.levels)), roots[g.id] / sigma)
         for g, t in zip(graph.groups, terms, strict=True)

@@ -179,7 +179,11 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
     for group in graph.groups:
         _check_not_the_response(group, response, frame)
         wanted |= dict.fromkeys(group.factor.variables)
-    wanted |= dict.fromkeys(graph.population.offsets)
+    for part in graph.residual.variances:
+        if part.weights is not None:
+            _check_weights(part.weights, frame)
+    for predictor in graph.every_predictor:
+        wanted |= dict.fromkeys(predictor.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
     model = model_frame(tuple(wanted), frame, na_action=na_action)
     return Data(model, names, response, contrasts, frame)
@@ -190,6 +194,21 @@ def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
     if UNITS in df.columns or not any(Name(UNITS) in g.factor.variables for g in graph.groups):
         return df
     return df.assign(**{UNITS: pd.Categorical(np.arange(1, len(df) + 1))})
+
+
+def _check_weights(weights: Node, frame: Frame) -> None:
+    """Weights are 1 / variance: each has to be a positive number; rows that lack one are dropped."""
+    alone = model_frame((weights,), frame)
+    column = alone.column(weights)
+    if column.is_factor or column.values.ndim != 1:
+        raise FormulaError(f"{weights} is not numeric", span=weights.span)
+    wrong = np.flatnonzero(~(column.values > 0))
+    if len(wrong):
+        value, row = column.values[wrong[0]], int(alone.rows[wrong[0]]) + 1
+        what = "negative" if value < 0 else "0"
+        message = f"weights have to be positive; {weights} is {what} in row {row}"
+        hint = "an observation of weight 0 says nothing: leave it out with subset"
+        raise FormulaError(message, span=weights.span, hint=hint if value == 0 else None)
 
 
 def _check_not_the_response(group: Group, response: Node, frame: Frame) -> None:
