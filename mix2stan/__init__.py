@@ -13,6 +13,7 @@ from mix2stan.design import model_matrix, read_table
 from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError, Unsupported
 from mix2stan.fit import Fit, load
 from mix2stan.model import Model, model
+from mix2stan.pooled import fit_multiple
 from mix2stan.translations import translate
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Unsupported",
     "anova",
     "compare",
+    "fit_multiple",
     "glm",
     "glmer",
     "glmer_nb",

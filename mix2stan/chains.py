@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from mix2stan.engines import Draws, Engine, Progress, Settings, engine_named
 from mix2stan.engines.contract import ProgressCallback
 from mix2stan.errors import EngineError, Mix2stanError
-from mix2stan.many import Store, Work, arrays_or_raise, fingerprint, run_many, seed_of
-from mix2stan.many.store import recorded
+from mix2stan.many import Failure, Store, Work, arrays_or_raise, fingerprint, run_many, seed_of
+from mix2stan.many.store import Arrays, recorded
 
-__all__ = ["chain_seeds", "recorded_seed", "sample_chains"]
+__all__ = ["chain_seeds", "recorded_seed", "sample_chains", "sample_data_sets"]
 
 _VARIABLE, _STATISTIC = "variable ", "statistic "
 
 
 @dataclass(frozen=True, eq=False)
 class _Program:
-    """What all chains share."""
+    """What all chains share; each says which of the data it is about."""
 
     engine: str
     stan_code: str
-    data: Mapping[str, Any]
+    data: tuple[Mapping[str, Any], ...]
     settings: Settings
 
 
@@ -86,8 +86,8 @@ def sample_chains(
     alone = replace(settings, chains=1, threads=1, inits=None, folder=None)
     seeds = chain_seeds(settings.seed, settings.chains)
     starts = [settings.inits_of(c + 1) or settings.radius for c in range(settings.chains)]
-    items = list(zip(seeds, starts, strict=True))
-    work = Work(_chain, _Program(engine.name, stan_code, data, alone), items, "chain")
+    items = [(0, seed, start) for seed, start in zip(seeds, starts, strict=True)]
+    work = Work(_chain, _Program(engine.name, stan_code, (data,), alone), items, "chain")
     total = settings.warmup + settings.draws
 
     def done(i: int) -> None:
@@ -95,13 +95,38 @@ def sample_chains(
         progress(Progress(i + 1, total, total, "sampling"))
 
     show = None if progress is None else done
-    results = run_many(work, executor=executor, store=store, progress=show)
-    try:
-        return _joined(arrays_or_raise(results, "chain"), settings)
-    except EngineError:
-        raise
-    except Mix2stanError as error:
-        raise EngineError(error.message, hint=error.hint) from error
+    return _joined(run_many(work, executor=executor, store=store, progress=show), settings)
+
+
+def sample_data_sets(
+    engine: Engine,
+    stan_code: str,
+    data: Sequence[Mapping[str, Any]],
+    settings: Settings,
+    starts: Sequence[Sequence[Mapping[str, Any]]],
+    *,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> Draws:
+    """The draws of all chains of one program on several data sets, one after the other.
+
+    Args:
+        engine, stan_code, settings, executor: as in :func:`sample_chains`.
+        data: the program's data, of every data set.
+        starts: the starting values of every chain, by data set.
+        progress: show a bar; None if standard error is a terminal.
+
+    Raises:
+        EngineError: if a chain fails every time it is tried.
+    """
+    alone = replace(settings, chains=1, threads=1, inits=None, folder=None)
+    items = [
+        (i, int(seed_of(settings.seed, i, c).generate_state(1)[0]), start)
+        for i, mine in enumerate(starts)
+        for c, start in enumerate(mine)
+    ]
+    work = Work(_chain, _Program(engine.name, stan_code, tuple(data), alone), items, "chain")
+    return _joined(run_many(work, executor=executor, progress=progress), settings)
 
 
 def recorded_seed(out: str | Path) -> int | None:
@@ -110,18 +135,26 @@ def recorded_seed(out: str | Path) -> int | None:
     return seed if isinstance(seed, int) else None
 
 
-def _chain(program: _Program, item: tuple[int, Any]) -> dict[str, NDArray[Any]]:
-    seed, start = item
+def _chain(program: _Program, item: tuple[int, int, Any]) -> dict[str, NDArray[Any]]:
+    number, seed, start = item
     settings = replace(program.settings, seed=seed, inits=start)
-    compiled = engine_named(program.engine).compile(program.stan_code, program.data)
+    compiled = engine_named(program.engine).compile(program.stan_code, program.data[number])
     draws = compiled.sample(settings)
     found = {_VARIABLE + name: values[0] for name, values in draws.variables.items()}
     found |= {_STATISTIC + name: values[0] for name, values in draws.stats.items()}
     return found | {"engine": np.array(draws.engine), "messages": np.array(draws.messages, str)}
 
 
-def _joined(chains: Sequence[Mapping[str, NDArray[Any]]], settings: Settings) -> Draws:
-    """One chain after the other."""
+def _joined(results: Sequence[Arrays | Failure], settings: Settings) -> Draws:
+    """One chain after the other.
+
+    Raises:
+        EngineError: naming the first that failed.
+    """
+    try:
+        chains = arrays_or_raise(results, "chain")
+    except Mix2stanError as error:
+        raise EngineError(error.message, hint=error.hint) from error
 
     def those(prefix: str) -> dict[str, NDArray[Any]]:
         names = [name for name in chains[0] if name.startswith(prefix)]

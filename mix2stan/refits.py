@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mix2stan.bootstrap import Bootstrap
+    from mix2stan.fit import Fit
     from mix2stan.kfold import KFold
     from mix2stan.profiles import Profile
 
@@ -74,6 +75,46 @@ class Refits:
             out=out,
             progress=progress,
         )
+
+    def approximate(
+        self,
+        kind: str = "laplace",
+        draws: int = 1000,
+        *,
+        seed: int | None = None,
+        engine: str = "stanli",
+    ) -> Fit:
+        """Draws from an approximation of the posterior, in a moment; no substitute for NUTS.
+
+        The fit's engine says that it is an approximation, wherever it is printed or saved.
+
+        Args:
+            kind: ``"laplace"``, a normal distribution at the mode of the unconstrained parameters, or
+                ``"pathfinder"``, the best of those along a path to the mode (Zhang et al. 2022).  What
+                is integrated out is still drawn exactly.
+            draws: how many, independent of each other.
+            seed: makes them reproducible; drawn at random if None.
+            engine: what does it.
+
+        Raises:
+            EngineError: if the engine does not offer it, or it fails.
+        """
+        from mix2stan.engines import pick_engine
+        from mix2stan.fit import Fit
+        from mix2stan.inits import starting_points
+        from mix2stan.labels import labels_of
+        from mix2stan.schema import remember
+
+        if draws < 1:
+            raise Mix2stanError(f"draws must be at least 1, not {draws}")
+        if seed is None:
+            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        compiled = self._compiled
+        program = pick_engine(engine).compile(compiled.stan_code, compiled.stan_data)
+        start = starting_points(compiled.graph, compiled.stan_data, 1, seed)[0]
+        found = program.approximate(kind, draws, start, seed)
+        labels = labels_of(compiled.graph, compiled.data, {})
+        return Fit.of(found, labels, remember(compiled.graph, compiled.data))
 
     def kfold(
         self,

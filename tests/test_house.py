@@ -44,7 +44,7 @@ FLOORS = (
     ("kfold",),
     ("refits",),
     ("model",),
-    ("calls", "comparison", "progress", "anova"),
+    ("calls", "comparison", "progress", "anova", "pooled"),
     ("translations",),
     ("__init__",),
     ("cli", "__main__"),

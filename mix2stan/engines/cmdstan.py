@@ -180,6 +180,10 @@ class CmdStanProgram:
         values = table[columns].iloc[-1].to_numpy(dtype=float)
         return Optimum(split(values, layout(columns)), float(table["lp__"].iloc[-1]), jacobian)
 
+    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+        message = f"mix2stan has no {kind} by CmdStan"
+        raise EngineError(message, hint="engine='stanli' offers laplace and pathfinder")
+
     # -- inside ------------------------------------------------------------------------------------
 
     def _once(self, arguments: list[str], folder: Path) -> pd.DataFrame:

@@ -238,6 +238,19 @@ class Program(Protocol):
             EngineError: if the optimiser fails, or can hold nothing.
         """
 
+    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+        """Independent draws from an approximation of the posterior, as one chain.
+
+        Args:
+            kind: ``"laplace"``, ``"pathfinder"`` or ``"advi"``.
+            draws: how many.
+            inits: where the search starts.
+            seed: of search and draws.
+
+        Raises:
+            EngineError: if the engine does not offer it, or it fails.
+        """
+
 
 class Engine(Protocol):
     """A way to run Stan programs."""

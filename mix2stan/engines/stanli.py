@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import stanli
@@ -26,7 +27,7 @@ from mix2stan.engines.contract import (
 )
 from mix2stan.engines.stan_text import without_model
 from mix2stan.engines.values import layout, split, stats, to_json
-from mix2stan.errors import EngineError
+from mix2stan.errors import EngineError, suggestion
 
 __all__ = ["Stanli"]
 
@@ -36,6 +37,8 @@ _OUTSIDE = 1e30
 _REACH = 10.0
 #: Unconstrained coordinates that differ by more than this are apart.
 _APART = 1e-7
+#: Step of the differences of gradients, relative to the size of a coordinate.
+_STEP = 1e-5
 _PROGRESS = re.compile(r"Chain \[(\d+)\] Iteration:\s*(\d+) / (\d+) .*\((Warmup|Sampling)\)")
 _FAILED = re.compile(r"chain (\d+)", re.IGNORECASE)
 
@@ -135,6 +138,30 @@ class StanliProgram:
             reach = np.where(held, 0.0, _REACH)
         return self._without_jacobian(start, reach)
 
+    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+        if kind not in _APPROXIMATIONS:
+            hint = suggestion(kind, _APPROXIMATIONS, what="stanli offers")
+            raise EngineError(f"stanli has no approximation {kind!r}", hint=hint)
+        start = _APPROXIMATIONS[kind](self, draws, self._unconstrain(inits), seed)
+        # a chain of one step that goes nowhere for every draw: its variables
+        try:
+            fit = self._model.sample(
+                chains=draws, warmup=0, samples=1, seed=seed, adapt_engaged=False,
+                step_size=1e-14, max_depth=1, refresh=0, **start,
+            )  # fmt: skip
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"the {kind} approximation failed: {error}") from error
+        names = stanli.SAMPLER_COLUMNS
+        columns = {name: fit.sampler_stats[None, :, 0, i] for i, name in enumerate(names)}
+        return Draws(
+            variables=split(fit.draws()[None, :, 0], layout(fit.names)),
+            stats=stats(columns),
+            engine=f"{self.engine}, {kind} approximation, not MCMC",
+            chain_ids=(1,),
+            messages=(),
+            max_treedepth=10,
+        )
+
     # -- inside ------------------------------------------------------------------------------------
 
     @cached_property
@@ -179,6 +206,29 @@ class StanliProgram:
         )  # fmt: skip
         return Optimum(split(chain.draws()[0, 0], layout(chain.names)), value, False)
 
+    def _laplace(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
+        """Normal draws around the mode, on the unconstrained scale, with its curvature."""
+
+        def density(q: Array) -> tuple[float, Array]:
+            return self._evaluate(self._model, q)
+
+        mode, _ = _climb(density, start, math.inf)
+        steps = _STEP * np.maximum(1.0, np.abs(mode))
+        ahead = [density(mode + h * e)[1] for h, e in zip(steps, np.eye(len(mode)), strict=True)]
+        behind = [density(mode - h * e)[1] for h, e in zip(steps, np.eye(len(mode)), strict=True)]
+        precision = -(np.array(ahead) - np.array(behind)) / (2 * steps[:, None])
+        try:
+            root = np.linalg.cholesky((precision + precision.T) / 2)
+        except np.linalg.LinAlgError as error:
+            message = "the posterior has no mode with a curvature of its own"
+            raise EngineError(message, hint="sample() needs none") from error
+        z = np.random.default_rng(seed).standard_normal((len(mode), draws))
+        return {"inits": mode + np.linalg.solve(root.T, z).T}
+
+    def _pathfinder(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
+        """A path of stanli's own; it finds its start itself."""
+        return {"pathfinder_init": {}}
+
     def _evaluate(self, model: stanli.Model, q: Array) -> tuple[float, Array]:
         try:
             value, gradient = model.log_prob_grad(q)
@@ -200,6 +250,13 @@ class StanliProgram:
             return None
         chains = range(1, settings.chains + 1)
         return np.stack([self._unconstrain(settings.inits_of(c) or {}) for c in chains])
+
+
+#: What chains start from, by the kind of approximation.
+_APPROXIMATIONS: dict[str, Callable[[StanliProgram, int, Array, int], dict[str, Any]]] = {
+    "laplace": StanliProgram._laplace,
+    "pathfinder": StanliProgram._pathfinder,
+}
 
 
 def _climb(
