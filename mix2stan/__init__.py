@@ -12,6 +12,7 @@ from mix2stan.design import model_matrix, read_table
 from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError, Unsupported
 from mix2stan.fit import Fit, load
 from mix2stan.model import Model, model
+from mix2stan.relationships import Known
 from mix2stan.translations import translate
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "EngineError",
     "Fit",
     "FormulaError",
+    "Known",
     "MCMCglmm",
     "Mix2stanError",
     "Model",

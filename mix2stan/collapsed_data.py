@@ -23,6 +23,7 @@ __all__ = [
     "coefficient_prior",
     "collapsed_data",
     "least_squares",
+    "level_root",
     "orthogonaliser",
     "row_order",
 ]
@@ -43,7 +44,7 @@ def orthogonaliser(X: Array) -> Array:
 def row_order(graph: ModelGraph, data: Data) -> NDArray[np.intp]:
     """The rows sorted by the levels of the block: the order of a program that has rows."""
     block = elimination(graph.groups).block
-    if not block:
+    if not block or block[0].coupled:
         return np.arange(data.rows)
     return np.argsort(data.grouping(block[0].factor).codes, kind="stable")
 
@@ -69,7 +70,7 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         entries |= coefficient_prior(graph, X)
     Z, unit = _dense_columns(parts, data)
     for group in parts.dense:
-        entries |= _sizes(group, data)
+        entries |= _sizes(group, parts, data)
     if parts.dense:
         entries |= {"E": Z.shape[1], "D": Z.shape[1] + Q.shape[1]}
     if any(not g.columns.intercept_only for g in parts.dense):
@@ -114,13 +115,22 @@ def coefficient_prior(graph: ModelGraph, X: Array) -> dict[str, Any]:
     return {"K_prior": len(C), "C": C, "beta_loc": loc, "beta_scale": scale}
 
 
-def _sizes(group: Group, data: Data) -> dict[str, Any]:
+def _sizes(group: Group, parts: Elimination, data: Data) -> dict[str, Any]:
     """The sizes of an integrated term, and what its covariance takes from the data."""
     sizes: dict[str, Any] = {f"J_{group.id}": len(data.grouping(group.factor).levels)}
     sizes |= {f"{constant}_{group.id}": v for constant, v in constants_of(group).items()}
+    if group.coupled:
+        sizes[f"root_{group.id}"] = level_root(group, parts, data)
     if group.covariance.kind != "scalar":
         sizes[f"Q_{group.id}"] = len(group.columns.names)
     return sizes
+
+
+def level_root(group: Group, parts: Elimination, data: Data) -> Array:
+    """The root of a known covariance by which the program's effects become those of the levels."""
+    if group in parts.block:
+        return data.separation(group).root
+    return data.root(group.factor)
 
 
 def _dense_columns(parts: Elimination, data: Data) -> tuple[sparse.csr_array, Array]:
@@ -131,13 +141,13 @@ def _dense_columns(parts: Elimination, data: Data) -> tuple[sparse.csr_array, Ar
     n = data.rows
     blocks, units = [], []
     for group in parts.dense:
-        levels = data.grouping(group.factor)
-        for column in data.matrix(group.columns).T:
+        for column, design in zip(data.matrix(group.columns).T, data.designs(group), strict=True):
             unit = float(np.sqrt(np.mean(column**2))) or 1.0
-            place = (np.arange(n), levels.codes)
-            shape = (n, len(levels.levels))
-            blocks.append(sparse.csr_array((column / unit, place), shape=shape))
-            units.append(np.full(len(levels.levels), unit))
+            levels = design.shape[1]
+            if group.coupled:
+                design = sparse.csr_array(design @ level_root(group, parts, data))
+            blocks.append(design / unit)
+            units.append(np.full(levels, unit))
     if not blocks:
         return sparse.csr_array((n, 0)), np.zeros(0)
     return sparse.csr_array(sparse.hstack(blocks)), np.concatenate(units)
@@ -158,6 +168,7 @@ def _rows(
     elif Q.shape[1]:
         entries["Q"] = Q[order]
     if parts.block:
+        # levels that are coupled are no block of a program with rows
         name = parts.block[0].id
         levels = data.grouping(parts.block[0].factor)
         entries[f"last_{name}"] = np.cumsum(np.bincount(levels.codes))
@@ -179,25 +190,30 @@ def _block(
     if not parts.block:
         return {}
     name = parts.block[0].id
-    levels = data.grouping(parts.block[0].factor)
-    n, J = data.rows, len(levels.levels)
-    columns = np.hstack([data.matrix(g.columns) for g in parts.block])
-    q = columns.shape[1]
+    J = len(data.grouping(parts.block[0].factor).levels)
     entries: dict[str, Any] = {}
     for group in parts.block:
-        entries |= _sizes(group, data)
-    place = (levels.codes, np.arange(n))
-    members = [sparse.csr_array((columns[:, k], place), shape=(J, n)) for k in range(q)]
+        entries |= _sizes(group, parts, data)
+    designs = [design for group in parts.block for design in data.designs(group)]
+    q, columns = len(designs), [design.sum(axis=1) for design in designs]
+    members = [sparse.csr_array(design.T) for design in designs]
     ZZ = [sparse.csr_array(member @ Z) for member in members]
     ZQ = [np.asarray(member @ Q) for member in members]
+    Zr = [np.asarray(member @ r) for member in members]
+    squares = {(k, m): members[k] @ columns[m] for k in range(q) for m in range(k + 1)}
+    if parts.block[0].coupled:
+        separation = data.separation(parts.block[0])
+        turn = separation.root.T
+        ZZ, ZQ = [sparse.csr_array(turn @ ZZ[0].toarray())], [turn @ ZQ[0]]
+        Zr, squares = [turn @ Zr[0]], {(0, 0): separation.squares}
     w = "W" if parts.dense else "Q"
     for k in range(q):
         if not parts.sampled:
-            entries[f"Zr_{name}_{k + 1}"] = members[k] @ r
+            entries[f"Zr_{name}_{k + 1}"] = Zr[k]
         if parts.dense or Q.shape[1]:
             entries[f"Z{w}_{name}_{k + 1}"] = np.hstack([ZZ[k].toarray(), ZQ[k]])
         for m in range(k + 1):
-            entries[f"ZZ_{name}_{k + 1}{m + 1}"] = members[k] @ columns[:, m]
+            entries[f"ZZ_{name}_{k + 1}{m + 1}"] = squares[k, m]
     if parts.dense:
         return entries | _sparse_products(name, ZZ, ZQ)
     if Q.shape[1]:

@@ -199,6 +199,10 @@ def _term_difference(term: Group, other: Group, a: Model, b: Model) -> list[str]
         said = [", ".join(t.columns.names) for t in (term, other)]
         found.append(f"columns of {term.factor}: {said[0]} in the first, {said[1]} in the second")
     rows = [COVARIANCES[t.covariance.kind] for t in (term, other)]
+    known = [t.factor.relationship for t in (term, other)]
+    if known[0] != known[1]:
+        said = ["independent" if k is None else f"related by {k}" for k in known]
+        found.append(f"levels of {term.factor}: {said[0]} in the first, {said[1]} in the second")
     if term.covariance != other.covariance:
         counts = [
             row.count(len(t.columns.names), t.covariance.order)

@@ -59,7 +59,17 @@ def _equations(graph: ModelGraph) -> list[str]:
     lines = [f"{graph.response.expression} ~ {distribution}"]
     if not graph.residual.plain:
         lines.append(f"errors: {graph.residual}")
-    return lines + [_distribution(group) for group in graph.groups]
+    return lines + [_distribution(group) + _among(group) for group in graph.groups]
+
+
+def _among(group: Group) -> str:
+    """What relates the levels of a term."""
+    known = group.factor.relationship
+    if known is None:
+        return ""
+    inverse = " the inverse of" if known.role == "inverse" and known.form == "matrix" else ""
+    said = {"recursion": "the relationships in", "matrix": f"K,{inverse}"}
+    return f"; levels related by {said[known.form]} {known}"
 
 
 def _contribution(group: Group) -> str:

@@ -4,6 +4,10 @@ The terms of one factor, its *block*, are eliminated level by level, as their ef
 between levels.  What is left couples the other factors: their effects, the *dense* terms, are
 integrated out together with the coefficients, by one Cholesky factor.  Terms that are too many for
 that are *sampled*, and everything else is integrated out given them.
+
+Related levels are not independent, but some combinations of the effects are, given all rows: those of
+a root of K that diagonalises Z'Z.  So a term of one effect and related levels can be the block, where
+the program has sums over all rows, not the rows.
 """
 
 from __future__ import annotations
@@ -38,15 +42,24 @@ def size(group: Group) -> int:
 
 
 def elimination(groups: tuple[Group, ...]) -> Elimination:
-    """The block is the factor with the most effects, among those with few per level."""
+    """The block is the factor with the most effects, among those whose levels can be separated."""
     integrated = tuple(g for g in groups if g.integrated)
+    sums = len(integrated) == len(groups)
     factors: dict[Factor, tuple[Group, ...]] = {}
     for group in integrated:
         factors[group.factor] = (*factors.get(group.factor, ()), group)
-    small = [t for t in factors.values() if sum(len(g.columns.names) for g in t) <= MOST_EFFECTS]
+    small = [terms for terms in factors.values() if _separable(terms, sums)]
     block = max(small, key=lambda terms: sum(map(size, terms)), default=())
     return Elimination(
         block=block,
         dense=tuple(g for g in integrated if g not in block),
         sampled=tuple(g for g in groups if not g.integrated),
     )
+
+
+def _separable(terms: tuple[Group, ...], sums: bool) -> bool:
+    """Whether the effects of a factor fall apart into few at a time."""
+    effects = sum(len(g.columns.names) for g in terms)
+    if any(g.coupled for g in terms):
+        return sums and effects == 1
+    return effects <= MOST_EFFECTS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +24,9 @@ from mix2stan.design import (
     model_frame,
     terms,
 )
-from mix2stan.errors import FormulaError, nearest
+from mix2stan.errors import FormulaError, nearest, suggestion
 from mix2stan.graph import UNITS, Columns, Factor, Group, ModelGraph
+from mix2stan.relationships import Kinship, read_relationship
 from mix2stan.syntax import Formula, Name, Node
 
 __all__ = ["Data", "RandomTerm", "bind"]
@@ -38,7 +40,7 @@ class RandomTerm:
 
     Attributes:
         group: the grouping factor, as R prints it (``"cask:batch"``).
-        levels: its levels that have data, in order; J of them.
+        levels: its J levels, in order: those that have data, or all with a known covariance.
         coefficients: R's names of the q columns.
         matrix: shape (N, J q), sparse; level by level, the coefficients of one level side by side.
     """
@@ -57,6 +59,7 @@ class Data:
         names: the columns of the data, for ``.`` in formulas.
         response: the left side, whose variables ``.`` leaves out.
         contrasts: contrast function by factor.
+        given: what was given besides the rows, by name: pedigrees, trees, matrices.
     """
 
     def __init__(
@@ -65,13 +68,17 @@ class Data:
         names: Sequence[str],
         response: Node,
         contrasts: Mapping[str, str],
+        given: Mapping[str, Any],
     ) -> None:
         self.frame = frame
         self._names = tuple(names)
         self._response = response
         self._contrasts = contrasts
         self._specs: dict[Node, DesignSpec] = {}
+        self._given = given
         self._groupings: dict[Factor, Grouping] = {}
+        self._kinships: dict[Factor, Kinship] = {}
+        self._separations: dict[tuple[Factor, Columns], Separation] = {}
 
     @property
     def rows(self) -> int:
@@ -103,8 +110,45 @@ class Data:
     def grouping(self, factor: Factor) -> Grouping:
         """The level of every row."""
         if factor not in self._groupings:
-            self._groupings[factor] = grouping(factor.variables, self.frame, factor.order)
+            found = grouping(factor.variables, self.frame, factor.order)
+            kinship = self.kinship(factor)
+            self._groupings[factor] = _within(kinship, found, factor) if kinship else found
         return self._groupings[factor]
+
+    def kinship(self, factor: Factor) -> Kinship | None:
+        """The known covariance among the levels of a factor, None if they are independent.
+
+        Raises:
+            FormulaError: if it was not given, or is not a covariance.
+        """
+        if factor.relationship is None:
+            return None
+        if factor not in self._kinships:
+            self._kinships[factor] = read_relationship(factor.relationship, self._given)
+        return self._kinships[factor]
+
+    def root(self, factor: Factor) -> Array:
+        """A root of the covariance among the levels of a factor, shape (J, J)."""
+        J, kinship = len(self.grouping(factor).levels), self.kinship(factor)
+        return np.eye(J) if kinship is None else kinship.spread(np.eye(J))
+
+    def designs(self, group: Group) -> tuple[sparse.csr_array, ...]:
+        """The design of every effect of a term, each N x J, a column per level."""
+        levels = self.grouping(group.factor)
+        shape, place = (self.rows, len(levels.levels)), (np.arange(self.rows), levels.codes)
+        columns = self.matrix(group.columns).T
+        return tuple(sparse.csr_array((column, place), shape=shape) for column in columns)
+
+    def separation(self, group: Group) -> Separation:
+        """The root of K that makes the levels of a term of one effect independent given the rows.
+
+        It takes a time of the cube of the number of levels.
+        """
+        key = (group.factor, group.columns)
+        if key not in self._separations:
+            (Z,) = self.designs(group)
+            self._separations[key] = _separate(Z, self.root(group.factor))
+        return self._separations[key]
 
     def vector(self, expression: Node) -> Array:
         """A numeric expression, shape (N,)."""
@@ -132,10 +176,54 @@ class Data:
         )
 
 
-def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping[str, str]) -> Data:
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """A root of a known covariance K that diagonalises the design.
+
+    Attributes:
+        root: M with M M' = K, shape (J, J).
+        squares: the diagonal of M' Z'Z M, which has no other elements, shape (J,).
+    """
+
+    root: Array
+    squares: Array
+
+
+def _separate(Z: sparse.csr_array, root: Array) -> Separation:
+    """A root of K, turned by the eigenvectors of what it makes of Z'Z."""
+    inner = root.T @ (sparse.csr_array(Z.T @ Z) @ root)
+    squares, axes = np.linalg.eigh((inner + inner.T) / 2)
+    return Separation(np.asarray(root @ axes), np.maximum(squares, 0.0))
+
+
+def _within(kinship: Kinship, found: Grouping, factor: Factor) -> Grouping:
+    """The levels of the rows among all that a known covariance is about.
+
+    Raises:
+        FormulaError: if it is not about one of them.
+    """
+    place = {level: i for i, level in enumerate(kinship.levels)}
+    for level in found.levels:
+        if level not in place:
+            message = f"{factor.relationship} says nothing of the level {level!r} of {factor}"
+            hint = suggestion(level, kinship.levels, what="its levels")
+            span = None if factor.relationship is None else factor.relationship.source.span
+            raise FormulaError(message, span=span, hint=hint)
+    table = np.array([place[level] for level in found.levels], dtype=np.int64)
+    return Grouping(table[found.codes], kinship.levels)
+
+
+def bind(
+    graph: ModelGraph,
+    df: pd.DataFrame,
+    na_action: str,
+    contrasts: Mapping[str, str],
+    given: Mapping[str, Any] | None = None,
+) -> Data:
     """Evaluate the variables of a lowered graph on a data frame.
 
-    Rows with a missing value in any of them are dropped, as ``na_action`` says.
+    Rows with a missing value in any of them are dropped, as ``na_action`` says; ``given`` is what was
+    given besides the rows, by name.
     """
     names = Frame.of(df).names
     frame = Frame.of(_with_units(graph, df))
@@ -152,7 +240,7 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
     wanted |= dict.fromkeys(graph.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
     model = model_frame(tuple(wanted), frame, na_action=na_action)
-    return Data(model, names, response, contrasts)
+    return Data(model, names, response, contrasts, given or {})
 
 
 def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:

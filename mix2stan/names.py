@@ -38,6 +38,7 @@ _OWN_WORDS = frozenset(
     common_antedependence_root loadings log_bessel_k matern
     group_sums with_root shrunk unit met pair products
     trials known shape phi nu rest X_rest
+    inherited inherited_matrix own parent squares column S
     """.split()
 )
 

@@ -11,6 +11,7 @@ from mix2stan.collapsed_data import orthogonaliser
 from mix2stan.covariances import constants_of
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph
+from mix2stan.kinship_data import kinship_data
 from mix2stan.matrices import Data
 from mix2stan.responses import known_part, observed
 
@@ -127,6 +128,9 @@ def group_data(group: Group, data: Data, rows: Index) -> dict[str, Any]:
     elif not group.columns.intercept_only:
         entries[f"Z_{group.id}"] = data.matrix(group.columns)[rows, 0]
     how = group.parameterisation
+    kinship = data.kinship(group.factor)
+    if kinship is not None:
+        entries |= kinship_data(group.id, kinship, how.centred)
     if how.moved:
         entries[f"row_{group.id}"] = np.unique(codes, return_index=True)[1] + 1
     if how.columns:

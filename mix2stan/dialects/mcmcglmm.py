@@ -6,6 +6,7 @@ from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arg
 from mix2stan.dialects.bars import response_of
 from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.mcmcglmm_random import linked, random_groups
+from mix2stan.dialects.mcmcglmm_related import related
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import (
@@ -32,14 +33,12 @@ _SIGNATURE = Signature(
     ),
     ignored=frozenset(
         {
-            "start", "prior", "tune", "nodes", "scale", "nitt", "thin", "burnin", "pr", "pl",
+            "start", "prior", "tune", "nodes", "nitt", "thin", "burnin", "pr", "pl",
             "verbose", "DIC", "singular.ok", "saveX", "saveZ", "saveXL", "slice", "trunc", "saveWS",
         }
     ),
     refused={
         "mev": "known error variances cannot be expressed",
-        "pedigree": "effects of related individuals cannot be expressed",
-        "ginverse": "effects of related levels cannot be expressed",
         "theta_scale": "scaled effects cannot be expressed",
     },
 )  # fmt: skip
@@ -54,7 +53,7 @@ def lower_mcmcglmm(call: Call) -> Request:
     formula = arguments.formula("fixed", "MCMCglmm(y ~ x, random = ~ g)")
     distribution = _distribution(arguments)
     response = Response(response_of(formula, "MCMCglmm"), *distribution)
-    groups, rcov = random_groups(arguments), arguments.get("rcov")
+    groups, rcov = related(random_groups(arguments), arguments), arguments.get("rcov")
     residual = _residual(rcov)
     if not response.linear:
         if rcov is not None and not residual.plain:

@@ -32,9 +32,8 @@ def resolve(graph: ModelGraph, context: Context) -> ModelGraph:
 def _resolve_group(group: Group, context: Context) -> Group:
     data = context.data
     names = data.names(group.columns.formulas)
-    levels = len(data.grouping(group.factor).levels)
-    return replace(
-        group,
-        columns=Columns(group.columns.formulas, names),
-        factor=replace(group.factor, levels=levels),
-    )
+    levels, kinship = len(data.grouping(group.factor).levels), data.kinship(group.factor)
+    factor = replace(group.factor, levels=levels)
+    if kinship is not None and factor.relationship is not None:
+        factor = replace(factor, relationship=replace(factor.relationship, form=kinship.form))
+    return replace(group, columns=Columns(group.columns.formulas, names), factor=factor)

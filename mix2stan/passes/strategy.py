@@ -34,6 +34,8 @@ _MOST_COLUMNS = 40
 _DENSE, _PRODUCTS = 200, 400_000
 #: The same where it is asked for, or needed for a likelihood: what memory allows.
 _MOST_DENSE, _MOST_PRODUCTS = 3_000, 20_000_000
+#: Related levels that are separated, which takes a time of their cube, and their square as data.
+_MOST_SEPARATED = 3_000
 #: Elements of the dense columns, row by row, in a program that has rows.
 _MOST_ELEMENTS = 500_000
 #: Priors of coefficients under which they can be integrated out.
@@ -139,6 +141,8 @@ def _obstacle_of_errors(graph: ModelGraph) -> str | None:
         return "errors of different groups are correlated"
     if len(graph.groups) > 1:
         return "the errors have a structure, and there are several group terms"
+    if any(g.coupled for g in graph.groups):
+        return "the errors have a structure, and the levels are related"
     if any(len(g.columns.names) > _MOST_EFFECTS for g in graph.groups):
         return f"the errors have a structure, and a level more than {_MOST_EFFECTS} effects"
     return None
@@ -174,9 +178,11 @@ def _affordable(graph: ModelGraph, data: Data) -> ModelGraph:
     whole = _integrate(graph, graph.groups)
     if _fits(whole, data, _DENSE, _PRODUCTS):
         return whole
-    parts = elimination(whole.groups)
-    chosen: list[Group] = list(parts.block)
-    for group in sorted(parts.dense, key=size):
+    # related levels are no block beside terms that are sampled
+    free = tuple(g for g in whole.groups if not g.coupled)
+    chosen: list[Group] = list(elimination(free).block)
+    others = [g for g in whole.groups if g not in chosen]
+    for group in sorted(others, key=size):
         candidate = _integrate(graph, [*chosen, group])
         elements = elimination(candidate.groups).columns * data.rows
         if elements <= _MOST_ELEMENTS and _fits(candidate, data, _DENSE, _PRODUCTS):
@@ -197,12 +203,15 @@ def _centre_informed(graph: ModelGraph, data: Data) -> ModelGraph:
     r = y - X @ np.linalg.lstsq(X, y, rcond=None)[0] if X.shape[1] else y
     treatments = {}
     for group in sampled:
-        codes = data.grouping(group.factor).codes
+        _, codes = np.unique(data.grouping(group.factor).codes, return_inverse=True)
         n = np.bincount(codes)
+        if len(n) == len(r):
+            # a row per level says nothing of the variance within
+            continue
         means = np.bincount(codes, r) / n
         within = np.sum((r - means[codes]) ** 2) / max(len(r) - len(n), 1)
         between = max(np.var(means) - within * np.mean(1 / n), 0.0)
-        if np.mean(n) * between > within:
+        if len(r) / group.factor.levels * between > within:
             treatments[group.id] = "centred"
     return _centre(graph, treatments)
 
@@ -210,12 +219,20 @@ def _centre_informed(graph: ModelGraph, data: Data) -> ModelGraph:
 def _fits(graph: ModelGraph, data: Data, dense: int, products: int) -> bool:
     """Whether the dense terms have so many effects, and so many meet in the block, at most."""
     parts = elimination(graph.groups)
+    separated = sum(size(g) for g in parts.block if g.coupled)
+    if separated > _MOST_SEPARATED:
+        return False
     if not parts.dense:
         return True
     if parts.columns > dense:
         return False
     if not parts.block:
         return True
+    if separated or any(g.coupled for g in parts.dense):
+        # what is a combination of all levels meets everything
+        met_everywhere = parts.columns + len(graph.population.columns.names)
+        levels_of_block = parts.block[0].factor.levels
+        return levels_of_block * met_everywhere * (met_everywhere + 1) / 2 <= products
     block = data.grouping(parts.block[0].factor)
     met = np.full(len(block.levels), len(graph.population.columns.names), dtype=float)
     for group in parts.dense:

@@ -147,17 +147,21 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     plan = [Part(tuple(response))]
     if view.block:
         block = [Component("collapsed/block", view.block)]
-        block += [Component(g.covariance, g) for g in view.block.terms]
+        block += [c for g in view.block.terms for c in _integrated(g)]
         plan.append(Part(tuple(block)))
-    plan += [
-        Part((Component("collapsed/dense", g), Component(g.covariance, g))) for g in view.dense
-    ]
+    plan += [Part((Component("collapsed/dense", g), *_integrated(g))) for g in view.dense]
     plan += [Part(group_components(group_view(g, graph.priors), g)) for g in parts.sampled]
     plan.append(Part((Component("residuals/homoscedastic", view),)))
     needs_sums = view.block and (view.dense or view.rows)
     functions = ["functions/group_sums"] if needs_sums else []
     functions += ["functions/with_root"] if view.scale == "F" else []
     return [*plan, *(Part((Component(f, None),)) for f in functions)]
+
+
+def _integrated(view: GroupView) -> tuple[Component, ...]:
+    """The covariance of a term's effects, and what makes them related."""
+    rotated = (Component("relationships/rotated", view),) if view.relationship else ()
+    return (Component(view.covariance, view), *rotated)
 
 
 def _view(graph: ModelGraph, parts: Elimination) -> CollapsedView:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, Residual
-from mix2stan.syntax import Call, Name, Node, format_number
+from mix2stan.graph import Group, Relationship, Residual
+from mix2stan.syntax import Call, Name, Node, format_number, quote_name
 from mix2stan.translations.parts import (
     Source,
     call,
@@ -51,6 +51,7 @@ def write(source: Source) -> str:
         f"random = ~{random}" if random else "",
         _rcov(graph.residual),
         f'family = "{family}"' if family else "",
+        *_relationships(groups),
         f"data = {data}",
         _prior(groups),
     )
@@ -101,6 +102,26 @@ def _term(group: Group, formula: Node) -> str:
         name = function.removesuffix("v") if function != "ante" else function
         function = f"{name}{group.covariance.order}{'v' if function.endswith('v') else ''}"
     return f"{function}({columns_of(formula, none='')}):{factor}"
+
+
+def _relationships(groups: list[Group]) -> list[str]:
+    """``pedigree = ped``, and ``ginverse = list(sire = Ainv)`` for factors of other names."""
+    related = {str(g.factor): g.factor.relationship for g in groups if g.factor.relationship}
+    animal = related.get("animal")
+    found = []
+    if animal is not None and animal.role == "pedigree":
+        found.append(f"pedigree = {animal.source}")
+        found += [] if animal.scaled else ["scale = FALSE"]
+        del related["animal"]
+    entries = [f"{quote_name(name)} = {_inverse(known)}" for name, known in related.items()]
+    return found + ([f"ginverse = list({', '.join(entries)})"] if entries else [])
+
+
+def _inverse(known: Relationship) -> str:
+    if known.role == "pedigree":
+        scale = "" if known.scaled else ", scale = FALSE"
+        return f"inverseA({known.source}{scale})$Ainv"
+    return f"solve({known.source})" if known.role == "covariance" else str(known.source)
 
 
 def _rcov(residual: Residual) -> str:
