@@ -23,7 +23,7 @@ __all__ = ["Fit", "load"]
 
 Kind = Literal["main", "fixef", "ranef", "all"]
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Fit:
@@ -75,9 +75,7 @@ class Fit:
                 by R's names alone, ``"ranef"`` for the effects of every level, ``"all"`` for all.
         """
         if kind == "fixef":
-            return self._table(
-                {"beta": self.labels.coefficients} if self.labels.coefficients else {}
-            )
+            return self._table(self._fixef_names())
         effects = {f"b_{g.id}": _effect_names(g) for g in self.labels.groups}
         if kind == "ranef":
             return self._table(effects)
@@ -91,13 +89,21 @@ class Fit:
         )
 
     def fixef(self) -> pd.Series:
-        """Posterior means of the population effects, by R's names."""
-        names = list(self.labels.coefficients)
-        means = self._draws("beta").mean(axis=(0, 1)) if names else np.zeros(0)
-        return pd.Series(means, index=names, name="mean")
+        """Posterior means of the population effects, by R's names.
+
+        Those of another parameter than the mean are called ``sigma[Days]``.
+        """
+        blocks = self._fixef_names()
+        names = [label for labels in blocks.values() for label in labels]
+        means = [self._draws(variable).mean(axis=(0, 1)) for variable in blocks]
+        return pd.Series(np.concatenate([np.zeros(0), *means]), index=names, name="mean")
 
     def ranef(self) -> pd.DataFrame:
-        """Means and sds of the group effects: a row per ``group level effect``."""
+        """Means and sds of the group effects: a row per ``group level effect``.
+
+        Where parameters besides the mean have predictors, the first level of the index is ``owner``:
+        ``mu`` or the parameter.
+        """
         tables = [self._ranef(g) for g in self.labels.groups]
         if not tables:
             return pd.DataFrame(columns=["mean", "sd"])
@@ -112,13 +118,12 @@ class Fit:
         fixed = self.fixef()
         tables = []
         for group in self.labels.groups:
+            own = (lambda c, o=group.owner: f"{o}[{c}]") if group.owner else str
             means = self._effects(group).mean(axis=(0, 1))
-            index = pd.MultiIndex.from_product(
-                [[group.factor], group.levels], names=["group", "level"]
-            )
+            index = self._index(group, {"group": [group.factor], "level": group.levels})
             table = pd.DataFrame(dict(fixed.items()), index=index)
             for k, name in enumerate(group.coefficients):
-                table[name] = means[:, k] + fixed.get(name, 0.0)
+                table[own(name)] = means[:, k] + fixed.get(own(name), 0.0)
             tables.append(table)
         return pd.concat(tables) if tables else pd.DataFrame(columns=list(fixed.index))
 
@@ -126,15 +131,16 @@ class Fit:
         """Standard deviations and correlations of the group effects, and the residual's, if any.
 
         A row per ``group effect``; the columns ``sd``, ``2.5%``, ``97.5%`` of the standard deviation,
-        then the posterior mean correlation with each earlier effect of the term.
+        then the posterior mean correlation with each earlier effect of the term.  Where parameters
+        besides the mean have predictors, the first level of the index is ``owner``.
         """
         rows = [row for group in self.labels.groups for row in self._varcorr(group)]
         if "sigma" in self.labels.parameters:
             sigma = self._draws("sigma")
-            rows.append({"group": "Residual", "effect": "", **_sd_columns(sigma)})
-        return pd.DataFrame(rows, columns=None if rows else ["group", "effect"]).set_index(
-            ["group", "effect"]
-        )
+            row = {"group": "Residual", "effect": "", **_sd_columns(sigma)}
+            rows.append({"owner": "mu", **row} if self.labels.predictors else row)
+        index = [*(["owner"] if self.labels.predictors else []), "group", "effect"]
+        return pd.DataFrame(rows, columns=None if rows else index).set_index(index)
 
     def sigma(self) -> float:
         """Posterior mean of the residual standard deviation.
@@ -142,6 +148,9 @@ class Fit:
         Raises:
             Mix2stanError: if the family has none.
         """
+        if "sigma" in dict(self.labels.predictors):
+            hint = "summary('fixef') has its coefficients"
+            raise Mix2stanError("sigma has a predictor, so a value for every row", hint=hint)
         if "sigma" not in self.labels.parameters:
             family = self.labels.family
             raise Mix2stanError(f"a {family} response has no residual standard deviation")
@@ -197,6 +206,7 @@ class Fit:
         names: dict[str, tuple[str, ...]] = {}
         if self.labels.coefficients:
             names["beta"] = tuple(f"beta[{c}]" for c in self.labels.coefficients)
+        names |= self._further_names()
         for g in self.labels.groups:
             each = tuple(f"sd_{g.id}[{c}]" for c in g.coefficients)
             if g.sds != "known":
@@ -214,6 +224,19 @@ class Fit:
                 names[name] = tuple(f"{name}[{label}]" for label in labels) or (name,)
         return names
 
+    def _fixef_names(self) -> dict[str, tuple[str, ...]]:
+        """R's names of the coefficients by Stan variable."""
+        mean = {"beta": self.labels.coefficients} if self.labels.coefficients else {}
+        return mean | self._further_names()
+
+    def _further_names(self) -> dict[str, tuple[str, ...]]:
+        """The coefficients of the parameters besides the mean."""
+        return {
+            f"beta_{parameter}": tuple(f"{parameter}[{c}]" for c in names)
+            for parameter, names in self.labels.predictors
+            if names
+        }
+
     def _table(self, names: dict[str, tuple[str, ...]]) -> pd.DataFrame:
         columns = []
         for variable, labels in names.items():
@@ -225,11 +248,17 @@ class Fit:
             columns.append((labels, flat))
         return summarise(columns)
 
+    def _index(self, group: GroupLabels, places: dict[str, Any]) -> pd.MultiIndex:
+        """The index of a term's rows, the owner first where there are several."""
+        if self.labels.predictors:
+            places = {"owner": [group.owner or "mu"], **places}
+        index: pd.MultiIndex = pd.MultiIndex.from_product(list(places.values()), names=list(places))
+        return index
+
     def _ranef(self, group: GroupLabels) -> pd.DataFrame:
         effects = self._effects(group)
-        index = pd.MultiIndex.from_product(
-            [[group.factor], group.levels, group.coefficients], names=["group", "level", "effect"]
-        )
+        places = {"group": [group.factor], "level": group.levels, "effect": group.coefficients}
+        index = self._index(group, places)
         mean, sd = effects.mean(axis=(0, 1)), effects.std(axis=(0, 1), ddof=1)
         return pd.DataFrame({"mean": mean.ravel(), "sd": sd.ravel()}, index=index)
 
@@ -244,7 +273,9 @@ class Fit:
         )
         rows = []
         for k, name in enumerate(group.coefficients):
+            owner = {"owner": group.owner or "mu"} if self.labels.predictors else {}
             row: dict[str, Any] = {
+                **owner,
                 "group": group.factor,
                 "effect": name,
                 **_sd_columns(sds[..., k]),

@@ -237,7 +237,8 @@ def bind(
     for group in graph.groups:
         _check_not_the_response(group, response, frame)
         wanted |= dict.fromkeys(group.factor.variables)
-    wanted |= dict.fromkeys(graph.population.offsets)
+    for predictor in graph.every_predictor:
+        wanted |= dict.fromkeys(predictor.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
     model = model_frame(tuple(wanted), frame, na_action=na_action)
     return Data(model, names, response, contrasts, given or {})

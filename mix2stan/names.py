@@ -37,7 +37,7 @@ _OWN_WORDS = frozenset(
     common_correlation autoregressive_root toeplitz_correlation antedependence_root
     common_antedependence_root loadings log_bessel_k matern
     group_sums with_root shrunk unit met pair products
-    trials known shape phi nu rest X_rest
+    trials known shape phi nu rest X_rest zi hu zero positive
     inherited inherited_matrix own parent squares column S
     """.split()
 )

@@ -437,3 +437,18 @@ def test_relationships_that_do_not_fit(call, message):
 def test_what_is_given_has_to_be_something_that_is_known():
     with pytest.raises(DataError, match=r"K.*not ndarray"):
         m2s.model("lm(y ~ x)", {"d": world()["d"], "K": np.eye(2)})
+
+
+def test_two_traits_of_related_individuals(stanli):
+    """A bivariate animal model: Sigma ⊗ A, with no product formed."""
+    d = world()["d"].assign(z=lambda t: t.y - t.x)
+    call = (
+        "MCMCglmm(cbind(y, z) ~ trait - 1, random = ~ us(trait):animal, rcov = ~ us(trait):units, "
+        'family = c("gaussian", "gaussian"), pedigree = ped, data = d)'
+    )
+    model = m2s.model(call, world() | {"d": d})
+    assert model.labels.groups[0].coefficients == ("traity", "traitz")
+    assert len(model.labels.groups[0].levels) == 100
+    point = starting_points(model.graph, model.stan_data, 1, seed=1)[0]
+    value, gradient = stanli.compile(model.stan_code, model.stan_data).log_density(point)
+    assert np.isfinite(value) and np.isfinite(gradient).all()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mix2stan.families import FAMILIES
 from mix2stan.glm_fit import cheap_fit
-from mix2stan.graph import Group, ModelGraph, Parameterisation
+from mix2stan.graph import Columns, Group, ModelGraph, Parameterisation
 from mix2stan.passes.context import Context
 from mix2stan.sampled_data import cells
 
@@ -68,7 +68,7 @@ def _small_root(group: Group) -> Group:
 def _pool(graph: ModelGraph, context: Context) -> ModelGraph:
     """Sum observations of one predictor where that leaves much fewer."""
     rows = context.data.rows
-    if FAMILIES[graph.response.family].pooled is None:
+    if FAMILIES[graph.response.family].pooled is None or graph.predictors:
         return graph
     if any(g.factor.levels == rows for g in graph.groups):
         return graph
@@ -78,10 +78,10 @@ def _pool(graph: ModelGraph, context: Context) -> ModelGraph:
 
 def _informed(graph: ModelGraph, context: Context) -> frozenset[str]:
     """The terms of one effect per level whose data outweigh their prior on average."""
-    if not graph.groups:
+    if not graph.groups_of(""):
         return frozenset()
     fit = cheap_fit(graph, context.data)
-    single = _single(graph)
+    single = _single(graph.groups_of(""))
     codes = {g.id: context.data.grouping(g.factor).codes for g in single}
     parents = _parents(single, codes, frozenset(g.id for g in single))
     passed: dict[str, Array] = {}
@@ -93,7 +93,7 @@ def _informed(graph: ModelGraph, context: Context) -> frozenset[str]:
         if np.mean(heard) * tau2 > _OUTWEIGHS:
             centred.add(group.id)
         passed[group.id] = heard / (1 + heard * tau2)
-    for group in (g for g in graph.groups if g.coupled and _is_single(g)):
+    for group in (g for g in graph.groups_of("") if g.coupled and _is_single(g)):
         own = context.data.grouping(group.factor).codes
         about = np.bincount(own, fit.weights, group.factor.levels)
         if np.mean(about) * fit.variances[group.id] > _OUTWEIGHS:
@@ -119,9 +119,9 @@ def _heard(
     return np.asarray(np.bincount(own[rows], passed[child.id], group.factor.levels), dtype=float)
 
 
-def _single(graph: ModelGraph) -> list[Group]:
+def _single(groups: tuple[Group, ...]) -> list[Group]:
     """The terms that others can be centred on: coupled effects have a mean of their own."""
-    return [g for g in graph.groups if _is_single(g) and not g.coupled]
+    return [g for g in groups if _is_single(g) and not g.coupled]
 
 
 def _is_single(group: Group) -> bool:
@@ -153,13 +153,25 @@ def _is_function(values: NDArray[np.generic], codes: Codes) -> bool:
 
 
 def _around(graph: ModelGraph, context: Context, centred: frozenset[str]) -> tuple[Group, ...]:
-    """The group terms, each with its parameterisation."""
-    data, single = context.data, _single(graph)
+    """The group terms, each with its parameterisation: centred on what is in its predictor."""
+    chosen: dict[str, Group] = {}
+    for predictor in graph.every_predictor:
+        terms = graph.groups_of(predictor.parameter)
+        columns = predictor.population.columns
+        chosen |= {g.id: g for g in _around_one(terms, columns, context, centred)}
+    return tuple(chosen[g.id] for g in graph.groups)
+
+
+def _around_one(
+    terms: tuple[Group, ...], population: Columns, context: Context, centred: frozenset[str]
+) -> tuple[Group, ...]:
+    """The group terms of one predictor."""
+    data, single = context.data, _single(terms)
     codes = {g.id: data.grouping(g.factor).codes for g in single}
     parents = _parents(single, codes, centred)
     columns: dict[str, list[int]] = {g.id: [] for g in single}
-    names = graph.population.columns.names
-    X = data.matrix(graph.population.columns) if names else np.zeros((data.rows, 0))
+    names = population.names
+    X = data.matrix(population) if names else np.zeros((data.rows, 0))
     # a term that another is centred on is not itself in the predictor
     inside = {p for found in parents.values() for p in found}
     takers = [g for g in single if g.id in centred and g.id not in inside]
@@ -174,5 +186,5 @@ def _around(graph: ModelGraph, context: Context, centred: frozenset[str]) -> tup
                 g.id in centred, parents.get(g.id, ()), tuple(columns.get(g.id, ()))
             ),
         )
-        for g in graph.groups
+        for g in terms
     )

@@ -56,8 +56,9 @@ class GroupView:
     columns it has; ``order`` is the structure's number.  ``range`` are the columns of a dense term
     among those of W in a collapsed program.  In a sampled one ``effect`` is what enters the
     predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms and
-    ``x`` the design whose columns are in it.  ``relationship`` is the template of related levels, and
-    ``centred`` whether the effects are sampled as they are.
+    ``x`` the design whose columns are in it; ``suffix`` ends the names of what belongs to its
+    predictor.  ``relationship`` is the template of related levels, and ``centred`` whether the
+    effects are sampled as they are.
     """
 
     id: str
@@ -76,6 +77,7 @@ class GroupView:
     means: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     x: str = ""
+    suffix: str = ""
     relationship: str = ""
     centred: bool = False
 
@@ -139,7 +141,7 @@ def effect_name(group: Group) -> str:
 
 def terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component, ...]:
     """The parts of the predictor besides the population's columns."""
-    offsets = [Component("columns/offset", graph.population)] if graph.population.offsets else []
+    offsets = [Component("columns/offset", graph.mean)] if graph.population.offsets else []
     return (*offsets, *(Component(g.columns, g) for g in groups))
 
 
