@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import linalg, sparse
 
 from mix2stan.design import (
     Column,
@@ -192,7 +192,7 @@ class Separation:
 def _separate(Z: sparse.csr_array, root: Array) -> Separation:
     """A root of K, turned by the eigenvectors of what it makes of Z'Z."""
     inner = root.T @ (sparse.csr_array(Z.T @ Z) @ root)
-    squares, axes = np.linalg.eigh((inner + inner.T) / 2)
+    squares, axes = linalg.eigh((inner + inner.T) / 2, driver="evr")
     return Separation(np.asarray(root @ axes), np.maximum(squares, 0.0))
 
 
