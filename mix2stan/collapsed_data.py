@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from mix2stan.covariances import constants_of
-from mix2stan.elimination import Elimination, elimination
+from mix2stan.elimination import Elimination, elimination, is_rotated
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 
@@ -119,7 +119,7 @@ def _sizes(group: Group, parts: Elimination, data: Data) -> dict[str, Any]:
     """The sizes of an integrated term, and what its covariance takes from the data."""
     sizes: dict[str, Any] = {f"J_{group.id}": len(data.grouping(group.factor).levels)}
     sizes |= {f"{constant}_{group.id}": v for constant, v in constants_of(group).items()}
-    if group.coupled:
+    if is_rotated(group, parts):
         sizes[f"root_{group.id}"] = level_root(group, parts, data)
     if group.covariance.kind != "scalar":
         sizes[f"Q_{group.id}"] = len(group.columns.names)
@@ -144,7 +144,7 @@ def _dense_columns(parts: Elimination, data: Data) -> tuple[sparse.csr_array, Ar
         for column, design in zip(data.matrix(group.columns).T, data.designs(group), strict=True):
             unit = float(np.sqrt(np.mean(column**2))) or 1.0
             levels = design.shape[1]
-            if group.coupled:
+            if is_rotated(group, parts):
                 design = sparse.csr_array(design @ level_root(group, parts, data))
             blocks.append(design / unit)
             units.append(np.full(levels, unit))

@@ -80,6 +80,8 @@ def _value(graph: ModelGraph, predictor: Predictor) -> str:
 
 def _contribution(group: Group) -> str:
     effects = f"b_{group.id}[{group.factor}]"
+    if group.factor.signs:
+        return f"Z_{group.id} b_{group.id}"
     return effects if group.columns.intercept_only else f"Z_{group.id} {effects}"
 
 

@@ -5,9 +5,9 @@ between levels.  What is left couples the other factors: their effects, the *den
 integrated out together with the coefficients, by one Cholesky factor.  Terms that are too many for
 that are *sampled*, and everything else is integrated out given them.
 
-Related levels are not independent, but some combinations of the effects are, given all rows: those of
-a root of K that diagonalises Z'Z.  So a term of one effect and related levels can be the block, where
-the program has sums over all rows, not the rows.
+Related levels are not independent, nor are levels of which a row has several, but some combinations of
+their effects are, given all rows: those of a root of K that diagonalises Z'Z.  So such a term, of one
+effect per level, can be the block, where the program has sums over all rows, not the rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from mix2stan.graph import Factor, Group
 
-__all__ = ["MOST_EFFECTS", "Elimination", "elimination"]
+__all__ = ["MOST_EFFECTS", "Elimination", "elimination", "is_rotated"]
 
 #: Effects per level beyond which the unrolled text of a block is longer than anyone reads.
 MOST_EFFECTS = 5
@@ -55,6 +55,11 @@ def elimination(groups: tuple[Group, ...]) -> Elimination:
         dense=tuple(g for g in integrated if g not in block),
         sampled=tuple(g for g in groups if not g.integrated),
     )
+
+
+def is_rotated(group: Group, parts: Elimination) -> bool:
+    """Whether what is integrated out are not the effects of an integrated term, but of a root."""
+    return group.factor.relationship is not None or (group.coupled and group in parts.block)
 
 
 def _separable(terms: tuple[Group, ...], sums: bool) -> bool:

@@ -86,7 +86,11 @@ class Relationship:
 
 @dataclass(frozen=True)
 class Factor:
-    """A grouping factor: one variable, or the combinations of several.
+    """A grouping factor: one variable, the combinations of several, or several of the same levels.
+
+    With ``signs`` the variables share their levels, and every row belongs to a level of each: where
+    they are ``apart`` each has an effect of its own (MCMCglmm's ``str``), otherwise the effects of a
+    row's levels are added, or subtracted where the sign is -1 (``mm``).
 
     ``order`` says how the levels of a combination are listed, ``levels`` how many there are: those
     that have data, or all that ``relationship``, a known covariance among them, is about.
@@ -96,9 +100,15 @@ class Factor:
     order: LevelOrder = field(default="first_slowest", compare=False)
     levels: int = field(default=0, compare=False)
     relationship: Relationship | None = None
+    signs: tuple[int, ...] = ()
+    apart: bool = False
 
     def __str__(self) -> str:
-        return ":".join(str(v) for v in self.variables)
+        if not self.signs:
+            return ":".join(str(v) for v in self.variables)
+        signed = zip(self.signs, self.variables, strict=True)
+        text = "".join(f"{' + ' if sign > 0 else ' - '}{v}" for sign, v in signed)
+        return f"{'str' if self.apart else 'mm'}({text.removeprefix(' + ').strip()})"
 
 
 @dataclass(frozen=True)
@@ -159,7 +169,7 @@ class Group:
     @property
     def coupled(self) -> bool:
         """Whether the effects of different levels have to be looked at together."""
-        return self.factor.relationship is not None
+        return self.factor.relationship is not None or bool(self.factor.signs)
 
     def __str__(self) -> str:
         known = self.factor.relationship

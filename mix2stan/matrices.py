@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,10 +112,18 @@ class Data:
     def grouping(self, factor: Factor) -> Grouping:
         """The level of every row."""
         if factor not in self._groupings:
-            found = grouping(factor.variables, self.frame, factor.order)
-            kinship = self.kinship(factor)
-            self._groupings[factor] = _within(kinship, found, factor) if kinship else found
+            self._groupings[factor] = self.memberships(factor)[0]
         return self._groupings[factor]
+
+    def memberships(self, factor: Factor) -> tuple[Grouping, ...]:
+        """The level of every row in each variable of the same levels; one for other factors."""
+        if factor.signs:
+            each = [grouping((v,), self.frame, factor.order) for v in factor.variables]
+            found = _of_all_levels(each)
+        else:
+            found = [grouping(factor.variables, self.frame, factor.order)]
+        kinship = self.kinship(factor)
+        return tuple(_within(kinship, g, factor) if kinship else g for g in found)
 
     def kinship(self, factor: Factor) -> Kinship | None:
         """The known covariance among the levels of a factor, None if they are independent.
@@ -134,10 +144,25 @@ class Data:
 
     def designs(self, group: Group) -> tuple[sparse.csr_array, ...]:
         """The design of every effect of a term, each N x J, a column per level."""
-        levels = self.grouping(group.factor)
-        shape, place = (self.rows, len(levels.levels)), (np.arange(self.rows), levels.codes)
+        factor = group.factor
+        found = self.memberships(factor)
+        shape, rows = (self.rows, len(found[0].levels)), np.arange(self.rows)
         columns = self.matrix(group.columns).T
-        return tuple(sparse.csr_array((column, place), shape=shape) for column in columns)
+
+        def design(column: Array, levels: Grouping) -> sparse.csr_array:
+            return sparse.csr_array((column, (rows, levels.codes)), shape=shape)
+
+        if factor.apart:
+            pairs = zip(columns, found, strict=True)
+            return tuple(design(column, levels) for column, levels in pairs)
+        signs = factor.signs or (1,)
+        return tuple(
+            functools.reduce(
+                operator.add,
+                (design(s * column, levels) for s, levels in zip(signs, found, strict=True)),
+            )
+            for column in columns
+        )
 
     def separation(self, group: Group) -> Separation:
         """The root of K that makes the levels of a term of one effect independent given the rows.
@@ -168,12 +193,14 @@ class Data:
     def random_term(self, group: Group) -> RandomTerm:
         """The incidence of one group term."""
         levels = self.grouping(group.factor)
-        return RandomTerm(
-            str(group.factor),
-            levels.levels,
-            group.columns.names,
-            incidence(levels, self.matrix(group.columns)),
-        )
+        if group.factor.signs:
+            designs = self.designs(group)
+            q = len(designs)
+            order = np.arange(q * len(levels.levels)).reshape(q, -1).T.ravel()
+            Z = sparse.csr_matrix(sparse.hstack(designs, format="csc")[:, order])
+        else:
+            Z = incidence(levels, self.matrix(group.columns))
+        return RandomTerm(str(group.factor), levels.levels, group.columns.names, Z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +221,24 @@ def _separate(Z: sparse.csr_array, root: Array) -> Separation:
     inner = root.T @ (sparse.csr_array(Z.T @ Z) @ root)
     squares, axes = linalg.eigh((inner + inner.T) / 2, driver="evr")
     return Separation(np.asarray(root @ axes), np.maximum(squares, 0.0))
+
+
+def _of_all_levels(found: Sequence[Grouping]) -> list[Grouping]:
+    """The same rows, the levels of all."""
+    levels = tuple(sorted({level for g in found for level in g.levels}, key=_as_r_sorts))
+    place = {level: i for i, level in enumerate(levels)}
+    return [
+        Grouping(np.array([place[level] for level in g.levels], dtype=np.int64)[g.codes], levels)
+        for g in found
+    ]
+
+
+def _as_r_sorts(level: str) -> tuple[int, float, str]:
+    """Numbers by size, before other names."""
+    try:
+        return (0, float(level), level)
+    except ValueError:
+        return (1, 0.0, level)
 
 
 def _within(kinship: Kinship, found: Grouping, factor: Factor) -> Grouping:

@@ -125,7 +125,19 @@ def components_of(graph: ModelGraph, data: Data) -> tuple[Component, ...]:
     return tuple(c for group in graph.groups for c in _components(group, data))
 
 
+def _memberships(group: Group, data: Data) -> Component:
+    """A term of several levels per row: its rows are related levels, one each."""
+    root = data.root(group.factor)
+    effects = np.vstack([Z @ root for Z in data.designs(group)])
+    kind = _simplest(group.covariance, len(group.columns.names))
+    ones = np.ones((data.rows, len(group.columns.names)))
+    return Component(group, kind, np.arange(data.rows), ones, effects @ effects.T)
+
+
 def _components(group: Group, data: Data) -> Iterator[Component]:
+    if group.factor.signs:
+        yield _memberships(group, data)
+        return
     codes, design = data.grouping(group.factor).codes, data.matrix(group.columns)
     if group.covariance.kind in ("scalar", "idh"):
         for column in design.T:

@@ -300,6 +300,11 @@ PROGRAMS = {
         strategy="collapsed",
         related=True,
     ),
+    "memberships": Case("Pastes", "MCMCglmm(strength ~ 1, random = ~mm(cask + batch))"),
+    "effects_of_two_factors": Case("BTdata", "MCMCglmm(tarsus ~ 1, random = ~str(dam + sex))"),
+    "collapsed_memberships": Case(
+        "Pastes", "MCMCglmm(strength ~ 1, random = ~mm(cask - batch))", strategy="collapsed"
+    ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),

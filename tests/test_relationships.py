@@ -452,3 +452,121 @@ def test_two_traits_of_related_individuals(stanli):
     point = starting_points(model.graph, model.stan_data, 1, seed=1)[0]
     value, gradient = stanli.compile(model.stan_code, model.stan_data).log_density(point)
     assert np.isfinite(value) and np.isfinite(gradient).all()
+
+
+# -- several levels per row ------------------------------------------------------------------------
+
+
+@functools.cache
+def matches():
+    """Rows of two levels each: players of a pedigree, home and away."""
+    rng = np.random.default_rng(6)
+    levels = world()["K"].index[:40].to_numpy()
+    d = pd.DataFrame({"home": rng.choice(levels, 90), "away": rng.choice(levels, 90)})
+    d = d.assign(x=rng.normal(size=90), g=rng.choice(list("pqr"), 90), y=rng.normal(size=90))
+    return {"d": d, "ped": world()["ped"], "K": world()["K"]}
+
+
+RELATED = ", ginverse = list(home = solve(K))"
+SEVERAL = {
+    ("mm(home + away)", ""): (1, [[1.44]]),
+    ("mm(home - away)", ""): (-1, [[1.44]]),
+    ("mm(home + away)", RELATED): (1, [[1.44]]),
+    ("str(home + away)", ""): (0, [[1.44, 0.3], [0.3, 0.5]]),
+    ("str(home + away)", RELATED): (0, [[1.44, 0.3], [0.3, 0.5]]),
+    ("mm(home + away) + g", ""): (1, [[1.44]]),
+}
+
+
+def of_several(random, source, **more):
+    return m2s.model(f"MCMCglmm(y ~ x, random = ~ {random}{source}, data = d)", matches(), **more)
+
+
+def parts_of(random, source):
+    """Sigma, K, and a design per effect, the levels as the model lists them."""
+    sign, Sigma = SEVERAL[random, source]
+    d = matches()["d"]
+    levels = list(of_several(random, source).labels.groups[0].levels)
+    A, B = ((d[c].to_numpy()[:, None] == np.array(levels)).astype(float) for c in ("home", "away"))
+    K = world()["K"].loc[levels, levels].to_numpy() if source else np.eye(len(levels))
+    return np.array(Sigma), K, [A, B] if sign == 0 else [A + sign * B]
+
+
+@pytest.mark.parametrize(("random", "source"), SEVERAL)
+def test_several_levels_per_row_are_those_of_dense_algebra(random, source, stanli):
+    d, model = matches()["d"], of_several(random, source)
+    Sigma, K, designs = parts_of(random, source)
+    V = 0.25 * np.eye(len(d))
+    V += sum(
+        Sigma[i, j] * one @ K @ other.T
+        for i, one in enumerate(designs)
+        for j, other in enumerate(designs)
+    )
+    sd = np.sqrt(np.diag(Sigma))
+    names = model.labels.groups[0].coefficients
+    term = {"group": model.labels.groups[0].factor, "coefficients": names, "sd": sd}
+    terms = [term | {"cor": Sigma / np.outer(sd, sd)}]
+    if random.endswith("g"):
+        V += 0.49 * (d.g.to_numpy()[:, None] == d.g.to_numpy())
+        terms.append({"group": "g", "coefficients": ["(Intercept)"], "sd": [0.7]})
+    point = {"beta": {"(Intercept)": 0.2, "x": 0.3}, "random": terms, "residual": {"sigma": 0.5}}
+    mean = 0.2 + 0.3 * d.x
+    expected = stats.multivariate_normal(mean, V).logpdf(d.y)
+    assert model.loglik(point, engine="stanli") == pytest.approx(expected, rel=1e-11)
+    if random.endswith("g"):
+        return
+    u = np.random.default_rng(7).normal(size=(len(K), len(Sigma)))
+    eta = mean + sum(Z @ u[:, k] for k, Z in enumerate(designs))
+    expected = stats.norm(eta, 0.5).logpdf(d.y).sum()
+    expected += stats.multivariate_normal(np.zeros(u.size), np.kron(Sigma, K)).logpdf(u.T.ravel())
+    found = model.loglik({**point, "u": [u]}, engine="stanli")
+    assert found == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize("random", ["mm(home - away)", "str(home + away)"])
+def test_modes_of_several_levels_per_row(random, stanli):
+    estimates = of_several(random, "").reml(engine="stanli")
+    _, K, designs = parts_of(random, "")
+    d, table = matches()["d"], estimates.VarCorr()
+    sd = table["sd"].to_numpy()[: len(designs)]
+    Sigma = np.outer(sd, sd)
+    if len(sd) == 2:
+        Sigma[0, 1] = Sigma[1, 0] = Sigma[0, 1] * table["cor home"].to_numpy()[1]
+    V = estimates.sigma() ** 2 * np.eye(len(d))
+    crossed = [[Sigma[i, j] * one @ K for j in range(len(sd))] for i, one in enumerate(designs)]
+    V += sum(crossed[i][j] @ other.T for i in range(len(sd)) for j, other in enumerate(designs))
+    e = np.linalg.solve(V, d.y - estimates.fixef()["(Intercept)"] - estimates.fixef()["x"] * d.x)
+    modes = [
+        sum(Sigma[i, j] * K @ designs[j].T @ e for j in range(len(sd))) for i in range(len(sd))
+    ]
+    found = estimates.ranef()["mode"].to_numpy().reshape(len(K), -1)
+    np.testing.assert_allclose(found, np.array(modes).T, atol=1e-6)
+
+
+@pytest.mark.parametrize(("random", "source"), SEVERAL)
+def test_several_levels_per_row_are_written_by_mcmcglmm_alone(random, source):
+    model = of_several(random, source)
+    written = m2s.model(m2s.translate(model, "MCMCglmm"), matches())
+    assert m2s.compare(model, written).same and str(written.graph) == str(model.graph)
+    with pytest.raises(Unsupported, match=r"levels of (mm|str)"):
+        m2s.translate(model, "lme4")
+
+
+def test_memberships_differ_by_their_signs():
+    found = m2s.compare(of_several("mm(home - away)", ""), of_several("mm(home + away)", ""))
+    assert not found.same and "memberships: mm(home - away)" in str(found)
+    assert m2s.compare(of_several("mm(away + home)", ""), of_several("mm(home + away)", "")).same
+
+
+@pytest.mark.parametrize(
+    ("random", "message"),
+    [
+        ("mm(home)", "needs several factors"),
+        ("mm(home + home)", "needs several factors"),
+        ("str(home - away)", "nothing to subtract"),
+        ("us(x):mm(home + away)", r"mm\(\) cannot stand here"),
+    ],
+)
+def test_memberships_that_have_no_meaning(random, message):
+    with pytest.raises(FormulaError, match=message):
+        of_several(random, "")

@@ -29,7 +29,7 @@ def related(groups: tuple[Group, ...], arguments: Arguments) -> tuple[Group, ...
     found = _relationships(arguments)
     for name, relationship in found.items():
         span = relationship.source.span
-        if any(g.factor.variables == (Name(name),) for g in groups):
+        if any(_about(g, name) for g in groups):
             continue
         if any(Name(name) in g.factor.variables for g in groups):
             message = f"related levels of {name} in combination with others cannot be expressed"
@@ -43,10 +43,16 @@ def related(groups: tuple[Group, ...], arguments: Arguments) -> tuple[Group, ...
     return tuple(_with(group, found) for group in groups)
 
 
+def _about(group: Group, name: str) -> bool:
+    """Whether the levels of a term are those of a column: alone, or one of several of the same."""
+    factor = group.factor
+    return Name(name) in factor.variables and (len(factor.variables) == 1 or bool(factor.signs))
+
+
 def _with(group: Group, found: Mapping[str, Relationship]) -> Group:
-    match group.factor.variables:
-        case (Name(name=name),) if name in found:
-            return replace(group, factor=replace(group.factor, relationship=found[name]))
+    for name, relationship in found.items():
+        if _about(group, name):
+            return replace(group, factor=replace(group.factor, relationship=relationship))
     return group
 
 

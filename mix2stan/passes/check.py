@@ -54,6 +54,8 @@ def _confounded(graph: ModelGraph, context: Context) -> list[str]:
     for group in graph.groups:
         if group.factor.levels == 1:
             continue
+        if group.factor.signs:
+            continue
         partition = _partition(context.data.grouping(group.factor).codes)
         # related levels differ from independent ones of the same rows
         known = str(group.factor.relationship or "")

@@ -39,6 +39,8 @@ def _resolve_predictor(predictor: Predictor, context: Context) -> tuple[Predicto
 def _resolve_group(group: Group, context: Context) -> Group:
     data = context.data
     names = data.names(group.columns.formulas)
+    if group.factor.apart:
+        names = tuple(str(v) for v in group.factor.variables)
     levels, kinship = len(data.grouping(group.factor).levels), data.kinship(group.factor)
     factor = replace(group.factor, levels=levels)
     if kinship is not None and factor.relationship is not None:

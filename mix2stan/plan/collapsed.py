@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mix2stan.elimination import Elimination, elimination
+from mix2stan.elimination import Elimination, elimination, is_rotated
 from mix2stan.graph import ModelGraph
 from mix2stan.plan.parts import (
     Component,
@@ -142,14 +142,15 @@ def collapsed(graph: ModelGraph) -> list[Part]:
         return whitened(graph)
     parts = elimination(graph.groups)
     view = _view(graph, parts)
+    rotated = frozenset(g.id for g in graph.groups if is_rotated(g, parts))
     response = [Component("collapsed/response", view)]
     response += [Component("collapsed/prior_normal", view)] if view.normal else []
     plan = [Part(tuple(response))]
     if view.block:
         block = [Component("collapsed/block", view.block)]
-        block += [c for g in view.block.terms for c in _integrated(g)]
+        block += [c for g in view.block.terms for c in _integrated(g, rotated)]
         plan.append(Part(tuple(block)))
-    plan += [Part((Component("collapsed/dense", g), *_integrated(g))) for g in view.dense]
+    plan += [Part((Component("collapsed/dense", g), *_integrated(g, rotated))) for g in view.dense]
     plan += [Part(group_components(group_view(g, graph.priors), g)) for g in parts.sampled]
     plan.append(Part((Component("residuals/homoscedastic", view),)))
     needs_sums = view.block and (view.dense or view.rows)
@@ -158,10 +159,10 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     return [*plan, *(Part((Component(f, None),)) for f in functions)]
 
 
-def _integrated(view: GroupView) -> tuple[Component, ...]:
-    """The covariance of a term's effects, and what makes them related."""
-    rotated = (Component("relationships/rotated", view),) if view.relationship else ()
-    return (Component(view.covariance, view), *rotated)
+def _integrated(view: GroupView, rotated: frozenset[str]) -> tuple[Component, ...]:
+    """The covariance of a term's effects, and what they are made from if it is not theirs."""
+    root = (Component("relationships/rotated", view),) if view.id in rotated else ()
+    return (Component(view.covariance, view), *root)
 
 
 def _view(graph: ModelGraph, parts: Elimination) -> CollapsedView:

@@ -58,7 +58,7 @@ class GroupView:
     predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms and
     ``x`` the design whose columns are in it; ``suffix`` ends the names of what belongs to its
     predictor.  ``relationship`` is the template of related levels, and ``centred`` whether the
-    effects are sampled as they are.
+    effects are sampled as they are; ``signs`` are those of the levels that every row has.
     """
 
     id: str
@@ -80,6 +80,7 @@ class GroupView:
     suffix: str = ""
     relationship: str = ""
     centred: bool = False
+    signs: tuple[str, ...] = ()
 
 
 def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
@@ -87,6 +88,8 @@ def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         columns = "columns/matrix"
     else:
         columns = "columns/intercept" if group.columns.intercept_only else "columns/slope"
+    if group.factor.signs:
+        columns = "columns/apart" if group.factor.apart else "columns/members"
     row = COVARIANCES[group.covariance.kind]
     q, order = len(group.columns.names), group.covariance.order
     blocks = {p.name: f"{p.name}_{group.id}" for p in row.parameters}
@@ -108,11 +111,12 @@ def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         effect=effect_name(group),
         relationship="" if related is None else f"relationships/{related.form}",
         centred=group.parameterisation.centred,
+        signs=tuple("+" if sign > 0 else "-" for sign in group.factor.signs),
     )
 
 
 def group_components(view: GroupView, group: Group) -> tuple[Component, ...]:
-    shape = "matrix" if view.columns == "columns/matrix" else "vector"
+    shape = "vector" if view.scalar else "matrix"
     how = group.parameterisation
     way = "moved" if how.moved else "centred" if how.centred else "noncentred"
     related = [view.relationship] if view.relationship else []

@@ -43,7 +43,7 @@ def write(source: Source) -> str:
         family = _family(source)
         response, data = _named_counts(graph.response.expression, data)
     fixed = " + ".join(str(f) for f in graph.population.columns.formulas)
-    entries = [(group, f) for group in groups for f in formulas_of(group, source)]
+    entries = [(group, f) for group in groups for f in _formulas(group, source)]
     random = " + ".join(_term(group, formula) for group, formula in entries)
     return call(
         "MCMCglmm",
@@ -91,9 +91,16 @@ def _named_counts(response: Node, data: str) -> tuple[str, str]:
     return f"cbind({', '.join(names)})", changed
 
 
+def _formulas(group: Group, source: Source) -> tuple[Node, ...]:
+    """The formulas of a term; the effects of ``str(a + b)`` are no columns."""
+    return group.columns.formulas[:1] if group.factor.apart else formulas_of(group, source)
+
+
 def _term(group: Group, formula: Node) -> str:
     nearest = _NEAREST.get(group.covariance.kind, "nearest: us(f):g; glmmTMB may have it")
     function = spelt(group, _KINDS, "MCMCglmm", nearest)
+    if group.factor.signs:
+        return str(group.factor)
     factor = factor_text(group.factor.variables)
     if group.columns.intercept_only:
         return factor
@@ -106,7 +113,12 @@ def _term(group: Group, formula: Node) -> str:
 
 def _relationships(groups: list[Group]) -> list[str]:
     """``pedigree = ped``, and ``ginverse = list(sire = Ainv)`` for factors of other names."""
-    related = {str(g.factor): g.factor.relationship for g in groups if g.factor.relationship}
+    related = {
+        str(v): g.factor.relationship
+        for g in groups
+        if g.factor.relationship
+        for v in g.factor.variables
+    }
     animal = related.get("animal")
     found = []
     if animal is not None and animal.role == "pedigree":

@@ -127,7 +127,8 @@ def spelt(group: Group, spellings: dict[str, str], package: str, nearest: str) -
     """
     kind = group.covariance.kind
     if group.coupled and package != "MCMCglmm":
-        raise refuse(package, f"related levels of {group.factor}", "MCMCglmm can, by ginverse =")
+        what = "related" if group.factor.relationship else "several"
+        raise refuse(package, f"{what} levels of {group.factor}", "MCMCglmm can")
     if kind not in spellings:
         raise refuse(package, f"the structure {group.covariance} of {group.factor}", nearest)
     return spellings[kind]
