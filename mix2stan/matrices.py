@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -134,8 +134,21 @@ class Data:
         if factor.relationship is None:
             return None
         if factor not in self._kinships:
-            self._kinships[factor] = read_relationship(factor.relationship, self._given)
+            found = read_relationship(factor.relationship, self._given)
+            found = self._by_levels(found, factor.variables[0])
+            if len(factor.variables) > 1 and not factor.signs:
+                found = found.within(self.grouping(Factor(factor.variables[1:])).levels)
+            self._kinships[factor] = found
         return self._kinships[factor]
+
+    def _by_levels(self, kinship: Kinship, variable: Node) -> Kinship:
+        """Labels like ``fa`` as the levels they are columns of: glmmTMB wants them so."""
+        levels, prefix = self.grouping(Factor((variable,))).levels, str(variable)
+        if set(levels) & set(kinship.levels):
+            return kinship
+        if not all(label.startswith(prefix) for label in kinship.levels):
+            return kinship
+        return replace(kinship, levels=tuple(n.removeprefix(prefix) for n in kinship.levels))
 
     def root(self, factor: Factor) -> Array:
         """A root of the covariance among the levels of a factor, shape (J, J)."""

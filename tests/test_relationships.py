@@ -570,3 +570,60 @@ def test_memberships_differ_by_their_signs():
 def test_memberships_that_have_no_meaning(random, message):
     with pytest.raises(FormulaError, match=message):
         of_several(random, "")
+
+
+# -- glmmTMB's propto ------------------------------------------------------------------------------
+
+
+@functools.cache
+def species():
+    rng = np.random.default_rng(8)
+    names = list("abcdefgh")
+    root = rng.normal(size=(8, 8))
+    K = pd.DataFrame(root @ root.T + np.eye(8), names, names)
+    d = pd.DataFrame({"f": rng.choice(names[:7], 80), "g": rng.choice(["u", "v"], 80), "one": 1})
+    d = d.assign(y=rng.normal(size=80))
+    named = K.set_axis([f"f{n}" for n in names]).set_axis([f"f{n}" for n in names], axis=1)
+    return {"d": d, "K": K, "named": named}
+
+
+@pytest.mark.parametrize("K", ["K", "named"])
+@pytest.mark.parametrize("g", ["one", "g"])
+def test_propto_is_a_known_covariance_within_every_level(g, K, stanli):
+    data, d = species(), species()["d"]
+    model = m2s.model(f"glmmTMB(y ~ 1 + propto(0 + f | {g}, {K}), data = d)", data)
+    same = (d[g].to_numpy()[:, None] == d[g].to_numpy()).astype(float)
+    V = 0.64 * np.eye(80) + 1.44 * same * data["K"].loc[d.f, d.f].to_numpy()
+    factor = "f" if g == "one" else "f:g"
+    term = {"group": factor, "coefficients": ["(Intercept)"], "sd": [1.2]}
+    point = {"beta": {"(Intercept)": 0.1}, "random": [term], "residual": {"sigma": 0.8}}
+    expected = stats.multivariate_normal(np.full(80, 0.1), V).logpdf(d.y)
+    assert model.loglik(point, engine="stanli") == pytest.approx(expected, rel=1e-11)
+    assert len(model.labels.groups[0].levels) == (8 if g == "one" else 16)
+
+
+def test_propto_and_ginverse_are_written_as_each_other():
+    one = m2s.model("glmmTMB(y ~ 1 + propto(0 + f | one, K), data = d)", species())
+    text = m2s.translate(one, "MCMCglmm")
+    assert text == "MCMCglmm(y ~ 1, random = ~f, ginverse = list(f = solve(K)), data = d)"
+    back = m2s.translate(m2s.model(text, species()), "glmmTMB")
+    assert back == "glmmTMB(y ~ 1 + propto(0 + f | one, K), data = transform(d, one = 1))"
+    two = m2s.model("glmmTMB(y ~ 1 + propto(0 + f | g, K), data = d)", species())
+    assert "propto(0 + f | g, K)" in m2s.translate(two, "glmmTMB")
+    with pytest.raises(Unsupported, match="related levels of f:g"):
+        m2s.translate(two, "MCMCglmm")
+
+
+@pytest.mark.parametrize(
+    "term", ["propto(f | g, K)", "propto(0 + f | g)", "propto(0 + f + g | one, K)"]
+)
+def test_propto_takes_a_factor_and_a_matrix(term):
+    with pytest.raises(FormulaError, match=r"propto\(\) takes"):
+        m2s.model(f"glmmTMB(y ~ 1 + {term}, data = d)", species())
+
+
+def test_a_pedigree_within_another_factor_is_one_in_each():
+    found = pedigree(MRODE).within(["u", "v"])
+    root = found.spread(np.eye(12))
+    one = pedigree(MRODE).spread(np.eye(6))
+    np.testing.assert_allclose(root @ root.T, np.kron(one @ one.T, np.eye(2)), atol=1e-14)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mix2stan.design import independent_columns
-from mix2stan.graph import Columns, Group, ModelGraph, Predictor, note
+from mix2stan.graph import Columns, Factor, Group, ModelGraph, Predictor, note
 from mix2stan.passes.context import Context
 
 __all__ = ["resolve"]
@@ -38,6 +38,7 @@ def _resolve_predictor(predictor: Predictor, context: Context) -> tuple[Predicto
 
 def _resolve_group(group: Group, context: Context) -> Group:
     data = context.data
+    group = replace(group, factor=_alone(group.factor, context))
     names = data.names(group.columns.formulas)
     if group.factor.apart:
         names = tuple(str(v) for v in group.factor.variables)
@@ -46,3 +47,12 @@ def _resolve_group(group: Group, context: Context) -> Group:
     if kinship is not None and factor.relationship is not None:
         factor = replace(factor, relationship=replace(factor.relationship, form=kinship.form))
     return replace(group, columns=Columns(group.columns.formulas, names), factor=factor)
+
+
+def _alone(factor: Factor, context: Context) -> Factor:
+    """Related levels within a factor of one level: without that."""
+    if factor.relationship is None or factor.signs or len(factor.variables) == 1:
+        return factor
+    if len(context.data.grouping(Factor(factor.variables[1:])).levels) > 1:
+        return factor
+    return replace(factor, variables=factor.variables[:1])

@@ -84,6 +84,15 @@ class KnownMatrix:
         """The log determinant of the root."""
         return float(np.sum(np.log(np.diag(self.root))))
 
+    def within(self, others: Sequence[str]) -> KnownMatrix:
+        """The same covariance in every level of another factor, independent between them."""
+        levels = tuple(f"{a}:{b}" for a in self.levels for b in others)
+        if self.inverse:
+            whole: Any = sparse.csc_array(sparse.kron(self.matrix, sparse.eye_array(len(others))))
+        else:
+            whole = np.kron(self.matrix, np.eye(len(others)))
+        return KnownMatrix(levels, whole, self.inverse)
+
 
 def known_matrix(given: Any, inverse: bool) -> KnownMatrix:
     """Check a matrix and its labels.

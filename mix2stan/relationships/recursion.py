@@ -64,6 +64,15 @@ class Recursion:
         """The log determinant of the root."""
         return float(np.sum(np.log(self.variances))) / 2
 
+    def within(self, others: Sequence[str]) -> Recursion:
+        """The same relationships in every level of another factor, independent between them."""
+        m = len(others)
+        levels = tuple(f"{a}:{b}" for a in self.levels for b in others)
+        parents = np.repeat(self.parents, m, axis=0)
+        place = np.tile(np.arange(m), len(self.levels))[:, None]
+        parents = np.where(parents < 0, -1, parents * m + place)
+        return Recursion(levels, parents, np.repeat(self.variances, m), self.last * m)
+
 
 def in_generations(names: Sequence[str], parents: Index) -> tuple[Index, Index]:
     """An order in which parents come before their offspring, and where its generations end.

@@ -101,6 +101,9 @@ def _term(group: Group, formula: Node) -> str:
     function = spelt(group, _KINDS, "MCMCglmm", nearest)
     if group.factor.signs:
         return str(group.factor)
+    if group.coupled and len(group.factor.variables) > 1:
+        hint = "related levels of one factor can: random = ~ g, ginverse = list(g = Ainv)"
+        raise refuse("MCMCglmm", f"related levels of {group.factor}", hint)
     factor = factor_text(group.factor.variables)
     if group.columns.intercept_only:
         return factor
