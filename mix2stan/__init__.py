@@ -14,6 +14,7 @@ from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError,
 from mix2stan.fit import Fit, load
 from mix2stan.model import Model, model
 from mix2stan.pooled import fit_multiple
+from mix2stan.relationships import Known
 from mix2stan.translations import translate
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "EngineError",
     "Fit",
     "FormulaError",
+    "Known",
     "MCMCglmm",
     "Mix2stanError",
     "Model",

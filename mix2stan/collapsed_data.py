@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from mix2stan.covariances import constants_of
-from mix2stan.elimination import Elimination, elimination
+from mix2stan.elimination import Elimination, elimination, is_rotated
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.residual_data import known_multiplier
@@ -26,6 +26,7 @@ __all__ = [
     "collapsed_data",
     "dense_columns",
     "least_squares",
+    "level_root",
     "orthogonaliser",
     "row_order",
     "sizes_of",
@@ -47,7 +48,7 @@ def orthogonaliser(X: Array) -> Array:
 def row_order(graph: ModelGraph, data: Data) -> NDArray[np.intp]:
     """The rows sorted by the levels of the block: the order of a program that has rows."""
     block = elimination(graph.groups).block
-    if not block:
+    if not block or block[0].coupled:
         return np.arange(data.rows)
     return np.argsort(data.grouping(block[0].factor).codes, kind="stable")
 
@@ -114,13 +115,22 @@ def coefficient_prior(graph: ModelGraph, X: Array) -> dict[str, Any]:
     return {"K_prior": len(C), "C": C, "beta_loc": loc, "beta_scale": scale}
 
 
-def sizes_of(group: Group, data: Data) -> dict[str, Any]:
+def sizes_of(group: Group, parts: Elimination, data: Data) -> dict[str, Any]:
     """The sizes of an integrated term, and what its covariance takes from the data."""
     sizes: dict[str, Any] = {f"J_{group.id}": len(data.grouping(group.factor).levels)}
     sizes |= {f"{constant}_{group.id}": v for constant, v in constants_of(group).items()}
+    if is_rotated(group, parts):
+        sizes[f"root_{group.id}"] = level_root(group, parts, data)
     if group.covariance.kind != "scalar":
         sizes[f"Q_{group.id}"] = len(group.columns.names)
     return sizes
+
+
+def level_root(group: Group, parts: Elimination, data: Data) -> Array:
+    """The root of a known covariance by which the program's effects become those of the levels."""
+    if group in parts.block:
+        return data.separation(group).root
+    return data.root(group.factor)
 
 
 def dense_columns(
@@ -134,15 +144,16 @@ def dense_columns(
     blocks, units = [], []
     entries: dict[str, Any] = {}
     for group in parts.dense:
-        entries |= sizes_of(group, data)
-        levels = data.grouping(group.factor)
-        for column in (data.matrix(group.columns) / d[:, None]).T:
+        entries |= sizes_of(group, parts, data)
+        scaled = data.matrix(group.columns) / d[:, None]
+        for column, design in zip(scaled.T, data.designs(group), strict=True):
             unit = float(np.sqrt(np.mean(column**2))) or 1.0
             unit = 1.0 if group.columns.intercept_only else unit
-            place = (np.arange(n), levels.codes)
-            shape = (n, len(levels.levels))
-            blocks.append(sparse.csr_array((column / unit, place), shape=shape))
-            units.append(np.full(len(levels.levels), unit))
+            levels, own = design.shape[1], sparse.diags_array(1 / d) @ design
+            if is_rotated(group, parts):
+                own = own @ level_root(group, parts, data)
+            blocks.append(sparse.csr_array(own) / unit)
+            units.append(np.full(levels, unit))
     if not blocks:
         return sparse.csr_array((n, 0)), {}
     Z = sparse.csr_array(sparse.hstack(blocks))
@@ -163,6 +174,7 @@ def _rows(
     elif Q.shape[1]:
         entries["Q"] = Q[order]
     if parts.block:
+        # levels that are coupled are no block of a program with rows
         name = parts.block[0].id
         levels = data.grouping(parts.block[0].factor)
         entries[f"last_{name}"] = np.cumsum(np.bincount(levels.codes))
@@ -184,25 +196,31 @@ def _block(
     if not parts.block:
         return {}
     name = parts.block[0].id
-    levels = data.grouping(parts.block[0].factor)
-    n, J = data.rows, len(levels.levels)
-    columns = np.hstack([data.matrix(g.columns) for g in parts.block]) / d[:, None]
-    q = columns.shape[1]
+    J = len(data.grouping(parts.block[0].factor).levels)
     entries: dict[str, Any] = {}
     for group in parts.block:
-        entries |= sizes_of(group, data)
-    place = (levels.codes, np.arange(n))
-    members = [sparse.csr_array((columns[:, k], place), shape=(J, n)) for k in range(q)]
+        entries |= sizes_of(group, parts, data)
+    scale = sparse.diags_array(1 / d)
+    designs = [sparse.csr_array(scale @ z) for group in parts.block for z in data.designs(group)]
+    q, columns = len(designs), [design.sum(axis=1) for design in designs]
+    members = [sparse.csr_array(design.T) for design in designs]
     ZZ = [sparse.csr_array(member @ Z) for member in members]
     ZQ = [np.asarray(member @ Q) for member in members]
+    Zr = [np.asarray(member @ r) for member in members]
+    squares = {(k, m): members[k] @ columns[m] for k in range(q) for m in range(k + 1)}
+    if parts.block[0].coupled:
+        separation = data.separation(parts.block[0])
+        turn = separation.root.T
+        ZZ, ZQ = [sparse.csr_array(turn @ ZZ[0].toarray())], [turn @ ZQ[0]]
+        Zr, squares = [turn @ Zr[0]], {(0, 0): separation.squares}
     w = "W" if parts.dense else "Q"
     for k in range(q):
         if not parts.sampled:
-            entries[f"Zr_{name}_{k + 1}"] = members[k] @ r
+            entries[f"Zr_{name}_{k + 1}"] = Zr[k]
         if parts.dense or Q.shape[1]:
             entries[f"Z{w}_{name}_{k + 1}"] = np.hstack([ZZ[k].toarray(), ZQ[k]])
         for m in range(k + 1):
-            entries[f"ZZ_{name}_{k + 1}{m + 1}"] = members[k] @ columns[:, m]
+            entries[f"ZZ_{name}_{k + 1}{m + 1}"] = squares[k, m]
     if parts.dense:
         return entries | _sparse_products(name, ZZ, ZQ)
     if Q.shape[1]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 from scipy.special import ndtri
 
-from mix2stan.collapsed_data import collapsed_data, orthogonaliser
+from mix2stan.collapsed_data import collapsed_data, level_root, orthogonaliser
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of
+from mix2stan.elimination import elimination
 from mix2stan.engines import Engine, Optimum, Program
 from mix2stan.errors import Unsupported
 from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
@@ -330,16 +331,20 @@ def _effects(
         white = whitener(graph.residual, data, values)
         r, Q = white @ r, white @ Q
         designs = [sparse.csr_matrix(white @ d) for d in designs]
-    Lambda = [
-        sparse.kron(sparse.eye_array(len(t.levels)), roots[g.id] / sigma)
+    parts = elimination(graph.groups, graph.residual.correlation)
+    among: list[Any] = [
+        level_root(g, parts, data) if g.coupled else sparse.eye_array(len(t.levels))
         for g, t in zip(graph.groups, terms, strict=True)
+    ]
+    Lambda = [
+        sparse.kron(levels, roots[g.id] / sigma)
+        for g, levels in zip(graph.groups, among, strict=True)
     ]
     if not terms:
         precision = Q.T @ Q
         beta = R_inverse @ (first + np.linalg.solve(precision, Q.T @ r))
         return beta, sigma**2 * R_inverse @ np.linalg.solve(precision, R_inverse.T), {}
-    Z = sparse.hstack([d @ L for d, L in zip(designs, Lambda, strict=True)], format="csc")
-    solve = splu(sparse.csc_matrix(Z.T @ Z + sparse.eye_array(Z.shape[1]))).solve
+    Z, solve = _solver(designs, Lambda, dense=any(g.coupled for g in graph.groups))
     ZQ, Zr = np.asarray(Z.T @ Q), Z.T @ r
     precision = Q.T @ Q - ZQ.T @ solve(ZQ) if Q.shape[1] else np.zeros((0, 0))
     shift = np.linalg.solve(precision, Q.T @ r - ZQ.T @ solve(Zr))
@@ -348,7 +353,20 @@ def _effects(
     u = solve(Zr - ZQ @ shift)
     ends = np.cumsum([L.shape[0] for L in Lambda])[:-1]
     modes = {
-        g.id: (L @ part).reshape(len(t.levels), -1)
+        g.id: np.asarray(L @ part).reshape(len(t.levels), -1)
         for g, t, L, part in zip(graph.groups, terms, Lambda, np.split(u, ends), strict=True)
     }
     return beta, covariance, modes
+
+
+def _solver(
+    designs: Sequence[Any], Lambda: Sequence[Any], dense: bool
+) -> tuple[Any, Callable[[Array], Array]]:
+    """The design Z of independent effects, and what solves equations of Z'Z + I."""
+    if dense:
+        # a known covariance fills the design
+        whole = np.hstack([d @ L.toarray() for d, L in zip(designs, Lambda, strict=True)])
+        factor = linalg.cho_factor(whole.T @ whole + np.eye(whole.shape[1]))
+        return whole, lambda b: np.asarray(linalg.cho_solve(factor, b))
+    Z = sparse.hstack([d @ L for d, L in zip(designs, Lambda, strict=True)], format="csc")
+    return Z, splu(sparse.csc_matrix(Z.T @ Z + sparse.eye_array(Z.shape[1]))).solve

@@ -1,8 +1,8 @@
 """The model graph: what a mixed model means, whatever package it was written for.
 
 Every group-level term is ``Z (Sigma ⊗ K) Z'``: design columns, a grouping factor, a covariance among
-the columns (Sigma) and one among the levels (K, here the identity).  The errors are ``sigma^2 D R D``:
-variance functions (D) and a correlation (R).  The graph is free of dialect
+the columns (Sigma) and one among the levels (K, the identity unless it is known).  The errors are
+``sigma^2 D R D``: variance functions (D) and a correlation (R).  The graph is free of dialect
 and of data: column expressions are R syntax, and numbers (levels, prior scales) are notes that do not
 take part in equality.  Passes refine it with :func:`dataclasses.replace`; nothing is mutated.
 
@@ -31,6 +31,7 @@ __all__ = [
     "Population",
     "Predictor",
     "Prior",
+    "Relationship",
     "Residual",
     "Response",
     "Strategy",
@@ -65,18 +66,49 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Factor:
-    """A grouping factor: one variable, or the combinations of several.
+class Relationship:
+    """A known covariance among the levels of a factor: the right-hand K of ``Sigma ⊗ K``.
 
-    ``order`` says how the levels of a combination are listed, ``levels`` how many have data.
+    ``source`` names it, and its numbers are bound later, as other data are.  ``role`` is what the call
+    takes it for: a ``pedigree`` (or a phylogeny, ``scaled`` to unit height or not), a ``covariance`` or
+    its ``inverse``.  ``form`` is known once the numbers are: a ``recursion`` from parents to
+    offspring, or a ``matrix``.
+    """
+
+    role: Literal["pedigree", "inverse", "covariance"]
+    source: Node
+    scaled: bool = True
+    form: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return str(self.source)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A grouping factor: one variable, the combinations of several, or several of the same levels.
+
+    With ``signs`` the variables share their levels, and every row belongs to a level of each: where
+    they are ``apart`` each has an effect of its own (MCMCglmm's ``str``), otherwise the effects of a
+    row's levels are added, or subtracted where the sign is -1 (``mm``).
+
+    ``order`` says how the levels of a combination are listed, ``levels`` how many there are: those
+    that have data, or all that ``relationship``, a known covariance among them, is about.
     """
 
     variables: tuple[Node, ...]
     order: LevelOrder = field(default="first_slowest", compare=False)
     levels: int = field(default=0, compare=False)
+    relationship: Relationship | None = None
+    signs: tuple[int, ...] = ()
+    apart: bool = False
 
     def __str__(self) -> str:
-        return ":".join(str(v) for v in self.variables)
+        if not self.signs:
+            return ":".join(str(v) for v in self.variables)
+        signed = zip(self.signs, self.variables, strict=True)
+        text = "".join(f"{' + ' if sign > 0 else ' - '}{v}" for sign, v in signed)
+        return f"{'str' if self.apart else 'mm'}({text.removeprefix(' + ').strip()})"
 
 
 @dataclass(frozen=True)
@@ -134,8 +166,15 @@ class Group:
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
 
+    @property
+    def coupled(self) -> bool:
+        """Whether the effects of different levels have to be looked at together."""
+        return self.factor.relationship is not None or bool(self.factor.signs)
+
     def __str__(self) -> str:
-        return f"{self.covariance}({self.columns}):{self.factor}"
+        known = self.factor.relationship
+        among = "" if known is None else f" related by {known}"
+        return f"{self.covariance}({self.columns}):{self.factor}{among}"
 
 
 @dataclass(frozen=True)

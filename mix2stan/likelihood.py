@@ -121,10 +121,13 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
         variances = _variances(group, _term_of(group, terms))
         values |= variances
         root = np.linalg.cholesky(covariance_of(group, variances))
-        z = np.linalg.solve(root, u.T)
+        kinship = compiled.data.kinship(group.factor)
+        own = u if kinship is None else kinship.own(u)
+        z = np.linalg.solve(root, own.T)
         values[f"z_{group.id}"] = z[0] if group.covariance.kind == "scalar" else z
         # from the density of z, its constant left out, to that of u
         constant -= z.size / 2 * math.log(2 * math.pi) + shape[0] * np.linalg.slogdet(root)[1]
+        constant -= 0.0 if kinship is None else shape[1] * kinship.log_det_root
     value, _ = engine.compile(render(plan(graph)), data).log_density(values, jacobian=False)
     return float(value + constant)
 

@@ -268,7 +268,10 @@ def model(
     Args:
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
             in a script, also with assignments before it or with console prompts.
-        data: the data frame, or a mapping from the names in the text to data frames.
+        data: the data frame, or a mapping from the names in the text to data frames; besides the
+            rows, first, it may hold what the call names of relationships: a pedigree, a data frame
+            with the columns ``animal``, ``sire`` and ``dam``; a covariance matrix, a data frame with
+            labels, or a :class:`mix2stan.Known`; a phylogeny, Newick text.
         prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"`` or ``"flat"``.
         strategy: how the posterior is computed, never what it is: ``"collapsed"`` integrates effects
             and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them;

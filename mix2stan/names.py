@@ -39,6 +39,7 @@ _OWN_WORDS = frozenset(
     group_sums with_root shrunk unit met pair products
     trials known shape phi nu rest X_rest zi hu zoi coi alpha
     cut_zero cut_one zero one positive inner N_zero N_one N_positive N_inner
+    inherited inherited_matrix own parent squares column S
     """.split()
 )
 

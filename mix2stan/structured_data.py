@@ -60,7 +60,7 @@ def structured_data(graph: ModelGraph, data: Data, y: Array | None = None) -> di
     outer = np.zeros(data.rows, dtype=np.int64)
     for group in parts.block:
         outer = data.grouping(group.factor).codes
-        entries |= sizes_of(group, data)
+        entries |= sizes_of(group, parts, data)
     blocks = None if correlation is None else blocks_of(correlation, data, outer)
     order = np.argsort(outer, kind="stable") if blocks is None else blocks.order
     if parts.block:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
+
 import mix2stan as m2s
 from tests.conftest import table
 
@@ -16,6 +19,18 @@ class Case(NamedTuple):
     call: str
     prior: str = "default"
     strategy: str | dict[str, str] = "noncentred"
+    #: Whether what relates its levels is given with the data.
+    related: bool = False
+
+
+def relationships() -> dict[str, pd.DataFrame | str]:
+    """Of the 18 subjects of sleepstudy: a pedigree, a tree of them, and a covariance."""
+    subjects = [str(s) for s in table("sleepstudy")["Subject"].unique()]
+    parents = {"sire": [None] * 6 + subjects[:3] * 4, "dam": [None] * 6 + subjects[3:6] * 4}
+    tips = [f"{s}:1" for s in subjects]
+    tree = f"(({','.join(tips[:9])}):1,({','.join(tips[9:])}):1);"
+    K = pd.DataFrame(np.eye(18) + 0.5, subjects, subjects)
+    return {"ped": pd.DataFrame({"animal": subjects, **parents}), "tree": tree, "K": K}
 
 
 PROGRAMS = {
@@ -281,6 +296,65 @@ PROGRAMS = {
         "lmer(distance ~ age + (age | Subject) + (1 | Sex), weights = age)",
         strategy={"Sex": "noncentred"},
     ),
+    "pedigree": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = inverseA(ped)$Ainv))",
+        related=True,
+    ),
+    "pedigree_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = inverseA(ped)$Ainv))",
+        strategy="centred",
+        related=True,
+    ),
+    "phylogeny": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, "
+        "ginverse = list(Subject = inverseA(tree)$Ainv))",
+        related=True,
+    ),
+    "phylogeny_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, "
+        "ginverse = list(Subject = inverseA(tree)$Ainv))",
+        strategy="centred",
+        related=True,
+    ),
+    "known_covariance": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = solve(K)))",
+        related=True,
+    ),
+    "known_covariance_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, ginverse = list(Subject = solve(K)))",
+        strategy="centred",
+        related=True,
+    ),
+    "known_inverse_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = K))",
+        strategy="centred",
+        related=True,
+    ),
+    "collapsed_pedigree": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = inverseA(ped)$Ainv))",
+        strategy="collapsed",
+        related=True,
+    ),
+    "collapsed_related_dense": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, "
+        "ginverse = list(Subject = inverseA(ped)$Ainv))",
+        strategy="collapsed",
+        related=True,
+    ),
+    "memberships": Case("Pastes", "MCMCglmm(strength ~ 1, random = ~mm(cask + batch))"),
+    "effects_of_two_factors": Case("BTdata", "MCMCglmm(tarsus ~ 1, random = ~str(dam + sex))"),
+    "collapsed_memberships": Case(
+        "Pastes", "MCMCglmm(strength ~ 1, random = ~mm(cask - batch))", strategy="collapsed"
+    ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),
@@ -289,7 +363,8 @@ PROGRAMS = {
 
 def model_of(name: str) -> m2s.Model:
     case = PROGRAMS[name]
-    return m2s.model(case.call, table(case.data), prior=case.prior, strategy=case.strategy)
+    data = {"d": table(case.data), **relationships()} if case.related else table(case.data)
+    return m2s.model(case.call, data, prior=case.prior, strategy=case.strategy)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ _DENSE, _PRODUCTS = 200, 400_000
 _ROWS = 50
 #: The same where it is asked for, or needed for a likelihood: what memory allows.
 _MOST_DENSE, _MOST_PRODUCTS = 3_000, 20_000_000
+#: Related levels that are separated, which takes a time of their cube, and their square as data.
+_MOST_SEPARATED = 3_000
 #: Elements of the dense columns, row by row, in a program that has rows.
 _MOST_ELEMENTS = 500_000
 #: Priors of coefficients under which they can be integrated out.
@@ -129,6 +131,8 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     known = known_errors(graph.residual)
     if graph.residual.of_fitted:
         return "the variance of the errors depends on the effects"
+    if not graph.residual.plain and any(g.coupled for g in graph.groups):
+        return "the errors have a structure, and the levels are related"
     if not columns and not graph.groups and known:
         return "there is nothing to integrate out"
     if columns > _MOST_COLUMNS:
@@ -173,9 +177,11 @@ def _affordable(graph: ModelGraph, data: Data) -> ModelGraph:
         return whole
     if not known_errors(graph.residual):
         return _integrate(graph, ())
-    parts = elimination(whole.groups)
-    chosen: list[Group] = list(parts.block)
-    for group in sorted(parts.dense, key=size):
+    # related levels are no block beside terms that are sampled
+    free = tuple(g for g in whole.groups if not g.coupled)
+    chosen: list[Group] = list(elimination(free).block)
+    others = [g for g in whole.groups if g not in chosen]
+    for group in sorted(others, key=size):
         candidate = _integrate(graph, [*chosen, group])
         elements = elimination(candidate.groups).columns * data.rows
         if elements <= _MOST_ELEMENTS and _fits(candidate, data, _DENSE, _PRODUCTS):
@@ -196,12 +202,15 @@ def _centre_informed(graph: ModelGraph, data: Data) -> ModelGraph:
     r = y - X @ np.linalg.lstsq(X, y, rcond=None)[0] if X.shape[1] else y
     treatments = {}
     for group in sampled:
-        codes = data.grouping(group.factor).codes
+        _, codes = np.unique(data.grouping(group.factor).codes, return_inverse=True)
         n = np.bincount(codes)
+        if len(n) == len(r):
+            # a row per level says nothing of the variance within
+            continue
         means = np.bincount(codes, r) / n
         within = np.sum((r - means[codes]) ** 2) / max(len(r) - len(n), 1)
         between = max(np.var(means) - within * np.mean(1 / n), 0.0)
-        if np.mean(n) * between > within:
+        if len(r) / group.factor.levels * between > within:
             treatments[group.id] = "centred"
     return _centre(graph, treatments)
 
@@ -212,6 +221,9 @@ def _fits(graph: ModelGraph, data: Data, dense: int, products: int) -> bool:
     Where rows are made independent first, all columns of the dense terms meet in each of them.
     """
     parts = elimination(graph.groups, graph.residual.correlation)
+    separated = sum(size(g) for g in parts.block if g.coupled)
+    if separated > _MOST_SEPARATED:
+        return False
     if not parts.dense:
         return True
     if parts.columns > dense:
@@ -221,6 +233,11 @@ def _fits(graph: ModelGraph, data: Data, dense: int, products: int) -> bool:
         return data.rows * columns * (columns + 1) / 2 <= _ROWS * products
     if not parts.block:
         return True
+    if separated or any(g.coupled for g in parts.dense):
+        # what is a combination of all levels meets everything
+        met_everywhere = parts.columns + len(graph.population.columns.names)
+        levels_of_block = parts.block[0].factor.levels
+        return levels_of_block * met_everywhere * (met_everywhere + 1) / 2 <= products
     block = data.grouping(parts.block[0].factor)
     met = np.full(len(block.levels), len(graph.population.columns.names), dtype=float)
     for group in parts.dense:

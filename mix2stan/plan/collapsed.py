@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mix2stan.elimination import Elimination, elimination
+from mix2stan.elimination import Elimination, elimination, is_rotated
 from mix2stan.graph import ModelGraph, Residual
 from mix2stan.plan.parts import (
     Component,
@@ -150,14 +150,15 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     """Coefficients and effects integrated out, as far as the strategy pass found it possible."""
     parts = elimination(graph.groups)
     view = collapsed_view(graph, parts)
+    rotated = frozenset(g.id for g in graph.groups if is_rotated(g, parts))
     response = [Component("collapsed/response", view)]
     response += [Component("collapsed/prior_normal", view)] if view.normal else []
     plan = [Part(tuple(response))]
     if view.block:
         block = [Component("collapsed/block", view.block)]
-        block += [Component(g.covariance, g) for g in view.block.terms]
+        block += [c for g in view.block.terms for c in _integrated(g, rotated)]
         plan.append(Part(tuple(block)))
-    plan += dense_parts(view)
+    plan += dense_parts(view, rotated)
     plan += [Part(group_components(group_view(g, graph.priors), g)) for g in parts.sampled]
     plan.append(Part((Component("residuals/homoscedastic", view),)))
     needs_sums = view.block and (view.dense or view.rows)
@@ -166,9 +167,15 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     return [*plan, *(Part((Component(f, None),)) for f in functions)]
 
 
-def dense_parts(view: CollapsedView) -> list[Part]:
+def dense_parts(view: CollapsedView, rotated: frozenset[str] = frozenset()) -> list[Part]:
     """The dense terms, a paragraph each."""
-    return [Part((Component("collapsed/dense", g), Component(g.covariance, g))) for g in view.dense]
+    return [Part((Component("collapsed/dense", g), *_integrated(g, rotated))) for g in view.dense]
+
+
+def _integrated(view: GroupView, rotated: frozenset[str]) -> tuple[Component, ...]:
+    """The covariance of a term's effects, and what they are made from if it is not theirs."""
+    root = (Component("relationships/rotated", view),) if view.id in rotated else ()
+    return (Component(view.covariance, view), *root)
 
 
 def collapsed_view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
