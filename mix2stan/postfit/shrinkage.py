@@ -36,7 +36,7 @@ def shrinkage(fit: Fit) -> pd.DataFrame:
     graph = fit.schema.graph
     if not graph.groups:
         raise Mix2stanError("the model has no group effects, so nothing is shrunk")
-    if not graph.response.linear or not graph.residual.plain:
+    if not graph.response.linear or not graph.residual.plain or graph.predictors:
         message = "shrinkage is shown where errors are Gaussian, independent, of one variance"
         raise Unsupported(message, hint="ranef() and coef() have the effects of any model")
     predictor = predictor_of(fit, seed=0)
@@ -49,7 +49,7 @@ def _term(predictor: Predictor, group: Group) -> pd.DataFrame:
     levels, Z = data.grouping(group.factor), data.matrix(group.columns)
     names = group.columns.names
     fixed = fit.labels.coefficients
-    beta = sample.coefficients()
+    beta = sample.coefficients(predictor.graph.mean)
     shared = [fixed.index(n) if n in fixed else None for n in names]
     pooled = np.stack([beta[k] if k is not None else np.zeros(sample.size) for k in shared])
     posterior = pooled + sample.effects(group)
