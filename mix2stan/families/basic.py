@@ -14,6 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.families import laws
+from mix2stan.families.laws import Law
+
 __all__ = ["PARAMETERS", "ROWS", "Family", "Parameter"]
 
 Array = NDArray[np.float64]
@@ -21,7 +24,18 @@ Array = NDArray[np.float64]
 Numbers = tuple[str, tuple[tuple[str, float], ...]]
 
 #: What a response has to look like: a row of :data:`mix2stan.responses.SUPPORTS`.
-Support = Literal["real", "positive", "unit", "count", "binary", "trials"]
+Support = Literal[
+    "real",
+    "positive",
+    "nonnegative",
+    "unit",
+    "unit_zero",
+    "unit_closed",
+    "count",
+    "positive_count",
+    "binary",
+    "trials",
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,11 @@ def _probability(meaning: str) -> Parameter:
     )
 
 
+def _cut(bound: str, meaning: str, start: float) -> Parameter:
+    wide: Numbers = ("normal", (("loc", 0.0), ("scale", 5.0)))
+    return Parameter(bound, meaning, wide, wide, "wide on the scale of logits", start, links=())
+
+
 PARAMETERS: dict[str, Parameter] = {
     "sigma": Parameter("<lower=0>", "residual sd", centre=_log_sd),
     "shape": Parameter("<lower=0>", "the larger, the less spread"),
@@ -83,8 +102,22 @@ PARAMETERS: dict[str, Parameter] = {
         centre=lambda y: 2.7,
         brms_centre=("normal", (("loc", 2.7), ("scale", 0.8))),
     ),
+    "alpha": Parameter(
+        "",
+        "skewness, to the right where positive",
+        prior=("normal", (("loc", 0.0), ("scale", 4.0))),
+        brms=("normal", (("loc", 0.0), ("scale", 4.0))),
+        source="from all to the left to all to the right",
+        start=1.0,
+        links=("identity",),
+        brms_centre=("normal", (("loc", 0.0), ("scale", 4.0))),
+    ),
     "zi": _probability("share of zeros from elsewhere"),
     "hu": _probability("probability of a zero"),
+    "zoi": _probability("probability of 0 or 1"),
+    "coi": _probability("share of ones among these"),
+    "cut_zero": _cut("", "predictor at which half are zeros", -2.0),
+    "cut_one": _cut("<lower=cut_zero>", "predictor at which half are ones", 2.0),
 }
 
 
@@ -136,6 +169,14 @@ class Family:
             number of successes in so many trials).
         mathematics: what the distribution is called in headers, if that is not its Stan density.
         dispersion: the parameter that glmmTMB's ``dispformula`` is about.
+        law: draws, means and variances in numpy.
+        mcmcglmm_link: the link of MCMCglmm's predictor, if that is not the default.
+        meanings: what parameters are called where their own words do not fit.
+        starts: where chains start parameters, if not where they usually do.
+        zero: the log of the probability of a zero, row by row, as Stan text.
+        row_sets: which rows the density takes apart, by name, from the response.
+        base: the family that a wrapper is around, and ``without_zeros`` the one that is left if its
+            zeros are no more than usual.
     """
 
     links: tuple[str, ...]
@@ -156,10 +197,28 @@ class Family:
     exposure: bool = False
     mathematics: str = ""
     dispersion: str = ""
+    law: Law = laws.GAUSSIAN
+    mcmcglmm_link: str = ""
+    meanings: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    starts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    zero: str = ""
+    row_sets: Mapping[str, Callable[[Array], NDArray[np.bool_]]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    base: str = ""
+    without_zeros: str = ""
 
     @property
     def counts_trials(self) -> bool:
         return self.support == "trials"
+
+    def meaning(self, parameter: str) -> str:
+        """What one of its parameters is, in words."""
+        return self.meanings.get(parameter, PARAMETERS[parameter].meaning)
+
+    def start(self, parameter: str) -> float:
+        """About where chains start one of its parameters."""
+        return self.starts.get(parameter, PARAMETERS[parameter].start)
 
     def said(self, mean: str) -> str:
         """The distribution in mathematics, its mean as text."""
@@ -180,6 +239,7 @@ ROWS: dict[str, Family] = {
         density="normal({mu}, sigma)",
         r_names=("gaussian",),
         mcmcglmm=("gaussian",),
+        law=laws.GAUSSIAN,
         variance=np.ones_like,
         dispersion="sigma",
         parameters=("sigma",),
@@ -190,6 +250,7 @@ ROWS: dict[str, Family] = {
         support="real",
         density="student_t(nu, {mu}, sigma)",
         r_names=("student", "t_family"),
+        law=laws.STUDENT,
         variance=np.ones_like,
         dispersion="sigma",
         parameters=("sigma", "nu"),
@@ -199,6 +260,7 @@ ROWS: dict[str, Family] = {
         support="positive",
         density="lognormal({mu}, sigma)",
         r_names=("lognormal",),
+        law=laws.LOGNORMAL,
         variance=np.ones_like,
         dispersion="sigma",
         parameters=("sigma",),
@@ -210,6 +272,8 @@ ROWS: dict[str, Family] = {
         density="poisson({mu})",
         r_names=("poisson",),
         mcmcglmm=("poisson",),
+        law=laws.POISSON,
+        zero="-{mu}",
         variance=lambda mu: mu,
         integer=True,
         natural={"log": "poisson_log({eta})"},
@@ -223,6 +287,8 @@ ROWS: dict[str, Family] = {
         support="count",
         density="neg_binomial_2({mu}, shape)",
         r_names=("negbinomial", "nbinom2"),
+        law=laws.NEGBINOMIAL,
+        zero="-shape .* log1p({mu} ./ shape)",
         variance=lambda mu: mu,
         dispersion="shape",
         parameters=("shape",),
@@ -236,6 +302,7 @@ ROWS: dict[str, Family] = {
         support="binary",
         density="bernoulli({mu})",
         r_names=("bernoulli",),
+        law=laws.BERNOULLI,
         variance=_of_proportion,
         integer=True,
         natural={"logit": "bernoulli_logit({eta})"},
@@ -249,6 +316,8 @@ ROWS: dict[str, Family] = {
         density="binomial(trials, {mu})",
         r_names=("binomial",),
         mcmcglmm=("multinomial2",),
+        law=laws.BINOMIAL,
+        zero="to_vector(trials) .* log1m({mu})",
         variance=_of_proportion,
         integer=True,
         natural={"logit": "binomial_logit(trials, {eta})"},
@@ -262,6 +331,7 @@ ROWS: dict[str, Family] = {
         support="positive",
         density="gamma(shape, shape ./ {mu})",
         r_names=("Gamma",),
+        law=laws.GAMMA,
         variance=np.square,
         dispersion="shape",
         parameters=("shape",),
@@ -272,6 +342,7 @@ ROWS: dict[str, Family] = {
         support="positive",
         density="inverse_gaussian({mu}, shape)",
         r_names=("inverse.gaussian",),
+        law=laws.INVERSE_GAUSSIAN,
         variance=lambda mu: mu**3,
         dispersion="shape",
         parameters=("shape",),
@@ -283,6 +354,7 @@ ROWS: dict[str, Family] = {
         support="unit",
         density="beta_proportion({mu}, phi)",
         r_names=("beta", "beta_family", "Beta"),
+        law=laws.BETA,
         variance=_of_proportion,
         dispersion="phi",
         parameters=("phi",),
