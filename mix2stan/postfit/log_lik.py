@@ -30,15 +30,15 @@ _STACK = 8_000_000
 
 def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
     """See :meth:`mix2stan.fit.Fit.log_lik`."""
-    predictor = predictor_of(fit, draws=draws, seed=0)
+    predictor = predictor_of(fit, draws=draws, seed=0, response=True)
     if by == "obs":
         values = _conditional(predictor)
         return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)
-    factor = _factor_named(fit.schema.graph, by)
-    for group in fit.schema.graph.groups:
-        if group.owner:
-            message = f"effects of {group.owner} cannot be integrated out"
-            raise Unsupported(message, hint='by = "obs" is given the effects')
+    graph = fit.schema.graph
+    factor = _factor_named(graph, by)
+    if len(graph.groups) > len(graph.groups_of("")):
+        message = "effects are integrated out of the mean alone, and here are others"
+        raise Unsupported(message, hint='by = "obs" is given the effects')
     levels = predictor.rows.data.grouping(factor)
     _check_nested(predictor.graph, predictor.rows.data, levels.codes, by)
     marginal = _gaussian if predictor.graph.response.linear else _by_quadrature

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mix2stan.distributions import distribution_of
 from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.predictor import NEW_LEVELS, Effects, NewLevels, Predictor
@@ -68,18 +69,22 @@ def predictor_of(
     seed: int | None = None,
     response: bool = False,
 ) -> Predictor:
-    """What computes the predictor of some rows.
+    """What computes the predictor of some rows; with ``response`` also what else its distribution has.
 
     With ``re = "integrate"`` and the response wanted, every level is treated as a new one.
     """
     one_of("re", re, ("conditional", "population", "integrate"))
     one_of("new_levels", new_levels, NEW_LEVELS)
     sample = sample_of(fit, draws)
-    rows = fit.schema.rows(newdata, groups=re != "population", response=response)
+    graph = fit.schema.graph
+    # an expectation such as the lognormal's needs more than the predictor of the mean
+    whole = response or distribution_of(graph.response.family).mean_link is not None
+    rows = fit.schema.rows(newdata, groups=re != "population", response=whole)
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
     fresh = re == "integrate" and response
-    groups = fit.schema.graph.groups if re == "conditional" or fresh else ()
+    groups = graph.groups if whole else graph.groups_of("")
+    groups = groups if re == "conditional" or fresh else ()
     return Predictor(sample, rows, groups, "sample" if fresh else new_levels, fresh, seed)
 
 
@@ -123,7 +128,7 @@ def _expected(task: _Task, block: slice) -> Array:
     row = predictor.distribution
     needed = row.mean_link is not None or row.mean is not None
     parameters = predictor.parameters(block, eta) if needed else {}
-    if task.re != "integrate" or not predictor.graph.groups:
+    if task.re != "integrate" or not predictor.graph.groups_of(""):
         return predictor.expected(eta, parameters)
     return predictor.integrated(eta, predictor.random_variance(block), parameters)
 
@@ -184,5 +189,5 @@ def simulate(fit: Fit, n: int, seed: int | None) -> pd.DataFrame:
 
 
 def without_groups(predictor: Predictor) -> Predictor:
-    """The same rows and draws without group effects."""
-    return replace(predictor, groups=())
+    """The same rows and draws without the group effects of the mean."""
+    return replace(predictor, groups=tuple(g for g in predictor.groups if g.owner))

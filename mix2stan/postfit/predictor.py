@@ -79,35 +79,19 @@ class Predictor:
         for start in range(0, self.rows.n, step):
             yield slice(start, min(start + step, self.rows.n))
 
-    def linear(self, block: slice) -> Array:
-        """The predictor, shape (m, S)."""
-        eta = self._X[block] @ self._beta + self._known[block][:, None]
-        self._add_groups(eta, "", block)
+    def linear(self, block: slice, parameter: str = "") -> Array:
+        """The predictor of the mean, or of another parameter that has one; shape (m, S)."""
+        X, beta, known = self._population(parameter)
+        eta = X[block] @ beta + known[block][:, None]
+        for number, group in enumerate(self.groups):
+            if group.owner != parameter:
+                continue
+            codes, Z = self._codes(group)[block], self._designs[group.id][block]
+            eta += self._part(number, group, codes, Z)
         return eta
 
-    def _add_groups(self, eta: Array, owner: str, block: slice) -> None:
-        """Add the effects in one predictor to it."""
-        for number, group in enumerate(self.groups):
-            if group.owner == owner:
-                codes, Z = self._codes(group)[block], self._designs[group.id][block]
-                eta += self._part(number, group, codes, Z)
-
-    def _further(self, block: slice) -> dict[str, Array]:
-        """The parameters that have a predictor, by name, shape (m, S)."""
-        values = {}
-        for one in self.graph.predictors:
-            columns = one.population.columns
-            eta = np.zeros((block.stop - block.start, self.sample.size))
-            if columns.names:
-                beta = self.sample.value(f"beta{one.suffix}")
-                eta += self.rows.data.matrix(columns)[block] @ beta
-            eta += known_part(self.graph, self.rows.data, one.parameter)[block][:, None]
-            self._add_groups(eta, one.parameter, block)
-            values[one.parameter] = np.asarray(LINKS[one.link].inverse(eta))
-        return values
-
     def random_variance(self, block: slice, groups: tuple[Group, ...] | None = None) -> Array:
-        """The variance of the random part, z' Sigma z summed over terms, shape (m, S)."""
+        """The variance of the mean's random part, z' Sigma z summed over terms, shape (m, S)."""
         groups = self.graph.groups_of("") if groups is None else groups
         m = block.stop - block.start
         total = np.zeros((m, self.sample.size))
@@ -151,7 +135,9 @@ class Predictor:
         """What the family has besides its mean, by name, each of a shape like (m, S)."""
         family = FAMILIES[self.graph.response.family]
         values = {name: self.sample.value(name) for name in single_parameters(self.graph)}
-        values |= self._further(block)
+        for predictor in self.graph.predictors:
+            name = predictor.parameter
+            values[name] = np.asarray(LINKS[predictor.link].inverse(self.linear(block, name)))
         residual = self.graph.residual
         if residual.variances:
             values["sigma"] = values["sigma"] * error_multiplier(
@@ -175,21 +161,27 @@ class Predictor:
 
     # -- inside ------------------------------------------------------------------------------------
 
-    @cached_property
-    def _beta(self) -> Array:
-        return self.sample.coefficients()
+    def _population(self, parameter: str) -> tuple[Array, Array, Array]:
+        """Design, coefficients and offsets of a predictor."""
+        if parameter not in self._populations:
+            own = next(p for p in self.graph.every_predictor if p.parameter == parameter)
+            X = self.rows.data.matrix(own.population.columns)
+            beta = self.sample.coefficients(own)
+            self._populations[parameter] = (
+                X,
+                beta,
+                known_part(self.graph, self.rows.data, parameter),
+            )
+        return self._populations[parameter]
 
     @cached_property
-    def _X(self) -> Array:
-        return self.rows.data.matrix(self.graph.population.columns)
-
-    @cached_property
-    def _known(self) -> Array:
-        return known_part(self.graph, self.rows.data)
+    def _populations(self) -> dict[str, tuple[Array, Array, Array]]:
+        return {}
 
     @cached_property
     def _designs(self) -> dict[str, Array]:
-        return {g.id: self.rows.data.matrix(g.columns) for g in self.graph.groups}
+        wanted = {g.id: g for g in (*self.groups, *self.graph.groups_of(""))}
+        return {name: self.rows.data.matrix(g.columns) for name, g in wanted.items()}
 
     @cached_property
     def _covariances(self) -> dict[str, Array]:

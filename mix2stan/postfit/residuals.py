@@ -30,7 +30,7 @@ _EDGE = 1e-12
 def residuals(fit: Fit, kind: str, draws: int | None, seed: int | None) -> pd.Series:
     """See :meth:`mix2stan.fit.Fit.residuals`."""
     one_of("type", kind, TYPES)
-    predictor = predictor_of(fit, draws=draws, seed=0)
+    predictor = predictor_of(fit, draws=draws, seed=0, response=True)
     values = TYPES[kind](predictor, seed)
     return pd.Series(values, index=pd.Index(predictor.rows.labels, name="row"), name=kind)
 

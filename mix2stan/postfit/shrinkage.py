@@ -49,7 +49,7 @@ def _term(predictor: Predictor, group: Group) -> pd.DataFrame:
     levels, Z = data.grouping(group.factor), data.matrix(group.columns)
     names = group.columns.names
     fixed = fit.labels.coefficients
-    beta = sample.coefficients()
+    beta = sample.coefficients(predictor.graph.mean)
     shared = [fixed.index(n) if n in fixed else None for n in names]
     pooled = np.stack([beta[k] if k is not None else np.zeros(sample.size) for k in shared])
     posterior = pooled + sample.effects(group)

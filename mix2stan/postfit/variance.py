@@ -28,7 +28,7 @@ _NODES = 15
 
 def bayes_R2(fit: Fit, draws: int | None) -> pd.DataFrame:
     """See :meth:`mix2stan.fit.Fit.bayes_R2`."""
-    predictor = predictor_of(fit, draws=draws, seed=0)
+    predictor = predictor_of(fit, draws=draws, seed=0, response=True)
     plain = without_groups(predictor)
     conditional, marginal = _Spread(), _Spread()
     residual = np.zeros(predictor.sample.size)
@@ -72,7 +72,7 @@ def _summary(predictor: Predictor, quantities: dict[str, Array]) -> pd.DataFrame
 def variance_partition(fit: Fit, scale: str, draws: int | None) -> pd.DataFrame:
     """See :meth:`mix2stan.fit.Fit.variance_partition`."""
     one_of("scale", scale, SCALES)
-    predictor = without_groups(predictor_of(fit, draws=draws, seed=0))
+    predictor = without_groups(predictor_of(fit, draws=draws, seed=0, response=True))
     parts = SCALES[scale](predictor)
     total = np.sum(list(parts.values()), axis=0)
     table = _summary(predictor, {name: part / total for name, part in parts.items()})
