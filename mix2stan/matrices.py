@@ -78,9 +78,21 @@ class Data:
         self._specs: dict[Node, DesignSpec] = {}
         self._groupings: dict[Factor, Grouping] = {}
 
+    #: Whether the rows stand for more than themselves.
+    reduced = False
+
     @property
     def rows(self) -> int:
         return self.frame.n
+
+    @property
+    def count(self) -> int:
+        """How many observations the rows stand for."""
+        return self.rows
+
+    def means(self, X: Array) -> Array:
+        """The means of columns over the observations."""
+        return np.asarray(X.mean(axis=0))
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the data frame: another process needs the model's expressions alone."""
