@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES
-from mix2stan.errors import Mix2stanError, suggestion
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.graph import Group
 from mix2stan.model import Model
 
@@ -137,7 +137,7 @@ def _table(fits: Sequence[tuple[Likelihood, Estimates]]) -> pd.DataFrame:
             {
                 "npar": fit.parameters,
                 "AIC": fit.AIC,
-                "BIC": math.log(likelihood.data.rows) * fit.parameters - 2 * fit.logLik,
+                "BIC": math.log(likelihood.data.count) * fit.parameters - 2 * fit.logLik,
                 "logLik": fit.logLik,
                 "deviance": -2 * fit.logLik,
             }
@@ -178,6 +178,11 @@ def _chisq(table: pd.DataFrame, i: int, variances: int, notes: list[str]) -> Non
 def _check_comparable(rows: Sequence[Likelihood]) -> None:
     first = rows[0]
     y = first.data.vector(first.graph.response.expression)
+    if any(row.data.reduced for row in rows):
+        hint = "a data frame's can; logLik, AIC and parameters of ml() are those of all rows"
+        raise Unsupported(
+            "models of rows that were reduced cannot be shown to be nested", hint=hint
+        )
     for row in rows[1:]:
         if row.data.rows != first.data.rows:
             raise Mix2stanError(

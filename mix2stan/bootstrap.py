@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mix2stan.compiler import Compiled
 from mix2stan.engines import engine_named, pick_engine
-from mix2stan.errors import EngineError, Mix2stanError, suggestion
+from mix2stan.errors import EngineError, Mix2stanError, Unsupported, suggestion
 from mix2stan.estimates import Estimates, Likelihood, Method, likelihood_of
 from mix2stan.graph import Factor
 from mix2stan.many import Failure, Store, Work, fingerprint, run_many, seed_of
@@ -140,6 +140,8 @@ def bootstrap(
 ) -> Bootstrap:
     """Replicates of the estimates of a model; see :meth:`mix2stan.model.Model.bootstrap`."""
     likelihood = likelihood_of(compiled, method_named(method))
+    if compiled.data.reduced:
+        raise Unsupported("rows that were reduced cannot be drawn again", hint="a data frame's can")
     if type != _PARAMETRIC and type not in RESAMPLINGS:
         kinds = (_PARAMETRIC, *RESAMPLINGS)
         hint = suggestion(type, kinds, what="the types")

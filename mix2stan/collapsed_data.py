@@ -35,14 +35,16 @@ __all__ = [
 Array = NDArray[np.float64]
 
 
-def orthogonaliser(X: Array) -> Array:
+def orthogonaliser(X: Array, count: int | None = None) -> Array:
     """The matrix T for which the columns of X T are orthogonal and of length sqrt(N).
 
-    X has full column rank; T is upper triangular, K x K, with a positive diagonal.
+    X has full column rank; T is upper triangular, K x K, with a positive diagonal.  ``count`` is N,
+    the number of rows if None.
     """
+    n = len(X) if count is None else count
     R = np.asarray(np.linalg.qr(X, mode="r"), dtype=float)
     R = R * np.where(np.diag(R) < 0, -1.0, 1.0)[:, None]
-    return np.asarray(np.linalg.solve(R, np.eye(len(R)) * np.sqrt(len(X))), dtype=float)
+    return np.asarray(np.linalg.solve(R, np.eye(len(R)) * np.sqrt(n)), dtype=float)
 
 
 def row_order(graph: ModelGraph, data: Data) -> NDArray[np.intp]:
@@ -64,15 +66,15 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
     parts = elimination(graph.groups)
     d = np.broadcast_to(known_multiplier(graph.residual, data), data.rows)
     r = (data.response(graph) if y is None else y) / d
-    entries: dict[str, Any] = {"N": data.rows}
+    entries: dict[str, Any] = {"N": data.count}
     Q = np.zeros((data.rows, 0))
     if graph.population.columns.names:
         X = data.matrix(graph.population.columns)
-        R_inverse = orthogonaliser(X / d[:, None])
+        R_inverse = orthogonaliser(X / d[:, None], data.count)
         Q = (X / d[:, None]) @ R_inverse
-        theta_hat, r = least_squares(Q, r)
+        theta_hat, r = least_squares(Q, r, data.count)
         entries |= {"K": X.shape[1], "R_inverse": R_inverse, "theta_hat": theta_hat}
-        entries |= coefficient_prior(graph, X)
+        entries |= coefficient_prior(graph, X, data.means(X))
     Z, sizes = dense_columns(parts, data, d, Q.shape[1])
     entries |= sizes
     if parts.sampled:
@@ -88,21 +90,22 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
     return entries | _block(parts, data, r, Z, Q, d)
 
 
-def least_squares(Q: Array, y: Array) -> tuple[Array, Array]:
-    """Coefficients and residuals, refined once: columns of Q have length sqrt(N)."""
-    first = Q.T @ y / len(y)
-    second = Q.T @ (y - Q @ first) / len(y)
+def least_squares(Q: Array, y: Array, count: int | None = None) -> tuple[Array, Array]:
+    """Coefficients and residuals, refined once: columns of Q have length sqrt(count)."""
+    n = len(y) if count is None else count
+    first = Q.T @ y / n
+    second = Q.T @ (y - Q @ first) / n
     theta = first + second
     return theta, y - Q @ theta
 
 
-def coefficient_prior(graph: ModelGraph, X: Array) -> dict[str, Any]:
+def coefficient_prior(graph: ModelGraph, X: Array, means: Array | None = None) -> dict[str, Any]:
     """Priors as C beta ~ normal(beta_loc, beta_scale); no row for a flat one."""
     priors = {p.block: p for p in graph.priors if p.block in ("intercept", "beta")}
     intercept = "intercept" in priors
     C = np.eye(X.shape[1])
     if intercept:
-        C[0] = X.mean(axis=0)
+        C[0] = X.mean(axis=0) if means is None else means
     rows = {"intercept": C[:1], "beta": C[1:] if intercept else C}
     priors = {b: p for b, p in priors.items() if p.density != "flat"}
     if not priors:

@@ -24,7 +24,7 @@ from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Argument, Call, Name, Node
 
-__all__ = ["Compiled", "compile_model"]
+__all__ = ["Compiled", "compile_model", "remarks"]
 
 #: What ``data=`` may be: one frame, or several by the names the R text uses; these may also be known
 #: covariances, and trees as text.
@@ -71,7 +71,7 @@ def compile_model(
         request = lower(call)
         frame = _rows(request, frames)
         bound = bind(request.graph, frame, request.na_action, request.contrasts, given)
-        graph = note(request.graph, *_remarks(request, bound))
+        graph = note(request.graph, *remarks(request, bound))
         graph = run_passes(graph, Context(bound, prior, strategy))
         program = plan(graph)
         return Compiled(text, graph, bound, program, render(program), stan_data(graph, bound))
@@ -121,7 +121,8 @@ class _Bindings(dict[str, pd.DataFrame]):
         return self._single
 
 
-def _remarks(request: Request, data: Data) -> list[str]:
+def remarks(request: Request, data: Data) -> list[str]:
+    """What a user should know of a call and its rows."""
     remarks = []
     meaningless = [name for name in request.ignored if name != "prior"]
     if meaningless:

@@ -115,6 +115,8 @@ def kfold(
 ) -> KFold:
     """See :meth:`mix2stan.model.Model.kfold`."""
     graph, data = compiled.graph, compiled.data
+    if data.reduced:
+        raise Unsupported("rows that were reduced cannot be held out", hint="a data frame's can")
     if graph.residual.correlation is not None:
         raise Unsupported(
             "the errors are correlated, so a row depends on those held out with it",

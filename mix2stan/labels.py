@@ -175,7 +175,7 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         str(graph.response.expression),
         graph.population.columns.names,
         groups,
-        data.rows,
+        data.count,
         priors,
         reported(graph.residual),
         graph.response.family,

@@ -78,7 +78,7 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
 def constant_of_rows(graph: ModelGraph, data: Data) -> float:
     """What a collapsed program leaves out of the log density of N rows: its constants."""
     d = np.broadcast_to(known_multiplier(graph.residual, data), data.rows)
-    return -float(np.sum(np.log(d))) - data.rows / 2 * math.log(2 * math.pi)
+    return -float(np.sum(np.log(d))) - data.count / 2 * math.log(2 * math.pi)
 
 
 def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine) -> float:

@@ -88,9 +88,21 @@ class Data:
         self._kinships: dict[Factor, Kinship] = {}
         self._separations: dict[tuple[Factor, Columns], Separation] = {}
 
+    #: Whether the rows stand for more than themselves.
+    reduced = False
+
     @property
     def rows(self) -> int:
         return self.frame.n
+
+    @property
+    def count(self) -> int:
+        """How many observations the rows stand for."""
+        return self.rows
+
+    def means(self, X: Array) -> Array:
+        """The means of columns over the observations."""
+        return np.asarray(X.mean(axis=0))
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the data frame: another process needs the model's expressions alone."""

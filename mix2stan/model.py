@@ -18,6 +18,7 @@ from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
+from mix2stan.partitions import compile_folder
 from mix2stan.prior_table import prior_table
 from mix2stan.refits import Refits
 from mix2stan.schema import remember
@@ -43,7 +44,7 @@ class Model(Refits):
         notes: remarks: rows dropped, arguments ignored, what the data cannot tell apart.
     """
 
-    def __init__(self, compiled: Compiled, given: DataArgument) -> None:
+    def __init__(self, compiled: Compiled, given: DataArgument | str | Path) -> None:
         self._compiled = compiled
         self.given = given
 
@@ -258,7 +259,7 @@ class Model(Refits):
 
 def model(
     text: str,
-    data: DataArgument,
+    data: DataArgument | str | Path,
     *,
     prior: str = "default",
     strategy: str | Mapping[str, str] = "auto",
@@ -271,7 +272,9 @@ def model(
         data: the data frame, or a mapping from the names in the text to data frames; besides the
             rows, first, it may hold what the call names of relationships: a pedigree, a data frame
             with the columns ``animal``, ``sire`` and ``dam``; a covariance matrix, a data frame with
-            labels, or a :class:`mix2stan.Known`; a phylogeny, Newick text.
+            labels, or a :class:`mix2stan.Known`; a phylogeny, Newick text.  Or a folder of Parquet
+            files, whose rows are reduced batch by batch and never all in memory: for Gaussian models
+            with at most one grouping factor.
         prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"`` or ``"flat"``.
         strategy: how the posterior is computed, never what it is: ``"collapsed"`` integrates effects
             and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them;
@@ -291,4 +294,6 @@ def model(
     >>> model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
+    if isinstance(data, str | Path):
+        return Model(compile_folder(text, Path(data), prior, strategy), data)
     return Model(compile_model(text, data, prior, strategy), data)

@@ -164,6 +164,11 @@ class Summaries:
         return 1.0 if self.y is None else float(np.sqrt(np.mean(self.y**2))) or 1.0
 
     @property
+    def rms_X(self) -> Array:
+        """Root mean square of each column of X."""
+        return np.asarray(np.sqrt(np.mean(self.X**2, axis=0)))
+
+    @property
     def centre_words(self) -> str:
         """The mean of the response, in words."""
         return "0" if self.y is None else f"mean({self.words})"
@@ -292,7 +297,7 @@ def _normal_coefficients(data: Summaries) -> list[Prior]:
     if weights is not None:
         source = f"{data.centre_words}, as the columns add up to the intercept; {by_sd} / sd(x)"
         return [block_prior("beta", "normal", source, loc=data.mean * weights, scale=scales)]
-    rms_x = np.sqrt(np.mean(data.X**2, axis=0))
+    rms_x = data.rms_X
     scales = 2.5 * data.rms / np.where(rms_x > 0, rms_x, 1.0)
     source = f"{data.times('2.5', 'rms')} / rms(x), as there is no intercept"
     return [block_prior("beta", "normal", source, loc=np.zeros(len(scales)), scale=scales)]

@@ -36,7 +36,7 @@ FLOORS = (
     ("structured_data",),
     ("render", "stan_data", "labels", "prior_table"),
     ("engines", "inits", "describe", "chains"),
-    ("export", "compiler"),
+    ("export", "compiler", "partitions"),
     ("likelihood", "estimate_tables"),
     ("estimates",),
     ("bootstrap", "profiles"),

@@ -43,7 +43,7 @@ def check(graph: ModelGraph, context: Context) -> ModelGraph:
     remarks = [
         r
         for group in graph.groups
-        for r in _remarks(group, context.data.rows, residual and not group.owner)
+        for r in _remarks(group, context.data.count, residual and not group.owner)
     ]
     return note(graph, *remarks, *_confounded(graph, context))
 

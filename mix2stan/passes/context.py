@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mix2stan.matrices import Data
+from mix2stan.priors import Summaries
 
 __all__ = ["Context"]
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -15,9 +21,10 @@ class Context:
     """The data the graph is bound to, and the user's choices.
 
     ``prior`` is the name of a set of default priors, ``strategy`` of a way to compute, or says by
-    term what becomes of its effects.
+    term what becomes of its effects; ``summaries`` makes what priors are scaled by.
     """
 
     data: Data
     prior: str = "default"
     strategy: str | Mapping[str, str] = "auto"
+    summaries: Callable[[Array | None, Array, bool, str], Summaries] = Summaries

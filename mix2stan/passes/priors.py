@@ -22,7 +22,7 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     data, columns = context.data, graph.population.columns
     intercept = columns.names[:1] == ("(Intercept)",)
     y = link_scale(graph, data)
-    summaries = Summaries(y, data.matrix(columns), intercept, _words(graph))
+    summaries = context.summaries(y, data.matrix(columns), intercept, _words(graph))
     priors = default_priors(graph, summaries, context.prior)
     errors = residual_priors(graph, data, flat=context.prior == "flat")
     further = [

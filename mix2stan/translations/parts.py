@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -68,9 +69,11 @@ class Source:
 def source_of(model: Model) -> Source:
     """A model, and what its text says of the data."""
     given = model.given
-    frames: list[Any] = [given] if isinstance(given, pd.DataFrame) else list(given.values())
-    frames = [frame for frame in frames if isinstance(frame, pd.DataFrame)]
-    columns = frozenset(str(c) for frame in frames for c in frame.columns)
+    columns = frozenset(model.data.names_of_data)
+    if not isinstance(given, str | Path):
+        frames: list[Any] = [given] if isinstance(given, pd.DataFrame) else list(given.values())
+        frames = [frame for frame in frames if isinstance(frame, pd.DataFrame)]
+        columns = frozenset(str(c) for frame in frames for c in frame.columns)
     return Source(model, lower(model_call(parse(model.text), columns)))
 
 
