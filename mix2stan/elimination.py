@@ -20,18 +20,32 @@ __all__ = ["MOST_EFFECTS", "Elimination", "elimination"]
 MOST_EFFECTS = 5
 
 
+#: Effects of a level and of those that hold it, in the text of whitened rows.
+_MOST_IN_CHAIN = 8
+
+
 @dataclass(frozen=True)
 class Elimination:
-    """The group terms of a collapsed model by what becomes of them, in the order of the model."""
+    """The group terms of a collapsed model by what becomes of them, in the order of the model.
+
+    ``above`` are the terms of further factors, each of levels that hold those before it whole: once
+    the block is gone, their effects are independent between levels too.
+    """
 
     block: tuple[Group, ...]
     dense: tuple[Group, ...]
     sampled: tuple[Group, ...]
+    above: tuple[tuple[Group, ...], ...] = ()
 
     @property
     def columns(self) -> int:
         """How many effects the dense terms have in all."""
         return sum(size(g) for g in self.dense)
+
+    @property
+    def chain(self) -> tuple[tuple[Group, ...], ...]:
+        """The terms of the block and of the factors above it, factor by factor."""
+        return (self.block, *self.above) if self.block else ()
 
 
 def size(group: Group) -> int:
@@ -43,6 +57,8 @@ def elimination(
     groups: tuple[Group, ...], correlation: ErrorCorrelation | None = None
 ) -> Elimination:
     """The block is the factor with the most effects, among those with few per level.
+
+    Where terms know what they are nested in, the chain has all that are nested with that factor.
 
     Args:
         groups: the terms, which say whether they are integrated out.
@@ -56,11 +72,28 @@ def elimination(
     small = [
         terms
         for factor, terms in factors.items()
-        if sum(len(g.columns.names) for g in terms) <= MOST_EFFECTS and factor in apart
+        if _columns(terms) <= MOST_EFFECTS and factor in apart
     ]
-    block = max(small, key=lambda terms: sum(map(size, terms)), default=())
+    chain: list[tuple[Group, ...]] = []
+    for terms in sorted(small, key=lambda terms: -sum(map(size, terms))):
+        fits = sum(map(_columns, chain)) + _columns(terms) <= _MOST_IN_CHAIN
+        if not chain or (fits and all(_nested(terms, other) for other in chain)):
+            chain.append(terms)
+    # the finest first
+    chain.sort(key=lambda terms: -terms[0].factor.levels)
     return Elimination(
-        block=block,
-        dense=tuple(g for g in integrated if g not in block),
+        block=chain[0] if chain else (),
+        dense=tuple(g for g in integrated if not any(g in terms for terms in chain)),
         sampled=tuple(g for g in groups if not g.integrated),
+        above=tuple(chain[1:]),
     )
+
+
+def _columns(terms: tuple[Group, ...]) -> int:
+    """Effects per level."""
+    return sum(len(g.columns.names) for g in terms)
+
+
+def _nested(terms: tuple[Group, ...], other: tuple[Group, ...]) -> bool:
+    """Whether the levels of one of two factors are within those of the other."""
+    return other[0].factor in terms[0].inside or terms[0].factor in other[0].inside

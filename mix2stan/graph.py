@@ -120,7 +120,8 @@ class Group:
 
     ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call;
     ``integrated`` whether its effects are integrated out, and drawn exactly afterwards;
-    ``parameterisation`` how they are sampled otherwise.
+    ``parameterisation`` how they are sampled otherwise.  Where errors have a structure, ``inside`` are
+    the other grouping factors whose levels hold its own whole.
     """
 
     columns: Columns
@@ -128,6 +129,7 @@ class Group:
     covariance: Covariance
     id: str = field(default="", compare=False)
     integrated: bool = field(default=False, compare=False)
+    inside: tuple[Factor, ...] = field(default=(), compare=False, repr=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
 

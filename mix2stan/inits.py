@@ -140,10 +140,11 @@ def _whitened(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator)
         start["mix_intercept"] = _factor(rng)
     means = _dense_squares(parts, data, squares[1:])
     place = 1 + data.get("D", data.get("K", 0))
-    for group in parts.block:
+    chain = tuple(g for terms in parts.chain for g in terms)
+    for group in chain:
         means[group.id] = squares[place : place + len(group.columns.names)]
         place += len(group.columns.names)
-    for group in parts.block + parts.dense:
+    for group in chain + parts.dense:
         start |= _variances(group, spread / np.maximum(np.sqrt(means[group.id]), 1e-12), rng)
     return start
 

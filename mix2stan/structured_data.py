@@ -14,7 +14,7 @@ from mix2stan.collapsed_data import (
     orthogonaliser,
     sizes_of,
 )
-from mix2stan.elimination import elimination
+from mix2stan.elimination import Elimination, elimination
 from mix2stan.graph import ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.residual_data import blocks_of, residual_entries
@@ -39,11 +39,31 @@ def _population(
     return r, Q, entries | coefficient_prior(graph, X)
 
 
+def _chain(parts: Elimination, data: Data) -> dict[str, Any]:
+    """Where the levels of the factors that are eliminated end, and in which of the coarser ones."""
+    entries: dict[str, Any] = {}
+    factors = [(terms[0].id, data.grouping(terms[0].factor).codes) for terms in parts.chain]
+    for i, (name, codes) in enumerate(factors):
+        for group in parts.chain[i]:
+            entries |= sizes_of(group, data)
+        if i == 0:
+            entries[f"last_{name}"] = np.cumsum(np.bincount(codes))
+        else:
+            below = factors[i - 1][1]
+            level = codes[np.unique(below, return_index=True)[1]]
+            entries[f"by_{name}"] = np.argsort(level, kind="stable") + 1
+            entries[f"last_{name}"] = np.cumsum(np.bincount(level))
+        first = np.unique(codes, return_index=True)[1]
+        for other, coarser in factors[i + 1 :]:
+            entries[f"{other}_of_{name}"] = coarser[first] + 1
+    return entries
+
+
 def structured_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dict[str, Any]:
     """Every entry but the prior scales of the variances, by its Stan name.
 
-    The rows [r Z Q], Z the columns of the dense terms, and then those of the block, are sorted by the
-    levels of the block, then by the blocks and times of the errors.
+    The rows [r Z Q], Z the columns of the dense terms, and then those of the block and of the factors
+    above it, are sorted by the levels of the block, then by the blocks and times of the errors.
 
     Args:
         graph: the model, its passes done.
@@ -54,16 +74,14 @@ def structured_data(graph: ModelGraph, data: Data, y: Array | None = None) -> di
     parts = elimination(graph.groups, correlation)
     r, Q, entries = _population(graph, data, y)
     Z, sizes = dense_columns(parts, data, np.ones(data.rows), Q.shape[1])
-    columns = [data.matrix(g.columns) for g in parts.block]
+    columns = [data.matrix(g.columns) for terms in parts.chain for g in terms]
     rows = np.column_stack([r, Z.toarray(), Q, *columns])
     entries |= sizes
+    entries |= _chain(parts, data)
     outer = np.zeros(data.rows, dtype=np.int64)
-    for group in parts.block:
-        outer = data.grouping(group.factor).codes
-        entries |= sizes_of(group, data)
+    if parts.block:
+        outer = data.grouping(parts.block[0].factor).codes
     blocks = None if correlation is None else blocks_of(correlation, data, outer)
     order = np.argsort(outer, kind="stable") if blocks is None else blocks.order
-    if parts.block:
-        entries[f"last_{parts.block[0].id}"] = np.cumsum(np.bincount(outer))
     entries |= residual_entries(graph.residual, data, order, blocks)
     return entries | {"rows": rows[order]}

@@ -10,6 +10,7 @@ import pytest
 from scipy import optimize, stats
 
 import mix2stan as m2s
+from mix2stan.elimination import elimination
 from mix2stan.inits import starting_points
 
 
@@ -22,6 +23,7 @@ def series(rows=72, seed=5):
     frame["b"] = np.array(list("pqr"))[unit // 4 % 3]
     frame["h"] = np.array(list("mno"))[rng.integers(0, 3, rows)]
     frame["f"] = np.array(list("uw"))[rng.integers(0, 2, rows)]
+    frame["c"] = np.where(unit % 4 < 2, "X", "Y")
     frame["one"] = "1"
     frame["y"] = 5 + frame.x + rng.normal(size=4)[unit % 4] + rng.normal(size=rows)
     return frame.sample(frac=1, random_state=seed).reset_index(drop=True)
@@ -46,6 +48,14 @@ TERMS = {
     "nested": ("~ 1 | a/b", [A, B]),
     "slopes-nested": ("list(a = ~ x, b = ~ 1)", [SLOPES, B]),
     "diagonal-nested": ("list(a = pdDiag(~ x), b = ~ 1)", [DIAGONAL, B]),
+    "three-deep": (
+        "list(c = ~ 1, a = ~ x, b = ~ 1)",
+        [
+            term("c", 0.4),
+            term("a:c", 0.7, 0.3, coefficients=("(Intercept)", "x"), cor=[[1, 0.4], [0.4, 1]]),
+            term("b:a:c", 0.5),
+        ],
+    ),
     "crossed": (
         "list(one = pdBlocked(list(pdIdent(~ 0 + a), pdIdent(~ 0 + h))))",
         [term("a:one", 0.7), term("h:one", 0.6)],
@@ -123,6 +133,18 @@ def test_the_likelihood_is_the_dense_normal(terms, errors):
     V = covariance(model, in_order(model, at), *matrices(), 0.9)
     want = stats.multivariate_normal(model.X.to_numpy() @ [4.8, 0.9], V).logpdf(DATA.y)
     assert model.loglik(point, engine="stanli") == pytest.approx(want, rel=1e-10)
+
+
+def test_nested_factors_are_eliminated_one_after_the_other():
+    """Nothing is left for a dense Cholesky factor but what is crossed."""
+    chains = {}
+    for name, (random, _) in TERMS.items():
+        graph = m2s.model(f"lme(y ~ x, random = {random}, {ERRORS['ar1'][0]})", DATA).graph
+        parts = elimination(graph.groups, graph.residual.correlation)
+        factors = [str(terms[0].factor) for terms in parts.chain]
+        chains[name] = (factors, [str(g.factor) for g in parts.dense])
+    assert [len(chain) for chain, _ in chains.values()] == [2, 2, 2, 3, 1, 0]
+    assert [len(dense) for _, dense in chains.values()] == [0, 0, 0, 0, 1, 1]
 
 
 def test_series_that_cross_the_groups():
