@@ -194,6 +194,39 @@ def test_estimates_are_the_maximum_of_the_dense_likelihood(terms, method):
     assert -best.fun < fit.logLik + 1e-5
 
 
+@pytest.mark.parametrize("rows", [60, 6000])
+def test_strata_are_summed_so_that_a_gradient_does_not_depend_on_the_rows(rows):
+    rng = np.random.default_rng(rows)
+    g, f = rng.integers(0, 5, rows), rng.integers(0, 2, rows)
+    frame = pd.DataFrame({"x": rng.normal(size=rows), "g": np.array(list("abcde"))[g]})
+    frame["y"] = (
+        1e6 + frame.x + rng.normal(size=5)[g] + np.array([1, 2.0])[f] * rng.normal(size=rows)
+    )
+    frame["f"] = np.array(list("uw"))[f]
+    call = "lme(y ~ x, random = ~ x | g, weights = varIdent(form = ~ 1 | f))"
+    model = m2s.model(call, frame)
+    # 5 levels in 2 strata, and [r 1 x 1 x]
+    assert model.stan_data["rows"].shape[0] <= 5 * 2 * 5
+    assert model.stan_data["count"].sum() == rows == model.stan_data["observations"]
+    point = {
+        "beta": {"(Intercept)": 1e6, "x": 0.8},
+        "random": [SLOPES | {"group": "g"}],
+        "residual": {"sigma": 1.1, "varIdent": {"u": 1.0, "w": 1.9}},
+    }
+    # the effects of a level as an integral of their own: Woodbury, level by level
+    want, S = 0.0, np.array([[0.49, 0.084], [0.084, 0.09]])
+    for _, part in frame.groupby("g"):
+        X = np.column_stack([np.ones(len(part)), part.x])
+        variance = (1.1 * np.where(part.f == "u", 1.0, 1.9)) ** 2
+        r = part.y.to_numpy() - X @ [1e6, 0.8]
+        Xw = X / variance[:, None]
+        M = np.linalg.inv(S) + X.T @ Xw
+        determinant = np.linalg.slogdet(M)[1] + np.linalg.slogdet(S)[1] + np.log(variance).sum()
+        square = r @ (r / variance) - (Xw.T @ r) @ np.linalg.solve(M, Xw.T @ r)
+        want -= 0.5 * (len(part) * np.log(2 * np.pi) + determinant + square)
+    assert model.loglik(point, engine="stanli") == pytest.approx(want, rel=1e-9)
+
+
 CALLS = {
     "nested": "lme(y ~ x, random = ~ 1 | a/b, correlation = corAR1(form = ~ t | a/b))",
     "crossed": f"lme(y ~ x, random = {TERMS['crossed'][0]}, weights = varIdent(form = ~ 1 | f))",
