@@ -181,7 +181,8 @@ class VarianceFunction:
     """A factor of the errors' standard deviation: a row of :data:`mix2stan.residuals.VARIANCES`.
 
     ``covariate`` is an expression of the columns, or ``fitted(.)`` for the predictor.  ``levels`` are
-    the strata, those with known parameters first; ``id`` ends its Stan names.
+    the strata, those with known parameters first; ``id`` ends its Stan names.  ``named`` are strata the
+    call lists one by one, which then have to be all there are.
     """
 
     kind: str
@@ -190,6 +191,7 @@ class VarianceFunction:
     fixed: Given = ()
     start: Given = field(default=(), compare=False)
     levels: tuple[str, ...] = field(default=(), compare=False)
+    named: tuple[str, ...] = field(default=(), compare=False)
     id: str = field(default="", compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 

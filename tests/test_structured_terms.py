@@ -11,6 +11,7 @@ from scipy import optimize, stats
 
 import mix2stan as m2s
 from mix2stan.elimination import elimination
+from mix2stan.errors import FormulaError
 from mix2stan.inits import starting_points
 
 
@@ -317,3 +318,28 @@ def test_variances_of_fitted_values_are_sampled_and_say_so():
     model = m2s.model("lme(y ~ x, random = ~ 1 | a/b, weights = varPower())", DATA)
     assert model.graph.strategy.reason == "the variance of the errors depends on the effects"
     assert "depends on the effects" in str(model)
+
+
+def test_residuals_listed_level_by_level_are_idh():
+    call = "MCMCglmm(y ~ x, random = ~ a, rcov = ~ {})"
+    listed = 'at.level(f, "u"):units + at.level(f, "w"):units'
+    one, two = (m2s.model(call.format(rcov), DATA) for rcov in (listed, "idh(f):units"))
+    assert one.graph == two.graph
+    assert one.stan_code.splitlines()[1:] == two.stan_code.splitlines()[1:]
+    assert m2s.compare(one, two).same
+
+
+@pytest.mark.parametrize(
+    ("rcov", "message"),
+    [
+        ('at.level(f, "u"):units', "the rows of f w have no residual"),
+        (
+            'at.level(f, "u"):units + at.level(f, "u"):units + at.level(f, "w"):units',
+            "two residuals",
+        ),
+        ('at.level(f, "u"):units + at.level(f, "v"):units', "no level 'v'"),
+    ],
+)
+def test_every_row_has_one_residual(rcov, message):
+    with pytest.raises(FormulaError, match=message):
+        m2s.model(f"MCMCglmm(y ~ x, random = ~ a, rcov = ~ {rcov})", DATA)

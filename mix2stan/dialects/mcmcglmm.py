@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
-from mix2stan.dialects.bars import response_of
+from mix2stan.dialects.bars import response_of, summands
 from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.mcmcglmm_random import linked, random_groups
 from mix2stan.errors import FormulaError, Unsupported
@@ -89,7 +89,10 @@ def _overdispersion(arguments: Arguments) -> Group:
 
 
 def _residual(rcov: Node | None) -> Residual:
-    """``~ units``: one variance; ``~ idh(f):units``: one for each level of f."""
+    """``~ units``: one variance; ``~ idh(f):units``: one for each level of f.
+
+    So is ``~ at.level(f, "a"):units + at.level(f, "b"):units`` if f has no other levels.
+    """
     if rcov is None:
         return Residual()
     if not isinstance(rcov, Formula) or rcov.left is not None:
@@ -103,9 +106,23 @@ def _residual(rcov: Node | None) -> Residual:
             if factors and all(isinstance(f, Name) for f in factors):
                 strata = Factor(tuple(factors))
                 return Residual((VarianceFunction("varIdent", None, strata, span=rcov.span),))
+    levels = [_at_level(term) for term in summands(rcov.right)]
+    listed = [level for level in levels if level is not None]
+    if len(listed) == len(levels) and len({variable for variable, _ in listed}) == 1:
+        strata, names = Factor((listed[0][0],)), tuple(name for _, name in listed)
+        return Residual((VarianceFunction("varIdent", None, strata, named=names, span=rcov.span),))
     message = "this residual structure cannot be expressed"
     hint = "rcov = ~ units and rcov = ~ idh(f):units, with a factor f, can"
     raise Unsupported(message, span=rcov.span, hint=hint)
+
+
+def _at_level(term: Node) -> tuple[Name, str] | None:
+    """The factor and the level of ``at.level(f, "a"):units``, or None."""
+    match linked(term):
+        case [Call(function="at.level", args=(factor, level)), Name(name="units")]:
+            if isinstance(factor.value, Name) and isinstance(level.value, String):
+                return factor.value, level.value.value
+    return None
 
 
 FUNCTIONS = {"MCMCglmm": lower_mcmcglmm}

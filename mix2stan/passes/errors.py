@@ -60,6 +60,7 @@ def _variance(part: VarianceFunction, graph: ModelGraph, context: Context) -> Va
     met = groups.codes[_r_order(graph, context)]
     _, where = np.unique(met, return_index=True)
     levels = [groups.levels[c] for c in met[np.sort(where)]]
+    _check_named(part, levels)
     named = {
         _stratum(s, levels, part)
         for given in (part.fixed, part.start)
@@ -82,6 +83,17 @@ def _variance(part: VarianceFunction, graph: ModelGraph, context: Context) -> Va
         raise FormulaError(message, span=part.span, hint="fix the ratios of other strata")
     ordered = [*first, *(s for s in levels if s in known), *(s for s in levels if s not in known)]
     return replace(part, levels=tuple(dict.fromkeys(ordered)), fixed=fixed, start=start)
+
+
+def _check_named(part: VarianceFunction, levels: list[str]) -> None:
+    """Strata listed one by one are all there are, each once: every row has one error."""
+    listed = [_stratum(name, levels, part) for name in part.named]
+    missing = [level for level in levels if level not in listed] if listed else []
+    twice = [name for name in listed if listed.count(name) > 1]
+    if missing or twice:
+        what = f"{missing[0]} have no residual" if missing else f"{twice[0]} have two residuals"
+        hint = f"every row has exactly one: write idh({part.strata}):units"
+        raise FormulaError(f"the rows of {part.strata} {what}", span=part.span, hint=hint)
 
 
 def _r_order(graph: ModelGraph, context: Context) -> np.ndarray:
