@@ -23,18 +23,32 @@ __all__ = ["MOST_EFFECTS", "Elimination", "elimination", "is_rotated"]
 MOST_EFFECTS = 5
 
 
+#: Effects of a level and of those that hold it, in the text of whitened rows.
+_MOST_IN_CHAIN = 8
+
+
 @dataclass(frozen=True)
 class Elimination:
-    """The group terms of a collapsed model by what becomes of them, in the order of the model."""
+    """The group terms of a collapsed model by what becomes of them, in the order of the model.
+
+    ``above`` are the terms of further factors, each of levels that hold those before it whole: once
+    the block is gone, their effects are independent between levels too.
+    """
 
     block: tuple[Group, ...]
     dense: tuple[Group, ...]
     sampled: tuple[Group, ...]
+    above: tuple[tuple[Group, ...], ...] = ()
 
     @property
     def columns(self) -> int:
         """How many effects the dense terms have in all."""
         return sum(size(g) for g in self.dense)
+
+    @property
+    def chain(self) -> tuple[tuple[Group, ...], ...]:
+        """The terms of the block and of the factors above it, factor by factor."""
+        return (self.block, *self.above) if self.block else ()
 
 
 def size(group: Group) -> int:
@@ -47,6 +61,8 @@ def elimination(
 ) -> Elimination:
     """The block is the factor with the most effects, among those whose levels can be separated.
 
+    Where terms know what they are nested in, the chain has all that are nested with that factor.
+
     Args:
         groups: the terms, which say whether they are integrated out.
         correlation: that of the errors.
@@ -58,11 +74,18 @@ def elimination(
         factors[group.factor] = (*factors.get(group.factor, ()), group)
     apart = factors if correlation is None else correlation.within
     small = [t for factor, t in factors.items() if factor in apart and _separable(t, sums)]
-    block = max(small, key=lambda terms: sum(map(size, terms)), default=())
+    chain: list[tuple[Group, ...]] = []
+    for terms in sorted(small, key=lambda terms: -sum(map(size, terms))):
+        fits = sum(map(_columns, chain)) + _columns(terms) <= _MOST_IN_CHAIN
+        if not chain or (fits and all(_nested(terms, other) for other in chain)):
+            chain.append(terms)
+    # the finest first
+    chain.sort(key=lambda terms: -terms[0].factor.levels)
     return Elimination(
-        block=block,
-        dense=tuple(g for g in integrated if g not in block),
+        block=chain[0] if chain else (),
+        dense=tuple(g for g in integrated if not any(g in terms for terms in chain)),
         sampled=tuple(g for g in groups if not g.integrated),
+        above=tuple(chain[1:]),
     )
 
 
@@ -73,7 +96,16 @@ def is_rotated(group: Group, parts: Elimination) -> bool:
 
 def _separable(terms: tuple[Group, ...], sums: bool) -> bool:
     """Whether the effects of a factor fall apart into few at a time."""
-    effects = sum(len(g.columns.names) for g in terms)
     if any(g.coupled for g in terms):
-        return sums and effects == 1
-    return effects <= MOST_EFFECTS
+        return sums and _columns(terms) == 1
+    return _columns(terms) <= MOST_EFFECTS
+
+
+def _columns(terms: tuple[Group, ...]) -> int:
+    """Effects per level."""
+    return sum(len(g.columns.names) for g in terms)
+
+
+def _nested(terms: tuple[Group, ...], other: tuple[Group, ...]) -> bool:
+    """Whether the levels of one of two factors are within those of the other."""
+    return other[0].factor in terms[0].inside or terms[0].factor in other[0].inside

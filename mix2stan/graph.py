@@ -154,7 +154,8 @@ class Group:
     ``owner`` is the parameter whose predictor it is of, empty for the mean's; ``id`` is its Stan
     identifier, unique in the model; ``span`` where it stands in the call; ``integrated`` whether
     its effects are integrated out, and drawn exactly afterwards; ``parameterisation`` how they are
-    sampled otherwise.
+    sampled otherwise.  Where errors have a structure, ``inside`` are the other grouping factors whose
+    levels hold its own whole.
     """
 
     columns: Columns
@@ -163,6 +164,7 @@ class Group:
     owner: str = ""
     id: str = field(default="", compare=False)
     integrated: bool = field(default=False, compare=False)
+    inside: tuple[Factor, ...] = field(default=(), compare=False, repr=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
 
@@ -242,7 +244,8 @@ class VarianceFunction:
     """A factor of the errors' standard deviation: a row of :data:`mix2stan.residuals.VARIANCES`.
 
     ``covariate`` is an expression of the columns, or ``fitted(.)`` for the predictor.  ``levels`` are
-    the strata, those with known parameters first; ``id`` ends its Stan names.
+    the strata, those with known parameters first; ``id`` ends its Stan names.  ``named`` are strata the
+    call lists one by one, which then have to be all there are.
     """
 
     kind: str
@@ -251,6 +254,7 @@ class VarianceFunction:
     fixed: Given = ()
     start: Given = field(default=(), compare=False)
     levels: tuple[str, ...] = field(default=(), compare=False)
+    named: tuple[str, ...] = field(default=(), compare=False)
     id: str = field(default="", compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 

@@ -165,18 +165,20 @@ def _whitened(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator)
     """Starting values of a collapsed program with structured errors, from its rows [r Q Z]."""
     errors, multipliers = residual_starts(graph.residual, data)
     parts = elimination(graph.groups, graph.residual.correlation)
-    squares = np.mean(np.square(data["rows"]), axis=0)
+    observations = data.get("observations", data["N"])
+    squares = np.sum(np.square(data["rows"]), axis=0) / observations
     spread = float(np.sqrt(squares[0])) or 1.0
-    sigma = float(np.sqrt(np.mean(np.square(data["rows"][:, 0] / multipliers)))) or 1.0
-    start: dict[str, Any] = {"sigma": sigma * _factor(rng), **errors}
+    sigma = np.sqrt(np.sum(np.square(data["rows"][:, 0] / multipliers)) / observations) or 1.0
+    start: dict[str, Any] = {"sigma": float(sigma) * _factor(rng), **errors}
     if any(p.block == "intercept" and p.density == "student_t" for p in graph.priors):
         start["mix_intercept"] = _factor(rng)
     means = _dense_squares(parts, data, squares[1:])
     place = 1 + data.get("D", data.get("K", 0))
-    for group in parts.block:
+    chain = tuple(g for terms in parts.chain for g in terms)
+    for group in chain:
         means[group.id] = squares[place : place + len(group.columns.names)]
         place += len(group.columns.names)
-    for group in parts.block + parts.dense:
+    for group in chain + parts.dense:
         start |= _variances(group, spread / np.maximum(np.sqrt(means[group.id]), 1e-12), rng)
     return start
 

@@ -10,6 +10,8 @@ import pytest
 from scipy import optimize, stats
 
 import mix2stan as m2s
+from mix2stan.elimination import elimination
+from mix2stan.errors import FormulaError
 from mix2stan.inits import starting_points
 
 
@@ -22,6 +24,7 @@ def series(rows=72, seed=5):
     frame["b"] = np.array(list("pqr"))[unit // 4 % 3]
     frame["h"] = np.array(list("mno"))[rng.integers(0, 3, rows)]
     frame["f"] = np.array(list("uw"))[rng.integers(0, 2, rows)]
+    frame["c"] = np.where(unit % 4 < 2, "X", "Y")
     frame["one"] = "1"
     frame["y"] = 5 + frame.x + rng.normal(size=4)[unit % 4] + rng.normal(size=rows)
     return frame.sample(frac=1, random_state=seed).reset_index(drop=True)
@@ -46,6 +49,14 @@ TERMS = {
     "nested": ("~ 1 | a/b", [A, B]),
     "slopes-nested": ("list(a = ~ x, b = ~ 1)", [SLOPES, B]),
     "diagonal-nested": ("list(a = pdDiag(~ x), b = ~ 1)", [DIAGONAL, B]),
+    "three-deep": (
+        "list(c = ~ 1, a = ~ x, b = ~ 1)",
+        [
+            term("c", 0.4),
+            term("a:c", 0.7, 0.3, coefficients=("(Intercept)", "x"), cor=[[1, 0.4], [0.4, 1]]),
+            term("b:a:c", 0.5),
+        ],
+    ),
     "crossed": (
         "list(one = pdBlocked(list(pdIdent(~ 0 + a), pdIdent(~ 0 + h))))",
         [term("a:one", 0.7), term("h:one", 0.6)],
@@ -125,6 +136,18 @@ def test_the_likelihood_is_the_dense_normal(terms, errors):
     assert model.loglik(point, engine="stanli") == pytest.approx(want, rel=1e-10)
 
 
+def test_nested_factors_are_eliminated_one_after_the_other():
+    """Nothing is left for a dense Cholesky factor but what is crossed."""
+    chains = {}
+    for name, (random, _) in TERMS.items():
+        graph = m2s.model(f"lme(y ~ x, random = {random}, {ERRORS['ar1'][0]})", DATA).graph
+        parts = elimination(graph.groups, graph.residual.correlation)
+        factors = [str(terms[0].factor) for terms in parts.chain]
+        chains[name] = (factors, [str(g.factor) for g in parts.dense])
+    assert [len(chain) for chain, _ in chains.values()] == [2, 2, 2, 3, 1, 0]
+    assert [len(dense) for _, dense in chains.values()] == [0, 0, 0, 0, 1, 1]
+
+
 def test_series_that_cross_the_groups():
     """No level of a holds the series whole: its effects are integrated out with the coefficients."""
     data = DATA.assign(s=DATA.a + DATA.b)
@@ -170,6 +193,39 @@ def test_estimates_are_the_maximum_of_the_dense_likelihood(terms, method):
     # and there is nothing better around
     best = optimize.minimize(value, found + 0.1, method="Nelder-Mead", options={"maxfev": 600})
     assert -best.fun < fit.logLik + 1e-5
+
+
+@pytest.mark.parametrize("rows", [60, 6000])
+def test_strata_are_summed_so_that_a_gradient_does_not_depend_on_the_rows(rows):
+    rng = np.random.default_rng(rows)
+    g, f = rng.integers(0, 5, rows), rng.integers(0, 2, rows)
+    frame = pd.DataFrame({"x": rng.normal(size=rows), "g": np.array(list("abcde"))[g]})
+    frame["y"] = (
+        1e6 + frame.x + rng.normal(size=5)[g] + np.array([1, 2.0])[f] * rng.normal(size=rows)
+    )
+    frame["f"] = np.array(list("uw"))[f]
+    call = "lme(y ~ x, random = ~ x | g, weights = varIdent(form = ~ 1 | f))"
+    model = m2s.model(call, frame)
+    # 5 levels in 2 strata, and [r 1 x 1 x]
+    assert model.stan_data["rows"].shape[0] <= 5 * 2 * 5
+    assert model.stan_data["count"].sum() == rows == model.stan_data["observations"]
+    point = {
+        "beta": {"(Intercept)": 1e6, "x": 0.8},
+        "random": [SLOPES | {"group": "g"}],
+        "residual": {"sigma": 1.1, "varIdent": {"u": 1.0, "w": 1.9}},
+    }
+    # the effects of a level as an integral of their own: Woodbury, level by level
+    want, S = 0.0, np.array([[0.49, 0.084], [0.084, 0.09]])
+    for _, part in frame.groupby("g"):
+        X = np.column_stack([np.ones(len(part)), part.x])
+        variance = (1.1 * np.where(part.f == "u", 1.0, 1.9)) ** 2
+        r = part.y.to_numpy() - X @ [1e6, 0.8]
+        Xw = X / variance[:, None]
+        M = np.linalg.inv(S) + X.T @ Xw
+        determinant = np.linalg.slogdet(M)[1] + np.linalg.slogdet(S)[1] + np.log(variance).sum()
+        square = r @ (r / variance) - (Xw.T @ r) @ np.linalg.solve(M, Xw.T @ r)
+        want -= 0.5 * (len(part) * np.log(2 * np.pi) + determinant + square)
+    assert model.loglik(point, engine="stanli") == pytest.approx(want, rel=1e-9)
 
 
 CALLS = {
@@ -262,3 +318,28 @@ def test_variances_of_fitted_values_are_sampled_and_say_so():
     model = m2s.model("lme(y ~ x, random = ~ 1 | a/b, weights = varPower())", DATA)
     assert model.graph.strategy.reason == "the variance of the errors depends on the effects"
     assert "depends on the effects" in str(model)
+
+
+def test_residuals_listed_level_by_level_are_idh():
+    call = "MCMCglmm(y ~ x, random = ~ a, rcov = ~ {})"
+    listed = 'at.level(f, "u"):units + at.level(f, "w"):units'
+    one, two = (m2s.model(call.format(rcov), DATA) for rcov in (listed, "idh(f):units"))
+    assert one.graph == two.graph
+    assert one.stan_code.splitlines()[1:] == two.stan_code.splitlines()[1:]
+    assert m2s.compare(one, two).same
+
+
+@pytest.mark.parametrize(
+    ("rcov", "message"),
+    [
+        ('at.level(f, "u"):units', "the rows of f w have no residual"),
+        (
+            'at.level(f, "u"):units + at.level(f, "u"):units + at.level(f, "w"):units',
+            "two residuals",
+        ),
+        ('at.level(f, "u"):units + at.level(f, "v"):units', "no level 'v'"),
+    ],
+)
+def test_every_row_has_one_residual(rcov, message):
+    with pytest.raises(FormulaError, match=message):
+        m2s.model(f"MCMCglmm(y ~ x, random = ~ a, rcov = ~ {rcov})", DATA)

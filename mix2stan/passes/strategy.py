@@ -3,14 +3,16 @@
 The cost of a gradient decides.  A *block* (one factor, eliminated level by level) costs its levels,
 whatever the number of rows.  *Dense* terms cost the cube of their effects in a Cholesky factor, and
 the products of columns that meet in a level of the block.  A *sampled* term costs the rows, and its
-effects make trajectories long.  So everything is integrated out up to a size of the dense part that
-is about as dear as sampling, and the largest terms beyond it are sampled.
+effects make trajectories long.  Where rows have to be made independent first, a block costs the rows,
+as do the factors in which it is nested, and dense terms cost them many times.  So everything is
+integrated out up to a size of the dense part that is about as dear as sampling, and the largest terms
+beyond it are sampled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,12 +31,27 @@ TREATMENTS = ("integrated", "noncentred", "centred")
 
 #: Beyond this the K x K precision costs more than the effects it saves.
 _MOST_COLUMNS = 40
-#: Dense effects, and products of columns that meet, that are cheaper to integrate out than to sample.
-_DENSE, _PRODUCTS = 200, 400_000
-#: Products of whitened columns, row by row, that cost as much as one of columns that meet.
-_ROWS = 50
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Sizes of the dense terms: their effects, and the products of columns that meet in the block.
+
+    Where errors have a structure, the dense columns are whole ones, and a gradient costs the square of
+    their number (``columns``, those of the population among them) in every row: then these and their
+    ``elements`` count.
+    """
+
+    dense: int
+    products: int
+    columns: int
+    elements: int
+
+
+#: Up to these it is cheaper to integrate dense effects out than to sample them.
+_CHEAP = _Limits(200, 400_000, 30, 2_000_000)
 #: The same where it is asked for, or needed for a likelihood: what memory allows.
-_MOST_DENSE, _MOST_PRODUCTS = 3_000, 20_000_000
+_MOST = _Limits(3_000, 20_000_000, 3_000, 20_000_000)
 #: Related levels that are separated, which takes a time of their cube, and their square as data.
 _MOST_SEPARATED = 3_000
 #: Elements of the dense columns, row by row, in a program that has rows.
@@ -156,7 +173,7 @@ def integrate_all(graph: ModelGraph, data: Data) -> ModelGraph:
 
 
 def _check_size(graph: ModelGraph, data: Data) -> None:
-    if not _fits(graph, data, _MOST_DENSE, _MOST_PRODUCTS):
+    if not _fits(graph, data, _MOST):
         parts = elimination(graph.groups, graph.residual.correlation)
         names = " and ".join(str(g.factor) for g in parts.dense)
         raise Unsupported(
@@ -173,7 +190,7 @@ def _integrate(graph: ModelGraph, chosen: Collection[Group]) -> ModelGraph:
 def _affordable(graph: ModelGraph, data: Data) -> ModelGraph:
     """The block integrated out, then as many other terms as pay, the smallest first."""
     whole = _integrate(graph, graph.groups)
-    if _fits(whole, data, _DENSE, _PRODUCTS):
+    if _fits(whole, data, _CHEAP):
         return whole
     if not known_errors(graph.residual):
         return _integrate(graph, ())
@@ -184,7 +201,7 @@ def _affordable(graph: ModelGraph, data: Data) -> ModelGraph:
     for group in sorted(others, key=size):
         candidate = _integrate(graph, [*chosen, group])
         elements = elimination(candidate.groups).columns * data.rows
-        if elements <= _MOST_ELEMENTS and _fits(candidate, data, _DENSE, _PRODUCTS):
+        if elements <= _MOST_ELEMENTS and _fits(candidate, data, _CHEAP):
             chosen.append(group)
     return _integrate(graph, chosen)
 
@@ -215,7 +232,7 @@ def _centre_informed(graph: ModelGraph, data: Data) -> ModelGraph:
     return _centre(graph, treatments)
 
 
-def _fits(graph: ModelGraph, data: Data, dense: int, products: int) -> bool:
+def _fits(graph: ModelGraph, data: Data, limits: _Limits) -> bool:
     """Whether the dense terms have so many effects, and so many meet in the block, at most.
 
     Where rows are made independent first, all columns of the dense terms meet in each of them.
@@ -226,18 +243,18 @@ def _fits(graph: ModelGraph, data: Data, dense: int, products: int) -> bool:
         return False
     if not parts.dense:
         return True
-    if parts.columns > dense:
+    if parts.columns > limits.dense:
         return False
     if not known_errors(graph.residual):
-        columns = parts.columns + len(graph.population.columns.names) + 1
-        return data.rows * columns * (columns + 1) / 2 <= _ROWS * products
+        columns = parts.columns + len(graph.population.columns.names)
+        return columns <= limits.columns and data.rows * columns <= limits.elements
     if not parts.block:
         return True
     if separated or any(g.coupled for g in parts.dense):
         # what is a combination of all levels meets everything
         met_everywhere = parts.columns + len(graph.population.columns.names)
         levels_of_block = parts.block[0].factor.levels
-        return levels_of_block * met_everywhere * (met_everywhere + 1) / 2 <= products
+        return levels_of_block * met_everywhere * (met_everywhere + 1) / 2 <= limits.products
     block = data.grouping(parts.block[0].factor)
     met = np.full(len(block.levels), len(graph.population.columns.names), dtype=float)
     for group in parts.dense:
@@ -245,4 +262,4 @@ def _fits(graph: ModelGraph, data: Data, dense: int, products: int) -> bool:
         pairs = np.unique(block.codes.astype(np.int64) * len(other.levels) + other.codes)
         levels = pairs // len(other.levels)
         met += len(group.columns.names) * np.bincount(levels, minlength=len(met))
-    return bool(np.sum(met * (met + 1)) / 2 <= products)
+    return bool(np.sum(met * (met + 1)) / 2 <= limits.products)

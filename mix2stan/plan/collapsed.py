@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mix2stan.elimination import Elimination, elimination, is_rotated
-from mix2stan.graph import ModelGraph, Residual
+from mix2stan.graph import Group, ModelGraph, Residual
 from mix2stan.plan.parts import (
     Component,
     GroupView,
@@ -30,7 +30,8 @@ class BlockView:
     ``id``, ``label`` and ``J`` (its number of levels) are those of the first of its terms; ``q`` counts
     the effects of all.  ``w`` and ``d`` are the name and the number of the columns that are integrated
     out after it, empty if there are none; ``known`` are the errors' sds by which rows are divided, if
-    they differ; ``rows`` is whether the program has rows.
+    they differ; ``rows`` is whether the program has rows, and ``mark`` tells its quantities from those
+    of another.
     """
 
     id: str
@@ -42,6 +43,7 @@ class BlockView:
     d: str
     known: str
     rows: bool
+    mark: str = ""
 
     @property
     def q(self) -> int:
@@ -81,7 +83,8 @@ class BlockView:
 class CollapsedView:
     """What the templates of a collapsed response see.
 
-    ``integrated`` says in words what is integrated out.  ``w`` and ``d`` are the name and the number of
+    ``integrated`` says in words what is integrated out; the factors ``above`` are eliminated after the
+    block, level by level too.  ``w`` and ``d`` are the name and the number of
     the columns of that, besides the block: ``Q`` for the population's alone, ``W`` with those of
     ``dense`` terms, ``scaled`` if these were divided by their lengths.  ``scale`` is how their effects
     are made from standard normals: by scales ``s``, or by a root ``F`` of their covariance.
@@ -97,6 +100,7 @@ class CollapsedView:
     population: bool
     terms: tuple[Component, ...]
     block: BlockView | None
+    above: tuple[BlockView, ...]
     dense: tuple[GroupView, ...]
     sampled: tuple[Component, ...]
     integrated: str
@@ -137,7 +141,8 @@ class CollapsedView:
 
     @property
     def integrated_terms(self) -> tuple[GroupView, ...]:
-        return (*self.dense, *(self.block.terms if self.block else ()))
+        blocks = (self.block, *self.above) if self.block else ()
+        return (*self.dense, *(term for block in blocks for term in block.terms))
 
     @property
     def log_det(self) -> str:
@@ -203,6 +208,7 @@ def collapsed_view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
         population=population,
         terms=terms(graph, everything),
         block=None,
+        above=(),
         dense=tuple(dense),
         sampled=tuple(Component(g.columns, g) for g in sampled),
         integrated=integrated,
@@ -213,19 +219,23 @@ def collapsed_view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
         profiled=graph.strategy.kind == "profiled",
         priors=texts(graph.priors, "sigma"),
     )
-    return replace(view, block=_block(graph, parts, view)) if parts.block else view
+    blocks = tuple(_block(graph, terms, view, i) for i, terms in enumerate(parts.chain))
+    return replace(view, block=blocks[0], above=blocks[1:]) if blocks else view
 
 
-def _block(graph: ModelGraph, parts: Elimination, view: CollapsedView) -> BlockView:
-    views = tuple(group_view(g, graph.priors) for g in parts.block)
+def _block(
+    graph: ModelGraph, groups: tuple[Group, ...], view: CollapsedView, place: int
+) -> BlockView:
+    views = tuple(group_view(g, graph.priors) for g in groups)
     return BlockView(
         id=views[0].id,
         label=views[0].label,
         J=f"J_{views[0].id}",
         terms=views,
-        names=tuple(name for g in parts.block for name in g.columns.names),
+        names=tuple(name for g in groups for name in g.columns.names),
         w=view.w,
         d=view.d,
         known=view.known,
         rows=view.rows,
+        mark=str(place + 1) if place else "",
     )

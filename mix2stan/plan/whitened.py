@@ -18,20 +18,51 @@ __all__ = ["StructuredView", "WhitenedView", "structured", "whitened"]
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A factor that is eliminated level by level once those within its levels are gone.
+
+    Its sums are of its own columns and of those it carries, the ones of the factors above it:
+    ``n`` in all.  ``below`` is the stage before it, ``holders`` the identifier, the number of levels
+    and the name of each factor above it, and ``carried`` their effects, a text per column.
+    """
+
+    block: BlockView
+    below: Stage | None
+    n: int
+    holders: tuple[tuple[str, str, str], ...]
+    carried: tuple[str, ...]
+
+
+def stages_of(chain: tuple[BlockView, ...]) -> tuple[Stage, ...]:
+    """The stages of a chain of factors, the finest first."""
+    stages: list[Stage] = []
+    for i, block in enumerate(chain):
+        above = chain[i + 1 :]
+        carried = []
+        for other in above:
+            level = f"{other.id}_of_{block.id}"
+            for k in range(1, other.q + 1):
+                # b_a, or b_a[ : , k] of the level
+                effect, *column = other.target(k).split("[ : ")
+                carried.append(f"{effect}[{level}{''.join(column) or ']'}")
+        holders = tuple((o.id, o.J, o.label) for o in above)
+        below = stages[-1] if stages else None
+        stages.append(Stage(block, below, block.q + len(carried), holders, tuple(carried)))
+    return tuple(stages)
+
+
+@dataclass(frozen=True)
 class WhitenedView:
     """What the templates of a collapsed program with structured errors see.
 
-    ``rows`` of the program are [r Q Z], or [r Z Q Z] with dense terms, the block's columns last;
-    ``width`` is the number of those before them, ``columns`` of all, as Stan has them, and ``content``
-    says what they are.
+    The ``rows`` of the program are [r Z Q Z]: Z of the dense terms, then of the ``stages``.  ``width``
+    is the number of columns before these, ``columns`` of all, as Stan has them, and ``content`` says
+    what they are.
     """
 
     model: CollapsedView
     errors: ErrorsView
-
-    @property
-    def block(self) -> BlockView | None:
-        return self.model.block
+    stages: tuple[Stage, ...]
 
     @property
     def width(self) -> str:
@@ -39,19 +70,19 @@ class WhitenedView:
 
     @property
     def columns(self) -> str:
-        return self.place(self.block.q if self.block else 0)
+        return self.place(sum(stage.block.q for stage in self.stages))
 
     @property
     def content(self) -> str:
         parts = ["r" if self.model.population else "y"]
         parts += [f"Z_{g.id}" for g in self.model.dense]
         parts += ["Q"] if self.model.population else []
-        parts += [f"Z_{g.id}" for g in self.block.terms] if self.block else []
+        parts += [f"Z_{g.id}" for stage in self.stages for g in stage.block.terms]
         says = ", r = y - Q theta_hat" if self.model.population else ""
         return f"[{' '.join(parts)}]{says}"
 
     def place(self, k: int) -> str:
-        """The column of the rows at which column k of the block stands."""
+        """The column of the rows at which column k of the stages stands."""
         return f"{self.model.d} + {k + 1}" if self.model.d else f"{k + 1}"
 
 
@@ -78,14 +109,15 @@ def whitened(graph: ModelGraph) -> list[Part]:
     """Effects and coefficients integrated out, the rows made independent first."""
     parts = elimination(graph.groups, graph.residual.correlation)
     model = collapsed_view(graph, parts)
-    view = WhitenedView(model, errors_view(graph.residual, graph.priors))
+    stages = stages_of((model.block, *model.above) if model.block else ())
+    view = WhitenedView(model, errors_view(graph.residual, graph.priors), stages)
     response = [Component("collapsed/whitened", view)]
     response += [Component("collapsed/prior_normal", model)] if model.normal else []
     plan = [Part(tuple(response))]
-    if model.block:
-        block = [Component("collapsed/whitened_block", model.block)]
-        block += [Component(g.covariance, g) for g in model.block.terms]
-        plan.append(Part(tuple(block)))
+    for stage in stages:
+        components = [Component("collapsed/whitened_block", stage)]
+        components += [Component(g.covariance, g) for g in stage.block.terms]
+        plan.append(Part(tuple(components)))
     plan += dense_parts(model)
     plan.append(Part((Component("residuals/homoscedastic", model),)))
     functions = ["functions/group_sums"] if model.block else []

@@ -19,7 +19,9 @@ functions {
   }
 }
 data {
-  int<lower=1> N; // observations of diameter
+  int<lower=1> observations; // of diameter
+  int<lower=1> N; // rows, those of one level and variance few with the same sums of products
+  vector<lower=0>[N] count; // how many observations a row stands for
   int<lower=1> K; // population effects, 1
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
@@ -91,8 +93,8 @@ model {
   vector[D] h = s .* Wr / square(sigma) + prior_linear;
   matrix[D, D] L_P = cholesky_decompose(P);
   vector[D] v_P = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * rr / square(sigma);
-  target += -sum(log(d));
+  target += -observations * log(sigma) - 0.5 * rr / square(sigma);
+  target += -dot_product(count, log(d));
   target += -0.5 * (sum(log(d_1)));
   target += 0.5 * dot_self(v_P) - sum(log(diagonal(L_P)));
 

@@ -17,7 +17,9 @@ functions {
   }
 }
 data {
-  int<lower=1> N; // observations of distance
+  int<lower=1> observations; // of distance
+  int<lower=1> N; // rows, those of one level and variance few with the same sums of products
+  vector<lower=0>[N] count; // how many observations a row stands for
   int<lower=1> K; // population effects, age
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
@@ -101,8 +103,8 @@ model {
   vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v_P = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * rr / square(sigma);
-  target += -sum(log(d));
+  target += -observations * log(sigma) - 0.5 * rr / square(sigma);
+  target += -dot_product(count, log(d));
   target += -0.5 * (sum(log(d_1)) + sum(log(d_2)));
   target += 0.5 * dot_self(v_P) - sum(log(diagonal(L_P)));
 
