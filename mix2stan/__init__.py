@@ -6,6 +6,7 @@
 >>> model.sample(seed=1).summary()  # doctest: +SKIP
 """
 
+from mix2stan.anova import Anova, anova
 from mix2stan.calls import MCMCglmm, glm, glmer, glmer_nb, glmmTMB, gls, lm, lme, lmer
 from mix2stan.comparison import Comparison, compare
 from mix2stan.design import model_matrix, read_table
@@ -16,6 +17,7 @@ from mix2stan.relationships import Known
 from mix2stan.translations import translate
 
 __all__ = [
+    "Anova",
     "Comparison",
     "DataError",
     "EngineError",
@@ -26,6 +28,7 @@ __all__ = [
     "Mix2stanError",
     "Model",
     "Unsupported",
+    "anova",
     "compare",
     "glm",
     "glmer",

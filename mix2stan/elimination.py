@@ -8,13 +8,16 @@ that are *sampled*, and everything else is integrated out given them.
 Related levels are not independent, nor are levels of which a row has several, but some combinations of
 their effects are, given all rows: those of a root of K that diagonalises Z'Z.  So such a term, of one
 effect per level, can be the block, where the program has sums over all rows, not the rows.
+
+Correlated errors leave effects independent between levels only if no block of them is in two levels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mix2stan.graph import Factor, Group
+from mix2stan.graph import Factor, Group, Residual
+from mix2stan.residuals import known_errors
 
 __all__ = ["MOST_EFFECTS", "Elimination", "elimination", "is_rotated"]
 
@@ -41,14 +44,23 @@ def size(group: Group) -> int:
     return group.factor.levels * len(group.columns.names)
 
 
-def elimination(groups: tuple[Group, ...]) -> Elimination:
-    """The block is the factor with the most effects, among those whose levels can be separated."""
+def elimination(groups: tuple[Group, ...], errors: Residual | None = None) -> Elimination:
+    """The block is the factor with the most effects, among those whose levels can be separated.
+
+    Args:
+        groups: the terms, which say whether they are integrated out.
+        errors: their structure; None if they are known but for sigma.
+    """
+    correlation = None if errors is None else errors.correlation
     integrated = tuple(g for g in groups if g.integrated)
-    sums = len(integrated) == len(groups)
+    sums = len(integrated) == len(groups) and (errors is None or known_errors(errors))
     factors: dict[Factor, tuple[Group, ...]] = {}
     for group in integrated:
         factors[group.factor] = (*factors.get(group.factor, ()), group)
-    small = [terms for terms in factors.values() if _separable(terms, sums)]
+    apart = factors if correlation is None else correlation.within
+    small = [
+        terms for factor, terms in factors.items() if _separable(terms, sums) and factor in apart
+    ]
     block = max(small, key=lambda terms: sum(map(size, terms)), default=())
     return Elimination(
         block=block,

@@ -14,6 +14,8 @@ from mix2stan import inference_data
 from mix2stan.diagnostics import Problem, find_problems
 from mix2stan.errors import Mix2stanError
 from mix2stan.labels import GroupLabels, Labels
+from mix2stan.postfit.methods import AfterFit
+from mix2stan.schema import Schema
 from mix2stan.summaries import summarise
 
 if TYPE_CHECKING:
@@ -23,10 +25,12 @@ __all__ = ["Fit", "load"]
 
 Kind = Literal["main", "fixef", "ranef", "all"]
 
-_FORMAT = 3
+_FORMAT = 4
+#: The group of a file that has the data a fit remembers.
+_DATA = "mix2stan_data"
 
 
-class Fit:
+class Fit(AfterFit):
     """Draws from a posterior.
 
     Attributes:
@@ -38,28 +42,51 @@ class Fit:
     """
 
     def __init__(
-        self, posterior: Any, sample_stats: Any, labels: Labels, engine: str, max_treedepth: int
+        self,
+        posterior: Any,
+        sample_stats: Any,
+        labels: Labels,
+        engine: str,
+        max_treedepth: int,
+        schema: Schema | None = None,
     ) -> None:
         self.posterior = posterior
         self.sample_stats = sample_stats
         self.labels = labels
         self.engine = engine
         self._max_treedepth = max_treedepth
+        self._schema = schema
+        self._further: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, draws: Draws, labels: Labels) -> Fit:
-        """Label the draws of an engine."""
+    def of(cls, draws: Draws, labels: Labels, schema: Schema | None = None) -> Fit:
+        """Label the draws of an engine; with the schema of the model they can predict."""
         posterior = inference_data.posterior(draws.variables, labels)
         sample_stats = inference_data.sample_stats(draws.stats)
-        return cls(posterior, sample_stats, labels, draws.engine, draws.max_treedepth)
+        return cls(posterior, sample_stats, labels, draws.engine, draws.max_treedepth, schema)
 
-    @cached_property
+    @property
     def idata(self) -> Any:
         """ArviZ's container: InferenceData, or DataTree from ArviZ 1.0 on.
 
-        It has the groups ``posterior`` and ``sample_stats``.
+        It has the groups ``posterior`` and ``sample_stats``; :meth:`posterior_predictive` and
+        :meth:`log_lik` add theirs.
         """
-        return inference_data.container(self._groups)
+        return inference_data.container(self._groups | self._further)
+
+    @property
+    def schema(self) -> Schema:
+        """What predictions need of the model and its data.
+
+        Raises:
+            Mix2stanError: if the fit was made without.
+        """
+        if self._schema is None:
+            raise Mix2stanError(
+                "this fit does not know its data, so it cannot speak about rows",
+                hint="sample again: model.sample() keeps what is needed",
+            )
+        return self._schema
 
     @property
     def _groups(self) -> dict[str, Any]:
@@ -74,16 +101,20 @@ class Fit:
             kind: ``"main"`` for all but the single effects, ``"fixef"`` for the population effects
                 by R's names alone, ``"ranef"`` for the effects of every level, ``"all"`` for all.
         """
+        return self._table(self.names(kind))
+
+    def names(self, kind: Kind = "main") -> dict[str, tuple[str, ...]]:
+        """What the rows of a summary are called, by the Stan variable they are elements of."""
         if kind == "fixef":
-            return self._table(self._fixef_names())
+            return self._fixef_names()
         effects = {f"b_{g.id}": _effect_names(g) for g in self.labels.groups}
         if kind == "ranef":
-            return self._table(effects)
+            return effects
         main = self._main_names()
         if kind == "main":
-            return self._table(main)
+            return main
         if kind == "all":
-            return self._table(main | effects)
+            return main | effects
         raise Mix2stanError(
             f"there is no summary of kind {kind!r}", hint="main, fixef, ranef or all"
         )
@@ -177,7 +208,7 @@ class Fit:
     # -- files -------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write draws, labels and call to one NetCDF file.
+        """Write draws, labels, call, and what predictions need of the data, to one NetCDF file.
 
         Returns:
             The path.
@@ -188,7 +219,11 @@ class Fit:
             "max_treedepth": self._max_treedepth,
             "labels": self.labels.to_json(),
         }
-        return inference_data.save(self._groups, Path(path), json.dumps(about))
+        groups = self._groups
+        if self._schema is not None:
+            about["schema"], columns = self._schema.to_parts()
+            groups |= {_DATA: inference_data.dataset(columns)}
+        return inference_data.save(groups, Path(path), json.dumps(about))
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -296,7 +331,7 @@ def load(path: str | Path) -> Fit:
     Raises:
         Mix2stanError: if the file is missing, truncated, or not a fit of this version.
     """
-    groups, text = inference_data.load(Path(path))
+    groups, text = inference_data.load(Path(path), _DATA)
     try:
         about = json.loads(text)
         if about["format"] != _FORMAT:
@@ -305,7 +340,12 @@ def load(path: str | Path) -> Fit:
                 hint=f"this one reads format {_FORMAT}",
             )
         labels = Labels.from_json(about["labels"])
-        return Fit(*groups, labels, about["engine"], about["max_treedepth"])
+        schema = None
+        if "schema" in about:
+            columns = {k: v.values for k, v in groups[_DATA].data_vars.items()}
+            schema = Schema.from_parts(about["schema"], columns)
+        posterior, stats = groups["posterior"], groups["sample_stats"]
+        return Fit(posterior, stats, labels, about["engine"], about["max_treedepth"], schema)
     except (KeyError, TypeError, ValueError) as error:
         raise Mix2stanError(f"{path} is not a fit that mix2stan saved") from error
 

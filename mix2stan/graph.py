@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mix2stan.errors import Span
-from mix2stan.syntax import NOWHERE, Call, Node
+from mix2stan.syntax import NOWHERE, Call, Node, Number, Operator
 
 __all__ = [
     "UNITS",
@@ -259,6 +259,14 @@ class VarianceFunction:
         """Whether the covariate is the predictor."""
         return isinstance(self.covariate, Call) and self.covariate.function == "fitted"
 
+    @property
+    def weights(self) -> Node | None:
+        """The prior weights w it stands for, if it is the known variance 1 / w."""
+        match self:
+            case VarianceFunction("varFixed", Operator("/", (Number(1.0), weights))):
+                return weights
+        return None
+
     def __str__(self) -> str:
         parts = [str(part) for part in (self.covariate, self.strata) if part is not None]
         fixed = [f"{name} = {value:g}" for name, given in self.fixed for _, value in given]
@@ -271,8 +279,8 @@ class ErrorCorrelation:
 
     ``covariates`` are times or coordinates, none for the order of the rows; ``block`` is the factor
     outside whose levels errors are independent, None for one block; ``orders`` are p and q of ARMA;
-    ``positions`` the number of places of a corSymm, and ``nested`` whether all blocks are within the
-    levels of every group, known once the data are.
+    ``positions`` the number of places of a corSymm, and ``within`` the grouping factors in whose levels
+    all blocks lie, known once the data are.
     """
 
     kind: str
@@ -284,7 +292,7 @@ class ErrorCorrelation:
     fixed: tuple[float, ...] = ()
     start: tuple[float, ...] = field(default=(), compare=False)
     positions: int = field(default=0, compare=False)
-    nested: bool = field(default=True, compare=False)
+    within: tuple[Factor, ...] = field(default=(), compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -329,6 +337,14 @@ class Residual:
     def of_fitted(self) -> bool:
         """Whether the variance depends on the predictor."""
         return any(v.of_fitted for v in self.variances)
+
+    @classmethod
+    def weighted(cls, weights: Node | None) -> Residual:
+        """Errors of the variance sigma^2 / w, R's prior weights; of one variance without them."""
+        if weights is None:
+            return cls()
+        inverse = Operator("/", (Number(1.0), weights), span=weights.span)
+        return cls((VarianceFunction("varFixed", inverse, span=weights.span),))
 
     def __str__(self) -> str:
         parts: list[object] = [*self.variances]

@@ -61,6 +61,7 @@ class Data:
         names: the columns of the data, for ``.`` in formulas.
         response: the left side, whose variables ``.`` leaves out.
         contrasts: contrast function by factor.
+        raw: the data frame they were evaluated on, all rows, if it is there.
         given: what was given besides the rows, by name: pedigrees, trees, matrices.
     """
 
@@ -70,31 +71,46 @@ class Data:
         names: Sequence[str],
         response: Node,
         contrasts: Mapping[str, str],
-        given: Mapping[str, Any],
+        raw: Frame | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         self.frame = frame
-        self._names = tuple(names)
+        self.raw = raw
+        self.contrasts = contrasts
+        self.names_of_data = tuple(names)
         self._response = response
-        self._contrasts = contrasts
+        self._coded: Data | None = None
         self._specs: dict[Node, DesignSpec] = {}
-        self._given = given
+        self._given = given or {}
         self._groupings: dict[Factor, Grouping] = {}
         self._kinships: dict[Factor, Kinship] = {}
-        self._separations: dict[tuple[Factor, Columns], Separation] = {}
+        self._separations: dict[tuple[Factor, Columns, bytes], Separation] = {}
 
     @property
     def rows(self) -> int:
         return self.frame.n
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the data frame: another process needs the model's expressions alone."""
+        return {**self.__dict__, "raw": None}
+
+    def on(self, frame: ModelFrame) -> Data:
+        """The same expressions on other rows, their columns coded as here."""
+        other = Data(frame, self.names_of_data, self._response, self.contrasts)
+        other._coded = self
+        return other
+
     def spec(self, formula: Node) -> DesignSpec:
         """The design specification of one right-hand side."""
+        if self._coded is not None:
+            return self._coded.spec(formula)
         if formula not in self._specs:
-            self._specs[formula] = design(self.terms(formula), self.frame, self._contrasts)
+            self._specs[formula] = design(self.terms(formula), self.frame, self.contrasts)
         return self._specs[formula]
 
     def terms(self, formula: Node) -> Terms:
         """The terms of one right-hand side, ``.`` standing for all columns but the response."""
-        return terms(Formula(self._response, formula), columns=self._names)
+        return terms(Formula(self._response, formula), columns=self.names_of_data)
 
     def names(self, formulas: Sequence[Node]) -> tuple[str, ...]:
         """R's names of the columns of formulas that stand side by side."""
@@ -117,6 +133,8 @@ class Data:
 
     def memberships(self, factor: Factor) -> tuple[Grouping, ...]:
         """The level of every row in each variable of the same levels; one for other factors."""
+        if factor in self._groupings and not factor.signs:
+            return (self._groupings[factor],)
         if factor.signs:
             each = [grouping((v,), self.frame, factor.order) for v in factor.variables]
             found = _of_all_levels(each)
@@ -124,6 +142,13 @@ class Data:
             found = [grouping(factor.variables, self.frame, factor.order)]
         kinship = self.kinship(factor)
         return tuple(_within(kinship, g, factor) if kinship else g for g in found)
+
+    def list_levels(self, factor: Factor, levels: Sequence[str]) -> None:
+        """Say what the levels of a factor are, where the covariance among them is not there."""
+        place = {level: i for i, level in enumerate(levels)}
+        found = grouping(factor.variables, self.frame, factor.order)
+        table = np.array([place[level] for level in found.levels], dtype=np.int64)
+        self._groupings[factor] = Grouping(table[found.codes], tuple(levels))
 
     def kinship(self, factor: Factor) -> Kinship | None:
         """The known covariance among the levels of a factor, None if they are independent.
@@ -133,6 +158,8 @@ class Data:
         """
         if factor.relationship is None:
             return None
+        if self._coded is not None:
+            return self._coded.kinship(factor)
         if factor not in self._kinships:
             found = read_relationship(factor.relationship, self._given)
             found = self._by_levels(found, factor.variables[0])
@@ -155,12 +182,12 @@ class Data:
         J, kinship = len(self.grouping(factor).levels), self.kinship(factor)
         return np.eye(J) if kinship is None else kinship.spread(np.eye(J))
 
-    def designs(self, group: Group) -> tuple[sparse.csr_array, ...]:
-        """The design of every effect of a term, each N x J, a column per level."""
+    def designs(self, group: Group, d: Array) -> tuple[sparse.csr_array, ...]:
+        """The design of every effect of a term, each N x J, a column per level, its rows over d."""
         factor = group.factor
         found = self.memberships(factor)
         shape, rows = (self.rows, len(found[0].levels)), np.arange(self.rows)
-        columns = self.matrix(group.columns).T
+        columns = (self.matrix(group.columns) / d[:, None]).T
 
         def design(column: Array, levels: Grouping) -> sparse.csr_array:
             return sparse.csr_array((column, (rows, levels.codes)), shape=shape)
@@ -177,16 +204,29 @@ class Data:
             for column in columns
         )
 
-    def separation(self, group: Group) -> Separation:
+    def separation(self, group: Group, d: Array) -> Separation:
         """The root of K that makes the levels of a term of one effect independent given the rows.
 
         It takes a time of the cube of the number of levels.
         """
-        key = (group.factor, group.columns)
+        key = (group.factor, group.columns, d.tobytes())
         if key not in self._separations:
-            (Z,) = self.designs(group)
+            (Z,) = self.designs(group, d)
             self._separations[key] = _separate(Z, self.root(group.factor))
         return self._separations[key]
+
+    def take(self, rows: NDArray[np.intp], groupings: Mapping[Factor, Grouping]) -> Data:
+        """Some of the rows, in any order and as often as wanted; designs are those of all rows.
+
+        Args:
+            rows: positions, from 0.
+            groupings: the levels of the new rows, for the factors that are not to keep theirs.
+        """
+        columns = {node: column.rows(rows) for node, column in self.frame.columns.items()}
+        frame = replace(self.frame, columns=columns, rows=self.frame.rows[rows])
+        taken = self.on(frame)
+        taken._groupings = dict(groupings)
+        return taken
 
     def vector(self, expression: Node) -> Array:
         """A numeric expression, shape (N,)."""
@@ -207,7 +247,7 @@ class Data:
         """The incidence of one group term."""
         levels = self.grouping(group.factor)
         if group.factor.signs:
-            designs = self.designs(group)
+            designs = self.designs(group, np.ones(self.rows))
             q = len(designs)
             order = np.arange(q * len(levels.levels)).reshape(q, -1).T.ravel()
             Z = sparse.csr_matrix(sparse.hstack(designs, format="csc")[:, order])
@@ -295,11 +335,14 @@ def bind(
     for group in graph.groups:
         _check_not_the_response(group, response, frame)
         wanted |= dict.fromkeys(group.factor.variables)
+    for part in graph.residual.variances:
+        if part.weights is not None:
+            _check_weights(part.weights, frame)
     for predictor in graph.every_predictor:
         wanted |= dict.fromkeys(predictor.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
     model = model_frame(tuple(wanted), frame, na_action=na_action)
-    return Data(model, names, response, contrasts, given or {})
+    return Data(model, names, response, contrasts, frame, given)
 
 
 def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
@@ -307,6 +350,21 @@ def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
     if UNITS in df.columns or not any(Name(UNITS) in g.factor.variables for g in graph.groups):
         return df
     return df.assign(**{UNITS: pd.Categorical(np.arange(1, len(df) + 1))})
+
+
+def _check_weights(weights: Node, frame: Frame) -> None:
+    """Weights are 1 / variance: each has to be a positive number; rows that lack one are dropped."""
+    alone = model_frame((weights,), frame)
+    column = alone.column(weights)
+    if column.is_factor or column.values.ndim != 1:
+        raise FormulaError(f"{weights} is not numeric", span=weights.span)
+    wrong = np.flatnonzero(~(column.values > 0))
+    if len(wrong):
+        value, row = column.values[wrong[0]], int(alone.rows[wrong[0]]) + 1
+        what = "negative" if value < 0 else "0"
+        message = f"weights have to be positive; {weights} is {what} in row {row}"
+        hint = "an observation of weight 0 says nothing: leave it out with subset"
+        raise FormulaError(message, span=weights.span, hint=hint if value == 0 else None)
 
 
 def _check_not_the_response(group: Group, response: Node, frame: Frame) -> None:

@@ -305,6 +305,27 @@ PROGRAMS = {
     "collapsed_memberships": Case(
         "Pastes", "MCMCglmm(strength ~ 1, random = ~mm(cask - batch))", strategy="collapsed"
     ),
+    "collapsed_errors_nested": Case(
+        "Pastes",
+        "lme(strength ~ 1, random = ~1 | batch/cask, weights = varIdent(form = ~1 | cask))",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_crossed": Case(
+        "Penicillin",
+        "MCMCglmm(diameter ~ 1, random = ~plate + sample, rcov = ~idh(sample):units)",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_many": Case(
+        "Ovary",
+        "lme(follicles ~ Time, random = ~Time + I(Time^2) + I(Time^3) + I(Time^4) + I(Time^5) | Mare, "
+        "correlation = corAR1())",
+        strategy="collapsed",
+    ),
+    "collapsed_weights": Case(
+        "Orthodont",
+        "lmer(distance ~ age + (age | Subject) + (1 | Sex), weights = age)",
+        strategy={"Sex": "noncentred"},
+    ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),

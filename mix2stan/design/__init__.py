@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from mix2stan.design.data_verbs import evaluate_data
+from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column, Frame
 from mix2stan.design.grouping import Grouping, grouping, incidence
 from mix2stan.design.matrix import DesignSpec, design, independent_columns
@@ -26,6 +27,7 @@ __all__ = [
     "TRAIT",
     "Column",
     "DesignSpec",
+    "Evaluation",
     "Frame",
     "Grouping",
     "ModelFrame",

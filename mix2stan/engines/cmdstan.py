@@ -160,8 +160,16 @@ class CmdStanProgram:
         return float(row[0]), row[1:]
 
     def optimize(
-        self, inits: Values | None = None, *, jacobian: bool = False, seed: int = 1
+        self,
+        inits: Values | None = None,
+        *,
+        jacobian: bool = False,
+        seed: int = 1,
+        apart: Values | None = None,
     ) -> Optimum:
+        if apart is not None:
+            message = "CmdStan's optimiser cannot hold a parameter"
+            raise EngineError(message, hint="engine='stanli' can")
         with _work_folder(None) as folder:
             arguments = ["optimize", f"jacobian={int(jacobian)}", "iter=10000"]
             arguments += ["random", f"seed={seed}"]

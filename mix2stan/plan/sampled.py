@@ -83,7 +83,8 @@ def sampled(graph: ModelGraph) -> list[Part]:
     response = [Component(t, view) for t in sections]
     errors: list[Part] = []
     if not graph.residual.plain:
-        structure = StructuredView(view, errors_view(graph.residual, graph.priors))
+        found = errors_view(graph.residual, graph.priors)
+        structure = StructuredView.of(view, found, graph.strategy.kind == "joint")
         response, errors = structured(structure)
     parts = [Part(tuple(response)), *population_parts(view), *group_parts(view, graph)]
     parts += predicted_parts(graph)
