@@ -26,7 +26,6 @@ __all__ = [
     "collapsed_data",
     "dense_columns",
     "least_squares",
-    "level_root",
     "orthogonaliser",
     "row_order",
     "sizes_of",
@@ -118,21 +117,21 @@ def coefficient_prior(graph: ModelGraph, X: Array, means: Array | None = None) -
     return {"K_prior": len(C), "C": C, "beta_loc": loc, "beta_scale": scale}
 
 
-def sizes_of(group: Group, parts: Elimination, data: Data) -> dict[str, Any]:
+def sizes_of(group: Group, parts: Elimination, data: Data, d: Array) -> dict[str, Any]:
     """The sizes of an integrated term, and what its covariance takes from the data."""
     sizes: dict[str, Any] = {f"J_{group.id}": len(data.grouping(group.factor).levels)}
     sizes |= {f"{constant}_{group.id}": v for constant, v in constants_of(group).items()}
-    if is_rotated(group, parts):
-        sizes[f"root_{group.id}"] = level_root(group, parts, data)
     if group.covariance.kind != "scalar":
         sizes[f"Q_{group.id}"] = len(group.columns.names)
+    if is_rotated(group, parts):
+        sizes[f"root_{group.id}"] = _level_root(group, parts, data, d)
     return sizes
 
 
-def level_root(group: Group, parts: Elimination, data: Data) -> Array:
+def _level_root(group: Group, parts: Elimination, data: Data, d: Array) -> Array:
     """The root of a known covariance by which the program's effects become those of the levels."""
     if group in parts.block:
-        return data.separation(group).root
+        return data.separation(group, d).root
     return data.root(group.factor)
 
 
@@ -147,15 +146,15 @@ def dense_columns(
     blocks, units = [], []
     entries: dict[str, Any] = {}
     for group in parts.dense:
-        entries |= sizes_of(group, parts, data)
-        scaled = data.matrix(group.columns) / d[:, None]
-        for column, design in zip(scaled.T, data.designs(group), strict=True):
+        entries |= sizes_of(group, parts, data, d)
+        columns = (data.matrix(group.columns) / d[:, None]).T
+        for column, design in zip(columns, data.designs(group, d), strict=True):
             unit = float(np.sqrt(np.mean(column**2))) or 1.0
             unit = 1.0 if group.columns.intercept_only else unit
-            levels, own = design.shape[1], sparse.diags_array(1 / d) @ design
+            levels = design.shape[1]
             if is_rotated(group, parts):
-                own = own @ level_root(group, parts, data)
-            blocks.append(sparse.csr_array(own) / unit)
+                design = sparse.csr_array(design @ _level_root(group, parts, data, d))
+            blocks.append(design / unit)
             units.append(np.full(levels, unit))
     if not blocks:
         return sparse.csr_array((n, 0)), {}
@@ -177,7 +176,6 @@ def _rows(
     elif Q.shape[1]:
         entries["Q"] = Q[order]
     if parts.block:
-        # levels that are coupled are no block of a program with rows
         name = parts.block[0].id
         levels = data.grouping(parts.block[0].factor)
         entries[f"last_{name}"] = np.cumsum(np.bincount(levels.codes))
@@ -202,9 +200,8 @@ def _block(
     J = len(data.grouping(parts.block[0].factor).levels)
     entries: dict[str, Any] = {}
     for group in parts.block:
-        entries |= sizes_of(group, parts, data)
-    scale = sparse.diags_array(1 / d)
-    designs = [sparse.csr_array(scale @ z) for group in parts.block for z in data.designs(group)]
+        entries |= sizes_of(group, parts, data, d)
+    designs = [design for group in parts.block for design in data.designs(group, d)]
     q, columns = len(designs), [design.sum(axis=1) for design in designs]
     members = [sparse.csr_array(design.T) for design in designs]
     ZZ = [sparse.csr_array(member @ Z) for member in members]
@@ -212,7 +209,7 @@ def _block(
     Zr = [np.asarray(member @ r) for member in members]
     squares = {(k, m): members[k] @ columns[m] for k in range(q) for m in range(k + 1)}
     if parts.block[0].coupled:
-        separation = data.separation(parts.block[0])
+        separation = data.separation(parts.block[0], d)
         turn = separation.root.T
         ZZ, ZQ = [sparse.csr_array(turn @ ZZ[0].toarray())], [turn @ ZQ[0]]
         Zr, squares = [turn @ Zr[0]], {(0, 0): separation.squares}

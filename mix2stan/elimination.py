@@ -5,17 +5,19 @@ between levels.  What is left couples the other factors: their effects, the *den
 integrated out together with the coefficients, by one Cholesky factor.  Terms that are too many for
 that are *sampled*, and everything else is integrated out given them.
 
-Correlated errors leave effects independent between levels only if no block of them is in two levels.
 Related levels are not independent, nor are levels of which a row has several, but some combinations of
 their effects are, given all rows: those of a root of K that diagonalises Z'Z.  So such a term, of one
 effect per level, can be the block, where the program has sums over all rows, not the rows.
+
+Correlated errors leave effects independent between levels only if no block of them is in two levels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mix2stan.graph import ErrorCorrelation, Factor, Group
+from mix2stan.graph import Factor, Group, Residual
+from mix2stan.residuals import known_errors
 
 __all__ = ["MOST_EFFECTS", "Elimination", "elimination", "is_rotated"]
 
@@ -56,19 +58,18 @@ def size(group: Group) -> int:
     return group.factor.levels * len(group.columns.names)
 
 
-def elimination(
-    groups: tuple[Group, ...], correlation: ErrorCorrelation | None = None
-) -> Elimination:
+def elimination(groups: tuple[Group, ...], errors: Residual | None = None) -> Elimination:
     """The block is the factor with the most effects, among those whose levels can be separated.
 
     Where terms know what they are nested in, the chain has all that are nested with that factor.
 
     Args:
         groups: the terms, which say whether they are integrated out.
-        correlation: that of the errors.
+        errors: their structure; None if they are known but for sigma.
     """
+    correlation = None if errors is None else errors.correlation
     integrated = tuple(g for g in groups if g.integrated)
-    sums = len(integrated) == len(groups)
+    sums = len(integrated) == len(groups) and (errors is None or known_errors(errors))
     factors: dict[Factor, tuple[Group, ...]] = {}
     for group in integrated:
         factors[group.factor] = (*factors.get(group.factor, ()), group)

@@ -14,10 +14,9 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 from scipy.special import ndtri
 
-from mix2stan.collapsed_data import collapsed_data, level_root, orthogonaliser
+from mix2stan.collapsed_data import collapsed_data, orthogonaliser
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of
-from mix2stan.elimination import elimination
 from mix2stan.engines import Engine, Optimum, Program
 from mix2stan.errors import Unsupported
 from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
@@ -331,9 +330,8 @@ def _effects(
         white = whitener(graph.residual, data, values)
         r, Q = white @ r, white @ Q
         designs = [sparse.csr_matrix(white @ d) for d in designs]
-    parts = elimination(graph.groups, graph.residual.correlation)
     among: list[Any] = [
-        level_root(g, parts, data) if g.coupled else sparse.eye_array(len(t.levels))
+        data.root(g.factor) if g.factor.relationship else sparse.eye_array(len(t.levels))
         for g, t in zip(graph.groups, terms, strict=True)
     ]
     Lambda = [
@@ -344,7 +342,7 @@ def _effects(
         precision = Q.T @ Q
         beta = R_inverse @ (first + np.linalg.solve(precision, Q.T @ r))
         return beta, sigma**2 * R_inverse @ np.linalg.solve(precision, R_inverse.T), {}
-    Z, solve = _solver(designs, Lambda, dense=any(g.coupled for g in graph.groups))
+    Z, solve = _solver(designs, Lambda, dense=any(g.factor.relationship for g in graph.groups))
     ZQ, Zr = np.asarray(Z.T @ Q), Z.T @ r
     precision = Q.T @ Q - ZQ.T @ solve(ZQ) if Q.shape[1] else np.zeros((0, 0))
     shift = np.linalg.solve(precision, Q.T @ r - ZQ.T @ solve(Zr))

@@ -164,7 +164,7 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
 def _whitened(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program with structured errors, from its rows [r Q Z]."""
     errors, multipliers = residual_starts(graph.residual, data)
-    parts = elimination(graph.groups, graph.residual.correlation)
+    parts = elimination(graph.groups, graph.residual)
     observations = data.get("observations", data["N"])
     squares = np.sum(np.square(data["rows"]), axis=0) / observations
     spread = float(np.sqrt(squares[0])) or 1.0

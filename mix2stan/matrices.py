@@ -74,7 +74,7 @@ class Data:
         response: Node,
         contrasts: Mapping[str, str],
         raw: Frame | None = None,
-        given: Mapping[str, Any] = _NOTHING,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         self.frame = frame
         self.raw = raw
@@ -83,10 +83,10 @@ class Data:
         self._response = response
         self._coded: Data | None = None
         self._specs: dict[Node, DesignSpec] = {}
-        self._given = given
+        self._given = given or {}
         self._memberships: dict[Factor, tuple[Grouping, ...]] = {}
         self._kinships: dict[Factor, Kinship] = {}
-        self._separations: dict[tuple[Factor, Columns], Separation] = {}
+        self._separations: dict[tuple[Factor, Columns, bytes], Separation] = {}
 
     #: Whether the rows stand for more than themselves.
     reduced = False
@@ -171,6 +171,13 @@ class Data:
         kinship = self.kinship(factor)
         return tuple(_within(kinship, g, factor) if kinship else g for g in found)
 
+    def list_levels(self, factor: Factor, levels: Sequence[str]) -> None:
+        """Say what the levels of a factor are, where the covariance among them is not there."""
+        place = {level: i for i, level in enumerate(levels)}
+        found = grouping(factor.variables, self.frame, factor.order)
+        table = np.array([place[level] for level in found.levels], dtype=np.int64)
+        self._memberships[factor] = (Grouping(table[found.codes], tuple(levels)),)
+
     def kinship(self, factor: Factor) -> Kinship | None:
         """The known covariance among the levels of a factor, None if they are independent.
 
@@ -179,6 +186,8 @@ class Data:
         """
         if factor.relationship is None:
             return None
+        if self._coded is not None:
+            return self._coded.kinship(factor)
         if factor not in self._kinships:
             found = read_relationship(factor.relationship, self._given)
             found = self._by_levels(found, factor.variables[0])
@@ -201,12 +210,12 @@ class Data:
         J, kinship = len(self.grouping(factor).levels), self.kinship(factor)
         return np.eye(J) if kinship is None else kinship.spread(np.eye(J))
 
-    def designs(self, group: Group) -> tuple[sparse.csr_array, ...]:
-        """The design of every effect of a term, each N x J, a column per level."""
+    def designs(self, group: Group, d: Array) -> tuple[sparse.csr_array, ...]:
+        """The design of every effect of a term, each N x J, a column per level, its rows over d."""
         factor = group.factor
         found = self.memberships(factor)
         shape, rows = (self.rows, len(found[0].levels)), np.arange(self.rows)
-        columns = self.matrix(group.columns).T
+        columns = (self.matrix(group.columns) / d[:, None]).T
 
         def design(column: Array, levels: Grouping) -> sparse.csr_array:
             return sparse.csr_array((column, (rows, levels.codes)), shape=shape)
@@ -223,14 +232,14 @@ class Data:
             for column in columns
         )
 
-    def separation(self, group: Group) -> Separation:
+    def separation(self, group: Group, d: Array) -> Separation:
         """The root of K that makes the levels of a term of one effect independent given the rows.
 
         It takes a time of the cube of the number of levels.
         """
-        key = (group.factor, group.columns)
+        key = (group.factor, group.columns, d.tobytes())
         if key not in self._separations:
-            (Z,) = self.designs(group)
+            (Z,) = self.designs(group, d)
             self._separations[key] = _separate(Z, self.root(group.factor))
         return self._separations[key]
 
@@ -253,7 +262,7 @@ class Data:
         """The incidence of one group term."""
         levels = self.grouping(group.factor)
         if group.factor.signs:
-            designs = self.designs(group)
+            designs = self.designs(group, np.ones(self.rows))
             q = len(designs)
             order = np.arange(q * len(levels.levels)).reshape(q, -1).T.ravel()
             Z = sparse.csr_matrix(sparse.hstack(designs, format="csc")[:, order])
@@ -348,7 +357,7 @@ def bind(
         wanted |= dict.fromkeys(predictor.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
     model = model_frame(tuple(wanted), frame, na_action=na_action)
-    return Data(model, names, response, contrasts, frame, given or {})
+    return Data(model, names, response, contrasts, frame, given)
 
 
 def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:

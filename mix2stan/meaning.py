@@ -128,7 +128,7 @@ def components_of(graph: ModelGraph, data: Data) -> tuple[Component, ...]:
 def _memberships(group: Group, data: Data) -> Component:
     """A term of several levels per row: its rows are related levels, one each."""
     root = data.root(group.factor)
-    effects = np.vstack([Z @ root for Z in data.designs(group)])
+    effects = np.vstack([Z @ root for Z in data.designs(group, np.ones(data.rows))])
     kind = _simplest(group.covariance, len(group.columns.names))
     ones = np.ones((data.rows, len(group.columns.names)))
     return Component(group, kind, np.arange(data.rows), ones, effects @ effects.T)

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.design import Column, Evaluation, Frame, ModelFrame, grouping
-from mix2stan.errors import DataError, suggestion
+from mix2stan.errors import DataError, Unsupported, suggestion
 from mix2stan.graph import UNITS, Factor, ModelGraph, Population
 from mix2stan.matrices import Data
 from mix2stan.schema_text import decode, encode
@@ -90,6 +90,7 @@ class Schema:
     @cached_property
     def fitted(self) -> Rows:
         """The rows of the fit."""
+        _refuse_memberships(self.graph)
         levels = {
             g.factor: Levels(self.data.grouping(g.factor).codes, ()) for g in self.graph.groups
         }
@@ -116,6 +117,8 @@ class Schema:
         wanted = dict.fromkeys(self.population())
         terms = self.graph.groups if response else self.graph.groups_of("")
         terms = terms if groups else ()
+        if terms:
+            _refuse_memberships(self.graph)
         wanted |= dict.fromkeys(v for g in terms for f in g.columns.formulas for v in self._in(f))
         inner = self._blocks() if response else ()
         if response:
@@ -228,6 +231,11 @@ class Schema:
             "variables": [[encode(node), _without_values(c)] for node, c in frame.columns.items()],
             "states": [[encode(node), encode(state)] for node, state in frame.states.items()],
             "dropped": frame.dropped,
+            "related": [
+                [encode(g.factor), list(self.data.grouping(g.factor).levels)]
+                for g in self.graph.groups
+                if g.factor.relationship is not None
+            ],
         }
         values = {f"column_{i}": c.values for i, c in enumerate(used.values())}
         return about, values | {"rows": frame.rows}
@@ -253,6 +261,8 @@ class Schema:
         frame = ModelFrame(learnt.columns, rows, about["dropped"], states)
         names, contrasts = tuple(about["names"]), dict(about["contrasts"])
         data = Data(frame, names, graph.response.expression, contrasts)
+        for factor, levels in about["related"]:
+            data.list_levels(decode(factor), levels)
         return cls(graph, data, raw, names, contrasts)
 
 
@@ -265,6 +275,13 @@ def remember(graph: ModelGraph, data: Data) -> Schema | None:
     columns = {n: data.raw.columns[n].rows(rows) for n in used if n in data.raw.columns}
     plain = replace(graph, priors=(), notes=())
     return Schema(plain, data, Frame(columns, len(rows)), data.names_of_data, data.contrasts)
+
+
+def _refuse_memberships(graph: ModelGraph) -> None:
+    for group in graph.groups:
+        if group.factor.signs:
+            message = f"rows of several levels, {group.factor}, cannot be predicted"
+            raise Unsupported(message, hint="ranef() and summary() can be had")
 
 
 def _bare(node: Node) -> Node:

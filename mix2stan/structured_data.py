@@ -46,7 +46,7 @@ def _chain(parts: Elimination, data: Data) -> dict[str, Any]:
     factors = [(terms[0].id, data.grouping(terms[0].factor).codes) for terms in parts.chain]
     for i, (name, codes) in enumerate(factors):
         for group in parts.chain[i]:
-            entries |= sizes_of(group, parts, data)
+            entries |= sizes_of(group, parts, data, np.ones(data.rows))
         if i > 0:
             below = factors[i - 1][1]
             level = codes[np.unique(below, return_index=True)[1]]
@@ -71,7 +71,7 @@ def structured_data(graph: ModelGraph, data: Data, y: Array | None = None) -> di
         y: replaces the response, offsets taken off; shape (N,).
     """
     correlation = graph.residual.correlation
-    parts = elimination(graph.groups, correlation)
+    parts = elimination(graph.groups, graph.residual)
     r, Q, entries = _population(graph, data, y)
     Z, sizes = dense_columns(parts, data, np.ones(data.rows), Q.shape[1])
     columns = [data.matrix(g.columns) for terms in parts.chain for g in terms]

@@ -627,3 +627,25 @@ def test_a_pedigree_within_another_factor_is_one_in_each():
     root = found.spread(np.eye(12))
     one = pedigree(MRODE).spread(np.eye(6))
     np.testing.assert_allclose(root @ root.T, np.kron(one @ one.T, np.eye(2)), atol=1e-14)
+
+
+def test_errors_may_have_a_structure_beside_related_levels(stanli):
+    d, V = world()["d"], dense("animal", 0.0)[0]
+    call = "MCMCglmm(y ~ x, random = ~ animal, rcov = ~ idh(f):units, pedigree = ped, data = d)"
+    sds = {"u": 0.8, "v": 0.4, "w": 1.6}
+    expected = stats.multivariate_normal(
+        2 + 0.3 * d.x, V + np.diag(d.f.map(sds).to_numpy() ** 2)
+    ).logpdf(d.y)
+    model = m2s.model(call, world())
+    first = model.graph.residual.variances[0].levels[0]
+    ratios = {name: sd / sds[first] for name, sd in sds.items()}
+    point = point_of("animal") | {"residual": {"sigma": sds[first], "varIdent": ratios}}
+    assert model.loglik(point, engine="stanli") == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_saved_fit_of_related_individuals_predicts(tmp_path, stanli):
+    fit = model_of("animal", "pedigree = ped").sample(
+        chains=1, warmup=100, draws=50, seed=1, engine="stanli"
+    )
+    again = m2s.load(fit.save(tmp_path / "fit.nc"))
+    pd.testing.assert_frame_equal(fit.fitted(), again.fitted())

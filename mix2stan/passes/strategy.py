@@ -86,7 +86,7 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
         return replace(graph, strategy=Strategy("noncentred", obstacle))
     chosen = _affordable(graph, context.data)
     if not known_errors(graph.residual) and not all(g.integrated for g in chosen.groups):
-        parts = elimination(_integrate(graph, graph.groups).groups, graph.residual.correlation)
+        parts = elimination(_integrate(graph, graph.groups).groups, graph.residual)
         names = " and ".join(str(g.factor) for g in parts.dense)
         reason = f"the errors have a structure, and the effects of {names} are too many"
         return replace(graph, strategy=Strategy("noncentred", f"{reason} to be integrated out"))
@@ -174,7 +174,7 @@ def integrate_all(graph: ModelGraph, data: Data) -> ModelGraph:
 
 def _check_size(graph: ModelGraph, data: Data) -> None:
     if not _fits(graph, data, _MOST):
-        parts = elimination(graph.groups, graph.residual.correlation)
+        parts = elimination(graph.groups, graph.residual)
         names = " and ".join(str(g.factor) for g in parts.dense)
         raise Unsupported(
             f"the effects of {names} are too many to be integrated out together",
@@ -237,7 +237,7 @@ def _fits(graph: ModelGraph, data: Data, limits: _Limits) -> bool:
 
     Where rows are made independent first, all columns of the dense terms meet in each of them.
     """
-    parts = elimination(graph.groups, graph.residual.correlation)
+    parts = elimination(graph.groups, graph.residual)
     separated = sum(size(g) for g in parts.block if g.coupled)
     if separated > _MOST_SEPARATED:
         return False
@@ -252,9 +252,8 @@ def _fits(graph: ModelGraph, data: Data, limits: _Limits) -> bool:
         return True
     if separated or any(g.coupled for g in parts.dense):
         # what is a combination of all levels meets everything
-        met_everywhere = parts.columns + len(graph.population.columns.names)
-        levels_of_block = parts.block[0].factor.levels
-        return levels_of_block * met_everywhere * (met_everywhere + 1) / 2 <= limits.products
+        meeting = parts.columns + len(graph.population.columns.names)
+        return size(parts.block[0]) * meeting * (meeting + 1) / 2 <= limits.products
     block = data.grouping(parts.block[0].factor)
     met = np.full(len(block.levels), len(graph.population.columns.names), dtype=float)
     for group in parts.dense:

@@ -155,15 +155,14 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     """Coefficients and effects integrated out, as far as the strategy pass found it possible."""
     parts = elimination(graph.groups)
     view = collapsed_view(graph, parts)
-    rotated = frozenset(g.id for g in graph.groups if is_rotated(g, parts))
     response = [Component("collapsed/response", view)]
     response += [Component("collapsed/prior_normal", view)] if view.normal else []
     plan = [Part(tuple(response))]
     if view.block:
         block = [Component("collapsed/block", view.block)]
-        block += [c for g in view.block.terms for c in _integrated(g, rotated)]
+        block += [c for g in view.block.terms for c in _integrated(g)]
         plan.append(Part(tuple(block)))
-    plan += dense_parts(view, rotated)
+    plan += dense_parts(view)
     plan += [Part(group_components(group_view(g, graph.priors), g)) for g in parts.sampled]
     plan.append(Part((Component("residuals/homoscedastic", view),)))
     needs_sums = view.block and (view.dense or view.rows)
@@ -172,14 +171,14 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     return [*plan, *(Part((Component(f, None),)) for f in functions)]
 
 
-def dense_parts(view: CollapsedView, rotated: frozenset[str] = frozenset()) -> list[Part]:
+def dense_parts(view: CollapsedView) -> list[Part]:
     """The dense terms, a paragraph each."""
-    return [Part((Component("collapsed/dense", g), *_integrated(g, rotated))) for g in view.dense]
+    return [Part((Component("collapsed/dense", g), *_integrated(g))) for g in view.dense]
 
 
-def _integrated(view: GroupView, rotated: frozenset[str]) -> tuple[Component, ...]:
+def _integrated(view: GroupView) -> tuple[Component, ...]:
     """The covariance of a term's effects, and what they are made from if it is not theirs."""
-    root = (Component("relationships/rotated", view),) if view.id in rotated else ()
+    root = (Component("relationships/rotated", view),) if view.rotated else ()
     return (Component(view.covariance, view), *root)
 
 
@@ -191,7 +190,7 @@ def collapsed_view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
     dense: list[GroupView] = []
     start = "1"
     for group in parts.dense:
-        one = group_view(group, graph.priors)
+        one = replace(group_view(group, graph.priors), rotated=is_rotated(group, parts))
         effects = f"J_{one.id}" if one.scalar else f"J_{one.id} * Q_{one.id}"
         stop = effects if start == "1" else f"{start[:-4]} + {effects}"
         dense.append(replace(one, range=f"{start} : {stop}"))
@@ -219,14 +218,20 @@ def collapsed_view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
         profiled=graph.strategy.kind == "profiled",
         priors=texts(graph.priors, "sigma"),
     )
-    blocks = tuple(_block(graph, terms, view, i) for i, terms in enumerate(parts.chain))
+    blocks = tuple(_block(graph, terms, view, i, parts) for i, terms in enumerate(parts.chain))
     return replace(view, block=blocks[0], above=blocks[1:]) if blocks else view
 
 
 def _block(
-    graph: ModelGraph, groups: tuple[Group, ...], view: CollapsedView, place: int
+    graph: ModelGraph,
+    groups: tuple[Group, ...],
+    view: CollapsedView,
+    place: int,
+    parts: Elimination,
 ) -> BlockView:
-    views = tuple(group_view(g, graph.priors) for g in groups)
+    views = tuple(
+        replace(group_view(g, graph.priors), rotated=is_rotated(g, parts)) for g in groups
+    )
     return BlockView(
         id=views[0].id,
         label=views[0].label,

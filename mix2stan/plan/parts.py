@@ -59,6 +59,7 @@ class GroupView:
     ``x`` the design whose columns are in it; ``suffix`` ends the names of what belongs to its
     predictor.  ``relationship`` is the template of related levels, and ``centred`` whether the
     effects are sampled as they are; ``signs`` are those of the levels that every row has.
+    ``rotated`` says that not they are integrated out, but effects of which they are combinations.
     """
 
     id: str
@@ -81,6 +82,7 @@ class GroupView:
     relationship: str = ""
     centred: bool = False
     signs: tuple[str, ...] = ()
+    rotated: bool = False
 
 
 def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:

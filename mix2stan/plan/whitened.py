@@ -107,7 +107,7 @@ class StructuredView:
 
 def whitened(graph: ModelGraph) -> list[Part]:
     """Effects and coefficients integrated out, the rows made independent first."""
-    parts = elimination(graph.groups, graph.residual.correlation)
+    parts = elimination(graph.groups, graph.residual)
     model = collapsed_view(graph, parts)
     stages = stages_of((model.block, *model.above) if model.block else ())
     view = WhitenedView(model, errors_view(graph.residual, graph.priors), stages)

@@ -58,6 +58,10 @@ def _check_nested(graph: ModelGraph, data: Data, codes: Index, by: str) -> None:
     """Refuse a factor whose levels share anything that is not integrated within one of them."""
     others = {str(g.factor): data.grouping(g.factor).codes for g in graph.groups}
     correlation = graph.residual.correlation
+    for group in graph.groups:
+        if group.coupled:
+            message = f"the levels of {by} are not independent: those of {group.factor} are related"
+            raise Unsupported(message, hint='by = "obs" is given the effects')
     if correlation is not None and correlation.block is None:
         raise Unsupported(f"the errors of the levels of {by} are correlated")
     if correlation is not None and correlation.block is not None:
