@@ -31,7 +31,11 @@ app = typer.Typer(
 Call = Annotated[str, typer.Argument(help="R text with one model call; - reads standard input.")]
 Data = Annotated[
     list[str],
-    typer.Option("--data", "-d", help="CSV or Parquet file; NAME=FILE binds a name of the call."),
+    typer.Option(
+        "--data",
+        "-d",
+        help="CSV or Parquet file, or a folder of Parquet files; NAME=FILE binds a name of the call.",
+    ),
 ]
 Columns = Annotated[
     Path | None, typer.Option(help="Column types (JSON); found beside the data if not given.")
@@ -107,6 +111,38 @@ def fit(
     if out is not None:
         _write(model, result, out)
     typer.echo(_fit_json(result) if as_json else str(result))
+
+
+@app.command()
+def bootstrap(
+    call: Call,
+    data: Data,
+    columns: Columns = None,
+    n: Annotated[int, typer.Option("-n", help="Replicates.")] = 1000,
+    method: Annotated[str, typer.Option(help="reml or ml.")] = "reml",
+    kind: Annotated[
+        str, typer.Option("--type", help="parametric, cases, groups or within.")
+    ] = "parametric",
+    group: Annotated[str | None, typer.Option(help="The factor that is resampled.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes the replicates reproducible.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the replicates as they come; goes on with them.")
+    ] = None,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print estimates, and intervals from refits to data like these."""
+    from mix2stan.many.dask import dask_executor
+
+    model = _model(call, data, columns)
+    if seed is None and out is not None:
+        seed = (recorded(out) or {}).get("seed")
+    with contextlib.ExitStack() as cleanup:
+        executor = None if dask is None else cleanup.enter_context(dask_executor(dask))
+        found = model.bootstrap(
+            n, method=method, type=kind, group=group, seed=seed, executor=executor, out=out
+        )
+    typer.echo(found.summary().to_json(orient="index") if as_json else str(found))
 
 
 @app.command()
@@ -246,7 +282,9 @@ def _model(
     from mix2stan.model import model
 
     text = sys.stdin.read() if call == "-" else call
-    return model(text, _tables(data, columns), prior=prior, strategy=strategy)
+    folder = len(data) == 1 and Path(data[0]).is_dir()
+    given = Path(data[0]) if folder else _tables(data, columns)
+    return model(text, given, prior=prior, strategy=strategy)
 
 
 def _tables(data: list[str], columns: Path | None) -> pd.DataFrame | dict[str, pd.DataFrame]:
