@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mix2stan.errors import Unsupported
+from mix2stan.families import FAMILIES
 
 __all__ = ["DISTRIBUTIONS", "Distribution", "distribution_of"]
 
@@ -43,6 +44,7 @@ class Distribution:
         discrete: whether responses are counts.
         mean_link: the link of the expected response, where it is not that of the model.
         shift: what is added to the predictor before the inverse of that link.
+        mean: the expected response from mu and the parameters, where it is not an inverse link.
     """
 
     variance: Callable[[Array, Parameters], Array]
@@ -52,18 +54,33 @@ class Distribution:
     discrete: bool = False
     mean_link: str | None = None
     shift: Callable[[Parameters], Array] = _no_shift
+    mean: Callable[[Array, Parameters], Array] | None = None
+
+    @property
+    def mean_has_parameters(self) -> bool:
+        """Whether the expected response depends on more than the predictor of the mean."""
+        return self.mean_link is not None or self.mean is not None
 
 
 def distribution_of(family: str) -> Distribution:
-    """The row of a family.
+    """The row of a family; of one that has a law alone, without a density.
 
     Raises:
         Unsupported: if there is none.
     """
-    if family not in DISTRIBUTIONS:
+    if family in DISTRIBUTIONS:
+        return DISTRIBUTIONS[family]
+    row = FAMILIES.get(family)
+    if row is None or row.counts_trials:
         hint = f"it can be had for {', '.join(DISTRIBUTIONS)}"
         raise Unsupported(f"this cannot be computed for a {family} response", hint=hint)
-    return DISTRIBUTIONS[family]
+
+    def refused(y: Array, mu: Array, p: Parameters) -> Array:
+        hint = f"it can be had for {', '.join(DISTRIBUTIONS)}"
+        raise Unsupported(f"the density of a {family} response cannot be computed", hint=hint)
+
+    law = row.law
+    return Distribution(law.variance, refused, refused, law.draw, row.integer, mean=law.mean)
 
 
 def _normal_log_density(y: Array, mu: Array, p: Parameters) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.design import Column, Evaluation, Frame, ModelFrame, grouping
+from mix2stan.design import Column, Evaluation, Frame, Grouping, ModelFrame, grouping
 from mix2stan.errors import DataError, suggestion
 from mix2stan.graph import UNITS, Factor, ModelGraph, Population
 from mix2stan.matrices import Data
@@ -90,9 +90,8 @@ class Schema:
     @cached_property
     def fitted(self) -> Rows:
         """The rows of the fit."""
-        levels = {
-            g.factor: Levels(self.data.grouping(g.factor).codes, ()) for g in self.graph.groups
-        }
+        factors = (g.factor for g in self.graph.groups if not g.factor.signs)
+        levels = {factor: Levels(self.data.grouping(factor).codes, ()) for factor in factors}
         everything = np.arange(self.data.rows)
         return Rows(self.data, everything, self.data.frame.rows, levels, True)
 
@@ -123,7 +122,7 @@ class Schema:
             wanted |= dict.fromkeys(others)
             wanted |= {v: None for v in self.graph.residual.variables() if v not in inner}
             wanted |= dict.fromkeys(self._response())
-        factors = tuple(dict.fromkeys(g.factor for g in terms))
+        factors = tuple(dict.fromkeys(g.factor for g in terms if not g.factor.signs))
         frame = self._aligned(
             newdata, [*wanted, *inner, *(v for f in factors for v in f.variables)]
         )
@@ -229,6 +228,13 @@ class Schema:
             "dropped": frame.dropped,
         }
         values = {f"column_{i}": c.values for i, c in enumerate(used.values())}
+        related = dict.fromkeys(g.factor for g in self.graph.groups if g.factor.relationship)
+        found = [self.data.grouping(factor) for factor in related if not factor.signs]
+        about["related"] = [
+            [encode(factor), list(levels.levels)]
+            for factor, levels in zip((f for f in related if not f.signs), found, strict=True)
+        ]
+        values |= {f"related_{i}": levels.codes for i, levels in enumerate(found)}
         return about, values | {"rows": frame.rows}
 
     @classmethod
@@ -252,6 +258,14 @@ class Schema:
         frame = ModelFrame(learnt.columns, rows, about["dropped"], states)
         names, contrasts = tuple(about["names"]), dict(about["contrasts"])
         data = Data(frame, names, graph.response.expression, contrasts)
+        # the numbers of a known covariance are not kept, the levels it is about are
+        related = {
+            decode(factor): Grouping(
+                np.asarray(values[f"related_{i}"], dtype=np.int64), tuple(levels)
+            )
+            for i, (factor, levels) in enumerate(about["related"])
+        }
+        data = data.take(np.arange(len(rows)), related) if related else data
         return cls(graph, data, raw, names, contrasts)
 
 
