@@ -171,13 +171,6 @@ class Data:
         kinship = self.kinship(factor)
         return tuple(_within(kinship, g, factor) if kinship else g for g in found)
 
-    def list_levels(self, factor: Factor, levels: Sequence[str]) -> None:
-        """Say what the levels of a factor are, where the covariance among them is not there."""
-        place = {level: i for i, level in enumerate(levels)}
-        found = grouping(factor.variables, self.frame, factor.order)
-        table = np.array([place[level] for level in found.levels], dtype=np.int64)
-        self._memberships[factor] = (Grouping(table[found.codes], tuple(levels)),)
-
     def kinship(self, factor: Factor) -> Kinship | None:
         """The known covariance among the levels of a factor, None if they are independent.
 

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.design import Column, Evaluation, Frame, ModelFrame, grouping
-from mix2stan.errors import DataError, Unsupported, suggestion
+from mix2stan.design import Column, Evaluation, Frame, Grouping, ModelFrame, grouping
+from mix2stan.errors import DataError, suggestion
 from mix2stan.graph import UNITS, Factor, ModelGraph, Population
 from mix2stan.matrices import Data
 from mix2stan.schema_text import decode, encode
@@ -90,10 +90,8 @@ class Schema:
     @cached_property
     def fitted(self) -> Rows:
         """The rows of the fit."""
-        _refuse_memberships(self.graph)
-        levels = {
-            g.factor: Levels(self.data.grouping(g.factor).codes, ()) for g in self.graph.groups
-        }
+        factors = (g.factor for g in self.graph.groups if not g.factor.signs)
+        levels = {factor: Levels(self.data.grouping(factor).codes, ()) for factor in factors}
         everything = np.arange(self.data.rows)
         return Rows(self.data, everything, self.data.frame.rows, levels, True)
 
@@ -117,8 +115,6 @@ class Schema:
         wanted = dict.fromkeys(self.population())
         terms = self.graph.groups if response else self.graph.groups_of("")
         terms = terms if groups else ()
-        if terms:
-            _refuse_memberships(self.graph)
         wanted |= dict.fromkeys(v for g in terms for f in g.columns.formulas for v in self._in(f))
         inner = self._blocks() if response else ()
         if response:
@@ -126,7 +122,7 @@ class Schema:
             wanted |= dict.fromkeys(others)
             wanted |= {v: None for v in self.graph.residual.variables() if v not in inner}
             wanted |= dict.fromkeys(self._response())
-        factors = tuple(dict.fromkeys(g.factor for g in terms))
+        factors = tuple(dict.fromkeys(g.factor for g in terms if not g.factor.signs))
         frame = self._aligned(
             newdata, [*wanted, *inner, *(v for f in factors for v in f.variables)]
         )
@@ -231,13 +227,15 @@ class Schema:
             "variables": [[encode(node), _without_values(c)] for node, c in frame.columns.items()],
             "states": [[encode(node), encode(state)] for node, state in frame.states.items()],
             "dropped": frame.dropped,
-            "related": [
-                [encode(g.factor), list(self.data.grouping(g.factor).levels)]
-                for g in self.graph.groups
-                if g.factor.relationship is not None
-            ],
         }
         values = {f"column_{i}": c.values for i, c in enumerate(used.values())}
+        related = dict.fromkeys(g.factor for g in self.graph.groups if g.factor.relationship)
+        found = [self.data.grouping(factor) for factor in related if not factor.signs]
+        about["related"] = [
+            [encode(factor), list(levels.levels)]
+            for factor, levels in zip((f for f in related if not f.signs), found, strict=True)
+        ]
+        values |= {f"related_{i}": levels.codes for i, levels in enumerate(found)}
         return about, values | {"rows": frame.rows}
 
     @classmethod
@@ -261,8 +259,14 @@ class Schema:
         frame = ModelFrame(learnt.columns, rows, about["dropped"], states)
         names, contrasts = tuple(about["names"]), dict(about["contrasts"])
         data = Data(frame, names, graph.response.expression, contrasts)
-        for factor, levels in about["related"]:
-            data.list_levels(decode(factor), levels)
+        # the numbers of a known covariance are not kept, the levels it is about are
+        related = {
+            decode(factor): Grouping(
+                np.asarray(values[f"related_{i}"], dtype=np.int64), tuple(levels)
+            )
+            for i, (factor, levels) in enumerate(about["related"])
+        }
+        data = data.take(np.arange(len(rows)), related) if related else data
         return cls(graph, data, raw, names, contrasts)
 
 
@@ -275,13 +279,6 @@ def remember(graph: ModelGraph, data: Data) -> Schema | None:
     columns = {n: data.raw.columns[n].rows(rows) for n in used if n in data.raw.columns}
     plain = replace(graph, priors=(), notes=())
     return Schema(plain, data, Frame(columns, len(rows)), data.names_of_data, data.contrasts)
-
-
-def _refuse_memberships(graph: ModelGraph) -> None:
-    for group in graph.groups:
-        if group.factor.signs:
-            message = f"rows of several levels, {group.factor}, cannot be predicted"
-            raise Unsupported(message, hint="ranef() and summary() can be had")
 
 
 def _bare(node: Node) -> Node:

@@ -443,8 +443,15 @@ def test_new_blocks_of_correlated_errors():
     assert errors.std() == pytest.approx(same.std(), rel=0.05)
 
 
+@functools.cache
+def short_fit(name):
+    """Draws that have not converged: the algebra holds for any."""
+    settings = {"warmup": 10, "draws": 10, "max_treedepth": 4, "seed": 1, "engine": "stanli"}
+    return model_of(name).sample(chains=1, **settings)
+
+
 def test_several_responses_are_predicted_in_their_rows():
-    fit, model = fit_of("traits", draws=50), model_of("traits")
+    fit, model = short_fit("traits"), model_of("traits")
     eta = flat(fit, "beta") @ model.X.to_numpy().T
     for group, term in zip(model.graph.groups, model.Z, strict=True):
         b = flat(fit, f"b_{group.id}")
@@ -453,5 +460,31 @@ def test_several_responses_are_predicted_in_their_rows():
     errors = draws_of(fit.predict(kind="response", seed=1)) - eta
     raw = fit.schema.raw()
     first, second = (errors[:, (raw["trait"] == t).to_numpy()] for t in ("tarsus", "back"))
-    found = np.corrcoef(first.ravel(), second.ravel())[0, 1]
+    found = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(first, second, strict=True)])
     assert found == pytest.approx(flat(fit, "cor_R")[:, 0, 1].mean(), abs=0.05)
+
+
+def test_related_levels_are_predicted_but_not_integrated(tmp_path):
+    fit, model = short_fit("pedigree"), model_of("pedigree")
+    eta = flat(fit, "beta") @ model.X.to_numpy().T
+    for group, term in zip(model.graph.groups, model.Z, strict=True):
+        b = flat(fit, f"b_{group.id}")
+        eta += (term.matrix @ b.reshape(len(b), -1).T).T
+    again = m2s.load(fit.save(tmp_path / "fit.nc"))
+    for one in (fit, again):
+        np.testing.assert_allclose(draws_of(one.predict()), eta, rtol=1e-10, atol=1e-10)
+    with pytest.raises(m2s.Unsupported, match="related"):
+        fit.predict(re="integrate")
+    with pytest.raises(m2s.Unsupported, match="cannot be predicted with the effects of mm"):
+        short_fit("memberships").predict()
+    assert np.isfinite(short_fit("memberships").predict(re="population")).all()
+
+
+def test_a_law_is_enough_for_predictions():
+    fit = short_fit("zero_inflated")
+    mu = np.exp(draws_of(fit.predict(kind="linpred")))
+    zeros = 1 - draws_of(fit.predict()) / mu
+    assert ((zeros > 0) & (zeros < 1)).all()
+    assert (draws_of(fit.predict(kind="response", seed=1)) == 0).mean() > zeros.mean()
+    with pytest.raises(m2s.Unsupported, match="density of a zero_inflated_poisson"):
+        fit.log_lik()

@@ -55,6 +55,11 @@ class Distribution:
     mean: Callable[[Array, Parameters], Array] | None = None
     below: Callable[[Array, Array, Parameters], Array] | None = None
 
+    @property
+    def mean_has_parameters(self) -> bool:
+        """Whether the expected response depends on more than the predictor of the mean."""
+        return self.mean_link is not None or self.mean is not None
+
     def expected(self, mu: Array, p: Parameters) -> Array:
         """The expected response, of trials the expected share, from the inverse link of the model."""
         if self.mean is not None:

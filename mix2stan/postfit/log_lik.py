@@ -13,7 +13,7 @@ from mix2stan.matrices import Data
 from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.integrals import nodes
 from mix2stan.postfit.predict import predictor_of, without_groups
-from mix2stan.postfit.predictor import Predictor
+from mix2stan.postfit.predictor import Predictor, independent
 from mix2stan.responses import observed
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
     if len(graph.groups) > len(graph.groups_of("")):
         message = "effects are integrated out of the mean alone, and here are others"
         raise Unsupported(message, hint='by = "obs" is given the effects')
+    for group in graph.groups:
+        independent(group)
     levels = predictor.rows.data.grouping(factor)
     _check_nested(predictor.graph, predictor.rows.data, levels.codes, by)
     marginal = _gaussian if predictor.graph.response.linear else _by_quadrature

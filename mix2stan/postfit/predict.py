@@ -78,7 +78,7 @@ def predictor_of(
     sample = sample_of(fit, draws)
     graph = fit.schema.graph
     # an expectation such as the lognormal's needs more than the predictor of the mean
-    whole = response or distribution_of(graph.response.family).mean_link is not None
+    whole = response or distribution_of(graph.response.family).mean_has_parameters
     rows = fit.schema.rows(newdata, groups=re != "population", response=whole)
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
@@ -125,9 +125,9 @@ def _linear(task: _Task, block: slice) -> Array:
 def _expected(task: _Task, block: slice) -> Array:
     predictor = task.predictor
     eta = predictor.linear(block)
-    row = predictor.distribution
-    needed = row.mean_link is not None or row.mean is not None
-    parameters = predictor.parameters(block, eta) if needed else {}
+    parameters = (
+        predictor.parameters(block, eta) if predictor.distribution.mean_has_parameters else {}
+    )
     if task.re != "integrate" or not predictor.graph.groups_of(""):
         return predictor.expected(eta, parameters)
     return predictor.integrated(eta, predictor.random_variance(block), parameters)

@@ -16,12 +16,12 @@ from mix2stan.families import FAMILIES, single_parameters
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.links import LINKS
 from mix2stan.postfit.errors import error_multiplier
-from mix2stan.postfit.integrals import averaged, nodes
+from mix2stan.postfit.integrals import averaged, check_link, nodes
 from mix2stan.postfit.sample import Sample
 from mix2stan.responses import known_part, observed
 from mix2stan.schema import Rows
 
-__all__ = ["NEW_LEVELS", "Effects", "NewLevels", "Predictor"]
+__all__ = ["NEW_LEVELS", "Effects", "NewLevels", "Predictor", "independent"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -32,6 +32,18 @@ NEW_LEVELS = ("sample", "zero", "error")
 
 #: Numbers in one block: 32 MB of them.
 _BLOCK = 4_000_000
+
+
+def independent(group: Group) -> None:
+    """Refuse a term whose levels are related: its effects cannot be drawn or integrated one by one.
+
+    Raises:
+        Unsupported: for such a term.
+    """
+    if group.coupled:
+        message = f"the levels of {group.factor} are related, or a row belongs to several of them"
+        hint = 're = "conditional" and "population" predict for the levels of the fit'
+        raise Unsupported(message, hint=hint)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +67,15 @@ class Predictor:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for group in self.groups:
+            if group.factor.signs:
+                message = f"rows cannot be predicted with the effects of {group.factor}"
+                raise Unsupported(message, hint='re = "population" predicts without them')
+            if self.fresh:
+                independent(group)
+            new = self.rows.levels[group.factor].new
+            if new and self.new_levels == "sample":
+                independent(group)
         if self.new_levels != "error":
             return
         for group in self.groups:
@@ -93,6 +114,8 @@ class Predictor:
     def random_variance(self, block: slice, groups: tuple[Group, ...] | None = None) -> Array:
         """The variance of the mean's random part, z' Sigma z summed over terms, shape (m, S)."""
         groups = self.graph.groups_of("") if groups is None else groups
+        for group in groups:
+            independent(group)
         m = block.stop - block.start
         total = np.zeros((m, self.sample.size))
         for group in groups:
@@ -105,27 +128,25 @@ class Predictor:
         """The expected response (of one trial) at a predictor."""
         row = self.distribution
         if row.mean is not None:
-            return row.mean(self.mu(eta), parameters)
+            return np.asarray(row.mean(self.mu(eta), parameters))
         link = row.mean_link or self.graph.response.link
         return np.asarray(LINKS[link].inverse(eta + row.shift(parameters)))
 
     def integrated(self, eta: Array, variance: Array, parameters: dict[str, Array]) -> Array:
         """The expected response, the mean over normal effects of that variance."""
-        row = self.distribution
-        if row.mean is not None:
-            if len(self.graph.groups) > len(self.graph.groups_of("")):
-                owner = next(g.owner for g in self.graph.groups if g.owner)
-                message = f"the mean over effects of {owner} and of the mean cannot be computed"
-                hint = 're = "conditional" or "population" predicts at given effects'
-                raise Unsupported(message, hint=hint)
-            points = (
-                w * row.mean(self.mu(eta + x * np.sqrt(variance)), parameters)
-                for x, w in zip(*nodes(), strict=True)
-            )
-            return np.asarray(sum(points))
-        return averaged(
-            row.mean_link or self.graph.response.link, eta + row.shift(parameters), variance
-        )
+        row, link = self.distribution, self.graph.response.link
+        if row.mean is None:
+            return averaged(row.mean_link or link, eta + row.shift(parameters), variance)
+        if len(self.graph.groups) > len(self.graph.groups_of("")):
+            owner = next(g.owner for g in self.graph.groups if g.owner)
+            message = f"the mean over effects of {owner} and of the mean cannot be computed"
+            hint = 're = "conditional" or "population" predicts at given effects'
+            raise Unsupported(message, hint=hint)
+        check_link(link)
+        total = np.zeros(eta.shape)
+        for x, w in zip(*nodes(), strict=True):
+            total += w * self.expected(eta + x * np.sqrt(variance), parameters)
+        return total
 
     def mu(self, eta: Array) -> Array:
         """The inverse link."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mix2stan.errors import Mix2stanError, Unsupported
 from mix2stan.graph import Group
 from mix2stan.postfit.predict import predictor_of
-from mix2stan.postfit.predictor import Predictor
+from mix2stan.postfit.predictor import Predictor, independent
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
@@ -39,6 +39,8 @@ def shrinkage(fit: Fit) -> pd.DataFrame:
     if not graph.response.linear or not graph.residual.plain or graph.predictors:
         message = "shrinkage is shown where errors are Gaussian, independent, of one variance"
         raise Unsupported(message, hint="ranef() and coef() have the effects of any model")
+    for group in graph.groups:
+        independent(group)
     predictor = predictor_of(fit, seed=0)
     return pd.concat([_term(predictor, group) for group in graph.groups])
 
