@@ -19,6 +19,7 @@ from mix2stan.matrices import Data, bind
 from mix2stan.parser import parse
 from mix2stan.passes import Context, run_passes
 from mix2stan.plan import Plan, plan
+from mix2stan.prior_choice import PriorArgument, prior_choice
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Argument, Call, Name, Node
@@ -44,7 +45,7 @@ class Compiled:
 def compile_model(
     text: str,
     data: DataArgument,
-    prior: str = "default",
+    prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
 ) -> Compiled:
     """Compile one R model call.
@@ -52,7 +53,7 @@ def compile_model(
     Args:
         text: R code with one model call.
         data: the data frame, or a mapping from the names in the text to data frames.
-        prior: the name of a set of default priors.
+        prior: the name of a set of default priors, densities by parameter, or both.
         strategy: how to compute: ``"auto"``, ``"collapsed"`` or ``"noncentred"``, or by term.
 
     Raises:
@@ -69,7 +70,7 @@ def compile_model(
         frame = _rows(request, frames)
         bound = bind(request.graph, frame, request.na_action, request.contrasts)
         graph = note(request.graph, *_remarks(request, bound))
-        graph = run_passes(graph, Context(bound, prior, strategy))
+        graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))
         program = plan(graph)
         return Compiled(text, graph, bound, program, render(program), stan_data(graph, bound))
     except FormulaError as error:

@@ -280,13 +280,20 @@ class Prior:
 
     ``block`` is the Stan identifier it is about (``beta``, ``sd_Subject``, ``L_Subject``, ``sigma``;
     ``intercept`` for the mean response).  ``values`` are the numbers of the density's data slots, one
-    per element of the block, and ``source`` says in words where they came from.
+    per element of the block, and ``source`` says in words where they came from.  A prior of some
+    elements alone has their ``places``, counted from 0; the block then has several priors.
     """
 
     block: str
     density: str
     values: tuple[tuple[str, tuple[float, ...]], ...] = field(default=(), compare=False)
     source: str = field(default="", compare=False)
+    places: tuple[int, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        """What the Stan names of its data begin with."""
+        return f"{self.block}_{self.density}" if self.places else self.block
 
     def __str__(self) -> str:
         return f"{self.block} ~ {self.density}"

@@ -18,6 +18,7 @@ from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
+from mix2stan.prior_choice import PriorArgument
 from mix2stan.prior_table import prior_table
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def model(
     text: str,
     data: DataArgument,
     *,
-    prior: str = "default",
+    prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
 ) -> Model:
     """Read an R model call.
@@ -241,7 +242,10 @@ def model(
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
             in a script, also with assignments before it or with console prompts.
         data: the data frame, or a mapping from the names in the text to data frames.
-        prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"`` or ``"flat"``.
+        prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"`` or ``"flat"``;
+            or Stan densities by the names in ``model.priors``, ``{"sd_Subject": "exponential(1)"}``,
+            where ``set`` names the set for the rest; or both as text, as they are printed:
+            ``"brms; sd_Subject ~ exponential(1)"``.  The numbers are data of the program.
         strategy: how the posterior is computed, never what it is: ``"collapsed"`` integrates effects
             and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them;
             ``"auto"`` collapses where it pays.  A mapping from grouping factors, or identifiers of

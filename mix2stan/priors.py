@@ -20,23 +20,23 @@ from mix2stan.covariances import COVARIANCES, Parameter, constants_of
 from mix2stan.errors import FormulaError, suggestion
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph, Prior
-from mix2stan.syntax import format_number
 
 __all__ = [
     "DENSITIES",
+    "MATRICES",
     "PRIOR_SETS",
+    "SINGLE",
     "Density",
-    "PriorText",
     "Summaries",
     "default_priors",
-    "describe",
 ]
 
 Array = NDArray[np.float64]
 
 #: The standard normal density at 0 over the logistic one.
 _PROBIT = 4 / math.sqrt(2 * math.pi)
-_BOUNDS = {"loc": "", "scale": "<lower=0>", "rate": "<lower=0>"}
+#: Slots that are one number, or a matrix, whatever the size of the block.
+SINGLE, MATRICES = frozenset({"eta", "nu"}), frozenset({"scale_matrix"})
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,16 @@ class Density:
         slots: the names of the data slots, in order.
         proper: whether it integrates to one.
         functions: the template with the Stan function it needs, if any.
+        joint: whether it is one density of several parameters, which cannot be changed one by one.
+        words: what it is called, if that is not its text.
     """
 
     text: str
     slots: tuple[str, ...] = ()
     proper: bool = True
     functions: str | None = None
+    joint: bool = False
+    words: str = ""
 
 
 DENSITIES: dict[str, Density] = {
@@ -75,46 +79,19 @@ DENSITIES: dict[str, Density] = {
     "exponential_sigma": Density("exponential(1 / sigma)"),
     "gamma_2": Density("gamma(2, {rate})", ("rate",)),
     "gamma_small": Density("gamma(0.01, {rate})", ("rate",)),
-    "decov_1": Density("decov(1)", functions="functions/decov"),
-    "decov": Density("decov(sigma)", functions="functions/decov"),
+    "decov_1": Density("decov(1)", functions="functions/decov", joint=True),
+    "decov": Density("decov(sigma)", functions="functions/decov", joint=True),
+    # what a user can ask for besides: all numbers are data
+    "student": Density("student_t({df}, {loc}, {scale})", ("df", "loc", "scale")),
+    "cauchy": Density("cauchy({loc}, {scale})", ("loc", "scale")),
+    "gamma": Density("gamma({shape}, {rate})", ("shape", "rate")),
+    "inv_gamma": Density("inv_gamma({shape}, {scale})", ("shape", "scale")),
+    "beta": Density("beta({a}, {b})", ("a", "b")),
+    "logistic": Density("logistic({loc}, {scale})", ("loc", "scale")),
+    "double_exponential": Density("double_exponential({loc}, {scale})", ("loc", "scale")),
+    "between": Density("", words="uniform({lower}, {upper})"),
+    "lkj_eta": Density("lkj_corr_cholesky({eta})", ("eta",)),
 }
-
-
-@dataclass(frozen=True)
-class PriorText:
-    """A prior as the templates write it."""
-
-    block: str
-    density: Density
-
-    def data(self, size: str | None) -> str:
-        """Declarations of its data slots; ``size`` is the Stan size of the block, None for a real."""
-        kind = "real{bound}" if size is None else "vector{bound}[" + size + "]"
-        lines = (
-            f"{kind.format(bound=_BOUNDS[slot])} {self.block}_{slot};"
-            for slot in self.density.slots
-        )
-        return "\n".join(lines)
-
-    def statement(self, target: str) -> str:
-        """The sampling statement for ``target``; nothing for a flat prior."""
-        if not self.density.text:
-            return ""
-        names = {slot: f"{self.block}_{slot}" for slot in self.density.slots}
-        return f"{target} ~ {self.density.text.format(**names)};"
-
-
-def describe(prior: Prior, element: int) -> str:
-    """The density of one element of a block, with its numbers.
-
-    >>> describe(Prior("sigma", "half_student_t", (("scale", (44.7,)),)), 0)
-    'student_t(3, 0, 44.7)'
-    """
-    density = DENSITIES[prior.density]
-    if not density.text:
-        return "uniform" if density.proper else "flat"
-    numbers = {slot: format_number(values[element], 5) for slot, values in prior.values}
-    return density.text.format(**numbers)
 
 
 @dataclass(frozen=True)

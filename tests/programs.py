@@ -217,6 +217,13 @@ PROGRAMS = {
     ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
+    "prior_stated": Case(
+        "sleepstudy",
+        "lmer(Reaction ~ Days + (Days | Subject))",
+        "brms; Intercept ~ student_t(5, 250, 50); beta[Days] ~ double_exponential(0, 5); "
+        "sd_Subject ~ exponential(0.1); sd_Subject[Days] ~ student_t(4, 0, 10); "
+        "cor_Subject ~ lkj(2); sigma ~ uniform(0, 100)",
+    ),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mix2stan.matrices import Data
+from mix2stan.prior_choice import PriorChoice
 
 __all__ = ["Context"]
 
@@ -14,10 +15,10 @@ __all__ = ["Context"]
 class Context:
     """The data the graph is bound to, and the user's choices.
 
-    ``prior`` is the name of a set of default priors, ``strategy`` of a way to compute, or says by
-    term what becomes of its effects.
+    ``prior`` says which set of default priors, and what besides; ``strategy`` names a way to
+    compute, or says by term what becomes of its effects.
     """
 
     data: Data
-    prior: str = "default"
+    prior: PriorChoice
     strategy: str | Mapping[str, str] = "auto"

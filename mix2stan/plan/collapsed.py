@@ -17,7 +17,7 @@ from mix2stan.plan.parts import (
     texts,
 )
 from mix2stan.plan.whitened import whitened
-from mix2stan.priors import PriorText
+from mix2stan.prior_text import PriorText
 
 __all__ = ["BlockView", "CollapsedView", "collapsed"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mix2stan.covariances import COVARIANCES
+from mix2stan.covariances import COVARIANCES, Parameter
 from mix2stan.graph import Group, ModelGraph, Prior
-from mix2stan.priors import DENSITIES, PriorText
+from mix2stan.prior_text import PriorText, prior_texts
 
 __all__ = [
     "Component",
@@ -55,7 +55,8 @@ class GroupView:
     columns it has; ``order`` is the structure's number.  ``range`` are the columns of a dense term
     among those of W in a collapsed program.  In a sampled one ``effect`` is what enters the
     predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms and
-    ``x`` the design whose columns are in it.
+    ``x`` the design whose columns are in it.  ``sizes`` are the Stan sizes of its parameters, None of
+    what has one number.
     """
 
     id: str
@@ -74,6 +75,13 @@ class GroupView:
     means: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     x: str = ""
+    sizes: tuple[tuple[str, str | None], ...] = ()
+
+    def other_scales(self) -> str:
+        """The data of the priors of its parameters besides the standard deviations."""
+        sizes = dict(self.sizes)
+        texts = (p.data(sizes[name]) for name, p in self.priors.items() if name != "sd")
+        return "\n".join(text for text in texts if text)
 
 
 def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
@@ -99,7 +107,14 @@ def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         order=order,
         rank=f"Q_{group.id}" if rank == q else str(rank),
         effect=effect_name(group),
+        sizes=tuple((p.name, _size(p, group)) for p in row.parameters),
     )
+
+
+def _size(parameter: Parameter, group: Group) -> str | None:
+    q = len(group.columns.names)
+    n = parameter.size(q, group.covariance.order)
+    return None if parameter.shape != "vector" else f"Q_{group.id}" if n == q else str(n)
 
 
 def group_components(view: GroupView, group: Group) -> tuple[Component, ...]:
@@ -125,7 +140,7 @@ def terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component, 
 
 
 def texts(priors: tuple[Prior, ...], *blocks: str) -> dict[str, PriorText]:
-    return {p.block: PriorText(p.block, DENSITIES[p.density]) for p in priors if p.block in blocks}
+    return prior_texts(p for p in priors if p.block in blocks)
 
 
 def comment(node: object, longest: int = 60) -> str:

@@ -18,7 +18,7 @@ from mix2stan.plan.parts import (
     texts,
 )
 from mix2stan.plan.whitened import StructuredView, structured
-from mix2stan.priors import PriorText
+from mix2stan.prior_text import PriorText
 from mix2stan.residual_views import errors_view
 
 __all__ = ["ModelView", "ParameterView", "family_of", "sampled"]
@@ -168,9 +168,9 @@ def _sampled_view(
 
 
 def _population_priors(names: tuple[str, ...], priors: dict[str, PriorText]) -> list[str]:
-    if names == ("(Intercept)",):
-        return ["population/prior_intercept"]
     if "intercept" not in priors:
         return ["population/prior_all"]
+    if names == ("(Intercept)",):
+        return ["population/prior_intercept"]
     mean = ["population/prior_mean_response"] if priors["intercept"].density.text else []
     return [*mean, "population/prior_slopes"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mix2stan.graph import ModelGraph
 from mix2stan.plan.parts import Component, GroupView, Part, comment, group_view, terms, texts
-from mix2stan.priors import PriorText
+from mix2stan.prior_text import PriorText
 from mix2stan.residual_views import ErrorsView, errors_view
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _view(graph: ModelGraph) -> WhitenedView:
         predictor=terms(graph, groups),
         groups=groups,
         integrated=" and ".join(names) + (" are" if len(names) > 1 else " is"),
-        normal=any(p.density == "normal" for p in graph.priors if p.block in ("intercept", "beta")),
+        normal=any(p.density != "flat" for p in graph.priors if p.block in ("intercept", "beta")),
         profiled=graph.strategy.kind == "profiled",
         priors=texts(graph.priors, "sigma"),
     )
