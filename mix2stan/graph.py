@@ -19,6 +19,7 @@ from mix2stan.syntax import NOWHERE, Call, Node
 
 __all__ = [
     "UNITS",
+    "CallPrior",
     "Columns",
     "Covariance",
     "ErrorCorrelation",
@@ -34,6 +35,7 @@ __all__ = [
     "Response",
     "Strategy",
     "VarianceFunction",
+    "WishartPrior",
     "note",
 ]
 
@@ -114,13 +116,51 @@ class Parameterisation:
         return bool(self.parents or self.columns)
 
 
+#: A matrix, row by row.
+Rows = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class WishartPrior:
+    """MCMCglmm's prior of the covariance of a term or of the errors.
+
+    Attributes:
+        kind: the structure it was written for.
+        nu: degrees of freedom; one, or one per column of independent effects.
+        V: the scale matrix over nu; empty for the identity.
+        alpha_mu: means of the scales of expanded parameters; empty for zeros.
+        alpha_V: their covariance; empty if the parameters are not expanded.
+    """
+
+    kind: str
+    nu: tuple[float, ...] = (0.0,)
+    V: Rows = ()
+    alpha_mu: tuple[float, ...] = ()
+    alpha_V: Rows = ()
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class CallPrior:
+    """MCMCglmm's prior of what is no group term: the coefficients, the errors.
+
+    ``mean`` and ``variance`` are those of the coefficients, empty for 0 and 1e10.
+    """
+
+    mean: tuple[float, ...] = ()
+    variance: Rows = ()
+    residual: WishartPrior = WishartPrior("us")
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
 @dataclass(frozen=True)
 class Group:
     """A group-level term of one predictor.
 
     ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call;
     ``integrated`` whether its effects are integrated out, and drawn exactly afterwards;
-    ``parameterisation`` how they are sampled otherwise.
+    ``parameterisation`` how they are sampled otherwise.  ``prior`` is that of its covariance, if the
+    call has one.
     """
 
     columns: Columns
@@ -130,6 +170,7 @@ class Group:
     integrated: bool = field(default=False, compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
+    prior: WishartPrior | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.covariance}({self.columns}):{self.factor}"
@@ -282,6 +323,7 @@ class Prior:
     ``intercept`` for the mean response).  ``values`` are the numbers of the density's data slots, one
     per element of the block, and ``source`` says in words where they came from.  A prior of some
     elements alone has their ``places``, counted from 0; the block then has several priors.
+    ``proper`` is whether its numbers let it integrate to one.
     """
 
     block: str
@@ -289,6 +331,7 @@ class Prior:
     values: tuple[tuple[str, tuple[float, ...]], ...] = field(default=(), compare=False)
     source: str = field(default="", compare=False)
     places: tuple[int, ...] = ()
+    proper: bool = field(default=True, compare=False)
 
     @property
     def stem(self) -> str:
@@ -325,7 +368,7 @@ class ModelGraph:
     """A whole model.
 
     ``call`` is the R call it came from, for headers; ``notes`` are remarks for the user that the
-    passes leave on their way, in order.
+    passes leave on their way, in order.  ``prior`` is what the call itself says of priors.
     """
 
     response: Response
@@ -336,6 +379,7 @@ class ModelGraph:
     call: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     strategy: Strategy = field(default=Strategy(), compare=False)
+    prior: CallPrior | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         residual = [] if self.residual.plain else [f"  errors {self.residual}"]

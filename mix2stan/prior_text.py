@@ -15,7 +15,7 @@ __all__ = ["PriorText", "describe", "is_proper", "prior_texts"]
 #: The constraints of data slots, ``<lower=0>`` where nothing is said.
 _BOUNDS = {"loc": "", "lower": "", "upper": ""}
 #: The width of a statement in a block, a comma after it included.
-_WIDTH = 75
+_WIDTH = 97
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def prior_texts(priors: Iterable[Prior]) -> dict[str, PriorText]:
 
 def is_proper(prior: Prior) -> bool:
     """Whether the density integrates to one."""
-    return DENSITIES[prior.density].proper
+    return prior.proper and DENSITIES[prior.density].proper
 
 
 def describe(prior: Prior, element: int) -> str:

@@ -20,6 +20,7 @@ from mix2stan.covariances import COVARIANCES, Parameter, constants_of
 from mix2stan.errors import FormulaError, suggestion
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph, Prior
+from mix2stan.wishart import call_priors
 
 __all__ = [
     "DENSITIES",
@@ -91,6 +92,51 @@ DENSITIES: dict[str, Density] = {
     "double_exponential": Density("double_exponential({loc}, {scale})", ("loc", "scale")),
     "between": Density("", words="uniform({lower}, {upper})"),
     "lkj_eta": Density("lkj_corr_cholesky({eta})", ("eta",)),
+    # MCMCglmm's, of covariance matrices, as densities of standard deviations and a root
+    "multi_normal": Density(
+        "multi_normal({loc}, {scale_matrix})", ("loc", "scale_matrix"), joint=True
+    ),
+    "inverse_gamma": Density(
+        "inverse_gamma_sd({nu}, {V})",
+        ("nu", "V"),
+        functions="functions/inverse_gamma_sd",
+        words="inverse_wishart(nu = {nu}, V = {V}), of the variance",
+    ),
+    "inverse_gammas": Density(
+        "inverse_gamma_sds({df}, {V})",
+        ("df", "V"),
+        functions="functions/inverse_gamma_sds",
+        joint=True,
+        words="inverse_wishart(nu = {df}, V = {V}), of the variance",
+    ),
+    "inverse_gamma_ratios": Density(
+        "inverse_gamma_ratios(sigma, {nu}, {V})",
+        ("nu", "V"),
+        functions="functions/inverse_gamma_ratios",
+        joint=True,
+        words="inverse_wishart(nu = {nu}, V = {V}), of the variance (sigma times this)^2",
+    ),
+    "inverse_wishart": Density(
+        "inverse_wishart_sds({L}, {nu}, {scale_matrix})",
+        ("nu", "scale_matrix"),
+        functions="functions/inverse_wishart_sds",
+        joint=True,
+        words="inverse_wishart(nu = {nu}), of the covariance matrix",
+    ),
+    "scaled_inverse_wishart": Density(
+        "scaled_inverse_wishart_sds({L}, {nu}, {V}, {alpha_V})",
+        ("nu", "V", "alpha_V"),
+        functions="functions/scaled_inverse_wishart_sds",
+        joint=True,
+        words="scaled inverse_wishart(nu = {nu}), of the covariance matrix",
+    ),
+    "inverse_wishart_root": Density(
+        "inverse_wishart_root({nu})",
+        ("nu",),
+        functions="functions/inverse_wishart_root",
+        words="correlations of inverse_wishart(nu = {nu})",
+    ),
+    "with_sds": Density("", joint=True, words="in the density of the covariance matrix"),
 }
 
 
@@ -340,9 +386,18 @@ def _flat(graph: ModelGraph, data: Summaries) -> list[Prior]:
     return priors + _spread(graph, sigma, lambda name: _block(name, "flat", source))
 
 
+def _mcmcglmm(graph: ModelGraph, data: Summaries) -> list[Prior]:
+    """What MCMCglmm has a prior of, and the default set of the rest."""
+    theirs = call_priors(graph)
+    blocks = {p.block for p in theirs}
+    without = {"intercept", "beta"} if "beta" in blocks else set()
+    return [*theirs, *(p for p in _default(graph, data) if p.block not in blocks | without)]
+
+
 PRIOR_SETS: dict[str, SetRule] = {
     "default": _default,
     "brms": _brms,
     "rstanarm": _rstanarm,
+    "mcmcglmm": _mcmcglmm,
     "flat": _flat,
 }

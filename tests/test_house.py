@@ -20,6 +20,7 @@ FLOORS = (
     ("prior_choice",),
     ("parser", "graph"),
     ("covariances", "elimination", "residuals", "links"),
+    ("wishart",),
     ("families",),
     ("design",),
     ("matrices",),

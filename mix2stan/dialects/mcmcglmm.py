@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
 from mix2stan.dialects.families import Distribution, family_of
+from mix2stan.dialects.mcmcglmm_prior import call_prior
 from mix2stan.dialects.mcmcglmm_random import linked, random_groups
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
@@ -56,13 +59,14 @@ def lower_mcmcglmm(call: Call) -> Request:
     response = Response(response_of(formula, "MCMCglmm"), *distribution)
     groups, rcov = random_groups(arguments), arguments.get("rcov")
     residual = _residual(rcov)
+    prior = call_prior(arguments.get("prior"), len(groups))
     if not response.linear:
         if rcov is not None and not residual.plain:
             message = "a residual structure of a response that is not Gaussian cannot be expressed"
             raise Unsupported(message, span=rcov.span, hint="rcov = ~ units can")
-        groups += (_overdispersion(arguments),)
-    graph = ModelGraph(response, Population(Columns((formula.right,))), groups, residual)
-    return request(arguments, graph)
+        groups += (replace(_overdispersion(arguments), prior=prior.residual if prior else None),)
+    population = Population(Columns((formula.right,)))
+    return request(arguments, ModelGraph(response, population, groups, residual, prior=prior))
 
 
 def _distribution(arguments: Arguments) -> Distribution:

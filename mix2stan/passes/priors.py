@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mix2stan.graph import ModelGraph
+import numpy as np
+
+from mix2stan.graph import ModelGraph, note
 from mix2stan.passes.context import Context
 from mix2stan.priors import Summaries, default_priors
 from mix2stan.residual_priors import residual_priors
 from mix2stan.responses import link_scale
 from mix2stan.stated_priors import state
+from mix2stan.wishart import unlike
 
 __all__ = ["set_priors"]
 
@@ -20,10 +23,43 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     intercept = columns.names[:1] == ("(Intercept)",)
     y = link_scale(graph, data)
     summaries = Summaries(y, data.matrix(columns), intercept, _words(graph))
-    named = context.prior.set or "default"
+    wanted = context.prior.set
+    named = wanted or ("default" if graph.prior is None else "mcmcglmm")
+    graph = _without_own(graph) if wanted else _own(graph, context)
     priors = default_priors(graph, summaries, named)
-    errors = residual_priors(graph, data, flat=named == "flat")
+    blocks = {p.block for p in priors}
+    errors = [
+        p for p in residual_priors(graph, data, flat=named == "flat") if p.block not in blocks
+    ]
     return replace(graph, priors=state(graph, (*priors, *errors), context.prior.densities))
+
+
+def _without_own(graph: ModelGraph) -> ModelGraph:
+    """The model without the priors of its call: a set was asked for."""
+    if graph.prior is None:
+        return graph
+    groups = tuple(replace(g, prior=None) for g in graph.groups)
+    remark = "the prior of the call is not used, as a set of priors was asked for"
+    return note(replace(graph, groups=groups, prior=None), remark)
+
+
+def _own(graph: ModelGraph, context: Context) -> ModelGraph:
+    """The model with the priors of its call, V of the errors in the order of our strata."""
+    if graph.prior is None:
+        return graph
+    given = graph.prior
+    ours = [str(g.factor) for g in graph.groups if unlike(g) and g.covariance.kind != "known"]
+    if ours:
+        what = f"the covariance of {' and '.join(ours)} has not MCMCglmm's prior"
+        graph = note(graph, f"{what}, which cannot be expressed: the priors are those listed")
+    V = np.array(given.residual.V)
+    for part in graph.residual.variances:
+        levels = list(context.data.grouping(part.strata).levels) if part.strata else []
+        if V.shape == (len(levels), len(levels)) and set(levels) == set(part.levels):
+            order = [levels.index(level) for level in part.levels]
+            V = V[np.ix_(order, order)]
+    residual = replace(given.residual, V=tuple(tuple(row) for row in V.tolist()))
+    return replace(graph, prior=replace(given, residual=residual))
 
 
 def _words(graph: ModelGraph) -> str:
