@@ -6,7 +6,7 @@ import pandas as pd
 
 from mix2stan.covariances import COVARIANCES
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, ModelGraph
+from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.labels import Labels
 from mix2stan.links import LINKS
 
@@ -38,10 +38,11 @@ def _strategy(graph: ModelGraph) -> list[str]:
         lines.append(f"integrated out, then drawn exactly: {', '.join(integrated)}")
     if graph.strategy.pooled:
         lines.append("observations with equal predictors are summed")
-    names = graph.population.columns.names
+    columns = {p.parameter: p.population.columns.names for p in graph.every_predictor}
     for group in graph.groups:
         if group.integrated:
             continue
+        names = columns[group.owner]
         how = group.parameterisation
         around = [f"{names[k]}" for k in how.columns] + [f"b_{p}" for p in how.parents]
         way = f"centred on {', '.join(around) or '0'}" if how.centred else "non-centred"
@@ -50,16 +51,21 @@ def _strategy(graph: ModelGraph) -> list[str]:
 
 
 def _equations(graph: ModelGraph) -> list[str]:
-    parts = ["X beta"] if graph.population.columns.names else []
-    parts += ["offset"] if graph.population.offsets else []
-    parts += [_contribution(group) for group in graph.groups]
-    family, link = FAMILIES[graph.response.family], LINKS[graph.response.link]
-    mean = link.stan.format(eta=" + ".join(parts) or "0")
-    distribution = family.density.format(mu=mean).replace("./", "/")
+    distribution = FAMILIES[graph.response.family].said(_value(graph, graph.mean))
     lines = [f"{graph.response.expression} ~ {distribution}"]
+    lines += [f"{p.parameter} = {_value(graph, p)}" for p in graph.predictors]
     if not graph.residual.plain:
         lines.append(f"errors: {graph.residual}")
     return lines + [_distribution(group) for group in graph.groups]
+
+
+def _value(graph: ModelGraph, predictor: Predictor) -> str:
+    """The mean, or another parameter, by its predictor."""
+    s, population = predictor.suffix, predictor.population
+    parts = [f"X{s} beta{s}"] if population.columns.names else []
+    parts += [f"offset{s}"] if population.offsets else []
+    parts += [_contribution(group) for group in graph.groups_of(predictor.parameter)]
+    return LINKS[predictor.link].stan.format(eta=" + ".join(parts) or "0")
 
 
 def _contribution(group: Group) -> str:
@@ -88,14 +94,19 @@ def _terms(graph: ModelGraph, labels: Labels) -> list[str]:
     lines = [f"{labels.observations} observations of {labels.response}"]
     if labels.coefficients:
         lines.append(f"population: {', '.join(labels.coefficients)}")
+    for parameter, names in labels.predictors:
+        if names:
+            lines.append(f"population of {parameter}: {', '.join(names)}")
     for group in graph.groups:
         row = COVARIANCES[group.covariance.kind]
         q = len(group.columns.names)
         count = row.count(q, group.covariance.order)
         parameters = "1 parameter" if count == 1 else f"{count} parameters"
         effects = ", ".join(group.columns.names)
+        owner = f" of {group.owner}" if group.owner else ""
         lines.append(
-            f"{group.factor}, {group.factor.levels} levels: {effects}; {row.title} ({parameters})"
+            f"{group.factor}{owner}, {group.factor.levels} levels: {effects}; "
+            f"{row.title} ({parameters})"
         )
     return lines
 

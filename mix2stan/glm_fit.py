@@ -66,7 +66,7 @@ def cheap_fit(graph: ModelGraph, data: Data) -> CheapFit:
     dispersion = _dispersion(family, link, seen, eta) if family.parameters else 1.0
     # the finest first: its effects are eliminated, one by one
     single = sorted(
-        (g for g in graph.groups if g.columns.intercept_only), key=lambda g: -g.factor.levels
+        (g for g in graph.groups_of("") if g.columns.intercept_only), key=lambda g: -g.factor.levels
     )
     Z = [_incidence(data.grouping(g.factor).codes, g.factor.levels) for g in single]
     tau2 = np.ones(len(single))

@@ -30,6 +30,7 @@ __all__ = [
     "ModelGraph",
     "Parameterisation",
     "Population",
+    "Predictor",
     "Prior",
     "Residual",
     "Response",
@@ -157,15 +158,16 @@ class CallPrior:
 class Group:
     """A group-level term of one predictor.
 
-    ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call;
-    ``integrated`` whether its effects are integrated out, and drawn exactly afterwards;
-    ``parameterisation`` how they are sampled otherwise.  ``prior`` is that of its covariance, if the
-    call has one.
+    ``owner`` is the parameter whose predictor it is of, empty for the mean's; ``id`` is its Stan
+    identifier, unique in the model; ``span`` where it stands in the call; ``integrated`` whether
+    its effects are integrated out, and drawn exactly afterwards; ``parameterisation`` how they are
+    sampled otherwise.  ``prior`` is that of its covariance, if the call has one.
     """
 
     columns: Columns
     factor: Factor
     covariance: Covariance
+    owner: str = ""
     id: str = field(default="", compare=False)
     integrated: bool = field(default=False, compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
@@ -185,6 +187,27 @@ class Population:
 
     def __str__(self) -> str:
         return " + ".join([str(self.columns), *(f"offset({o})" for o in self.offsets)])
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """The population's part of what a parameter of the response's distribution depends on.
+
+    ``parameter`` is a row of :data:`mix2stan.families.PARAMETERS`, empty for the mean, and ``link``
+    is from the parameter to the predictor; the group terms are those of the model with that owner.
+    """
+
+    parameter: str
+    link: str
+    population: Population
+
+    @property
+    def suffix(self) -> str:
+        """What ends the Stan names of its columns and coefficients: those of the mean have none."""
+        return f"_{self.parameter}" if self.parameter else ""
+
+    def __str__(self) -> str:
+        return f"{self.link}({self.parameter}) ~ {self.population}"
 
 
 @dataclass(frozen=True)
@@ -367,8 +390,10 @@ class Strategy:
 class ModelGraph:
     """A whole model.
 
-    ``call`` is the R call it came from, for headers; ``notes`` are remarks for the user that the
-    passes leave on their way, in order.  ``prior`` is what the call itself says of priors.
+    ``population`` is that of the mean and ``predictors`` are the further ones, each of a parameter
+    that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
+    call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
+    their way, in order.  ``prior`` is what the call itself says of priors.
     """
 
     response: Response
@@ -379,16 +404,35 @@ class ModelGraph:
     call: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     strategy: Strategy = field(default=Strategy(), compare=False)
+    predictors: tuple[Predictor, ...] = ()
     prior: CallPrior | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        residual = [] if self.residual.plain else [f"  errors {self.residual}"]
-        groups = [f"  + {g}" for g in self.groups]
-        return "\n".join([f"{self.response} ~ {self.population}", *groups, *residual])
+        lines = [f"{self.response} ~ {self.population}"]
+        lines += [f"  + {g}" for g in self.groups_of("")]
+        for predictor in self.predictors:
+            lines += [f"  {predictor}"]
+            lines += [f"    + {g}" for g in self.groups_of(predictor.parameter)]
+        return "\n".join([*lines, *([] if self.residual.plain else [f"  errors {self.residual}"])])
+
+    @property
+    def mean(self) -> Predictor:
+        """The predictor of the mean."""
+        return Predictor("", self.response.link, self.population)
+
+    @property
+    def every_predictor(self) -> tuple[Predictor, ...]:
+        """All predictors, that of the mean first."""
+        return (self.mean, *self.predictors)
+
+    def groups_of(self, parameter: str) -> tuple[Group, ...]:
+        """The group terms of one predictor, of the mean's where the parameter is empty."""
+        return tuple(g for g in self.groups if g.owner == parameter)
 
     def formulas(self) -> tuple[Node, ...]:
         """All design formulas, population first, that of the log standard deviation last."""
-        parts = (self.population.columns, *(g.columns for g in self.groups))
+        populations = (p.population.columns for p in self.every_predictor)
+        parts = (*populations, *(g.columns for g in self.groups))
         last = () if self.residual.dispersion is None else (self.residual.dispersion,)
         return (*(f for part in parts for f in part.formulas), *last)
 

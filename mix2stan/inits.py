@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import elimination
-from mix2stan.families import FAMILIES
+from mix2stan.families import FAMILIES, PARAMETERS, single_parameters
 from mix2stan.glm_fit import least_squares
-from mix2stan.graph import Group, ModelGraph
+from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.links import LINKS
 from mix2stan.residual_priors import residual_starts
 from mix2stan.responses import Observed
@@ -20,6 +20,9 @@ from mix2stan.responses import Observed
 __all__ = ["starting_points"]
 
 Array = NDArray[np.float64]
+
+#: The size of effects on the scale of a link.
+_SMALL = 0.3
 
 
 def starting_points(
@@ -73,26 +76,54 @@ def _starting_points(
 
     def chain() -> dict[str, Any]:
         start: dict[str, Any] = {
-            name: (residual if name == "sigma" else 10.0) * _factor(rng)
-            for name in family.parameters
+            name: (residual if name == "sigma" else PARAMETERS[name].start) * _factor(rng)
+            for name in single_parameters(graph)
         }
         start |= errors
         values = estimates + error * rng.uniform(-2, 2, len(estimates))
         if len(estimates):
             start[coefficients] = values
-        for group in graph.groups:
+        for group in graph.groups_of(""):
             start |= _effects(group, data, spread, rng)
-        _move(graph, X, values, data, start)
+        _move(graph.groups_of(""), X, values, data, start)
+        for predictor in graph.predictors:
+            start |= _predicted(graph, predictor, data, residual, rng)
         return start
 
     return [chain() for _ in range(chains)]
 
 
+def _predicted(
+    graph: ModelGraph,
+    predictor: Predictor,
+    data: dict[str, Any],
+    residual: float,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """A predictor of another parameter, about constant at where that would start."""
+    name, s = predictor.parameter, predictor.suffix
+    middle = (residual if name == "sigma" else PARAMETERS[name].start) * float(_factor(rng))
+    eta = np.asarray(LINKS[predictor.link].forward(np.array(middle)))
+    start: dict[str, Any] = {}
+    X, values = np.zeros((data["N"], 0)), np.zeros(0)
+    if predictor.population.columns.names:
+        X = np.asarray(data[f"X{s}"])
+        X = X @ data[f"R_inverse{s}"] if f"R_inverse{s}" in data else X
+        known = np.broadcast_to(data.get(f"known{s}", 0.0), len(X))
+        values = np.linalg.lstsq(X, eta - known, rcond=None)[0]
+        start[f"theta{s}" if f"R_inverse{s}" in data else f"beta{s}"] = values
+    groups = graph.groups_of(name)
+    for group in groups:
+        start |= _effects(group, data, _SMALL, rng)
+    _move(groups, X, values, data, start)
+    return start
+
+
 def _move(
-    graph: ModelGraph, X: Array, values: Array, data: dict[str, Any], start: dict[str, Any]
+    groups: tuple[Group, ...], X: Array, values: Array, data: dict[str, Any], start: dict[str, Any]
 ) -> None:
     """Turn the effects of terms that are centred on something into the sums that are sampled."""
-    for group in sorted(graph.groups, key=lambda g: g.factor.levels):
+    for group in sorted(groups, key=lambda g: g.factor.levels):
         how, name = group.parameterisation, group.id
         if not how.moved:
             continue

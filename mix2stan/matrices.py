@@ -57,6 +57,7 @@ class Data:
         names: the columns of the data, for ``.`` in formulas.
         response: the left side, whose variables ``.`` leaves out.
         contrasts: contrast function by factor.
+        raw: the data frame they were evaluated on, all rows, if it is there.
     """
 
     def __init__(
@@ -65,11 +66,14 @@ class Data:
         names: Sequence[str],
         response: Node,
         contrasts: Mapping[str, str],
+        raw: Frame | None = None,
     ) -> None:
         self.frame = frame
-        self._names = tuple(names)
+        self.raw = raw
+        self.contrasts = contrasts
+        self.names_of_data = tuple(names)
         self._response = response
-        self._contrasts = contrasts
+        self._coded: Data | None = None
         self._specs: dict[Node, DesignSpec] = {}
         self._groupings: dict[Factor, Grouping] = {}
 
@@ -77,15 +81,23 @@ class Data:
     def rows(self) -> int:
         return self.frame.n
 
+    def on(self, frame: ModelFrame) -> Data:
+        """The same expressions on other rows, their columns coded as here."""
+        other = Data(frame, self.names_of_data, self._response, self.contrasts)
+        other._coded = self
+        return other
+
     def spec(self, formula: Node) -> DesignSpec:
         """The design specification of one right-hand side."""
+        if self._coded is not None:
+            return self._coded.spec(formula)
         if formula not in self._specs:
-            self._specs[formula] = design(self.terms(formula), self.frame, self._contrasts)
+            self._specs[formula] = design(self.terms(formula), self.frame, self.contrasts)
         return self._specs[formula]
 
     def terms(self, formula: Node) -> Terms:
         """The terms of one right-hand side, ``.`` standing for all columns but the response."""
-        return terms(Formula(self._response, formula), columns=self._names)
+        return terms(Formula(self._response, formula), columns=self.names_of_data)
 
     def names(self, formulas: Sequence[Node]) -> tuple[str, ...]:
         """R's names of the columns of formulas that stand side by side."""
@@ -149,10 +161,11 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
     for group in graph.groups:
         _check_not_the_response(group, response, frame)
         wanted |= dict.fromkeys(group.factor.variables)
-    wanted |= dict.fromkeys(graph.population.offsets)
+    for predictor in graph.every_predictor:
+        wanted |= dict.fromkeys(predictor.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
     model = model_frame(tuple(wanted), frame, na_action=na_action)
-    return Data(model, names, response, contrasts)
+    return Data(model, names, response, contrasts, frame)
 
 
 def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:

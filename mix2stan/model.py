@@ -20,6 +20,7 @@ from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
 from mix2stan.prior_choice import PriorArgument
 from mix2stan.prior_table import prior_table
+from mix2stan.schema import remember
 
 if TYPE_CHECKING:
     from mix2stan.engines import Progress
@@ -161,7 +162,8 @@ class Model:
             folder=None if folder is None else Path(folder),
         )
         program = pick_engine(engine).compile(self.stan_code, self.stan_data)
-        return Fit.of(program.sample(settings, progress), self.labels)
+        schema = remember(self.graph, self.data)
+        return Fit.of(program.sample(settings, progress), self.labels, schema)
 
     def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:
         """The log-likelihood at a point, effects integrated out, with all constants.

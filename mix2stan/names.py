@@ -39,7 +39,7 @@ _OWN_WORDS = frozenset(
     group_sums with_root shrunk unit met pair products
     inverse_gamma_sd inverse_gamma_sds inverse_gamma_ratios inverse_wishart_sds
     scaled_inverse_wishart_sds inverse_wishart_root
-    trials known shape phi nu rest X_rest
+    trials known shape phi nu rest X_rest zi hu zero positive
     """.split()
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mix2stan.covariances import Parameter, parameter_of
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.residuals import error_blocks
@@ -9,13 +11,16 @@ from mix2stan.residuals import error_blocks
 __all__ = ["block_names", "element_names"]
 
 
-def element_names(graph: ModelGraph, block: str, intercept: bool) -> list[str]:
-    """The labels of a block's elements; ``intercept`` is whether that has a block of its own."""
-    names = graph.population.columns.names
-    if block == "intercept":
-        return ["beta[(Intercept)]"]
-    if block == "beta":
-        return [f"beta[{name}]" for name in (names[1:] if intercept else names)]
+def element_names(graph: ModelGraph, block: str, blocks: Collection[str]) -> list[str]:
+    """The labels of a block's elements; ``blocks`` are all that have a prior."""
+    for predictor in graph.every_predictor:
+        names, s = predictor.population.columns.names, predictor.suffix
+        label = predictor.parameter or "beta"
+        if block == f"intercept{s}":
+            return [f"{label}[(Intercept)]"]
+        if block == f"beta{s}":
+            slopes = names[1:] if f"intercept{s}" in blocks else names
+            return [f"{label}[{name}]" for name in slopes]
     for group in graph.groups:
         parameter = parameter_of(group, block)
         if parameter is not None:

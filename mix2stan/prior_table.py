@@ -13,10 +13,10 @@ __all__ = ["prior_table"]
 
 def prior_table(graph: ModelGraph) -> pd.DataFrame:
     """A row per parameter, labelled as the draws are: ``density``, ``source``, ``proper``."""
-    intercept = any(p.block == "intercept" for p in graph.priors)
+    blocks = dict.fromkeys(p.block for p in graph.priors)
     rows = []
-    for block in dict.fromkeys(p.block for p in graph.priors):
-        names = element_names(graph, block, intercept)
+    for block in blocks:
+        names = element_names(graph, block, blocks)
         found: dict[int, tuple[str, str, bool]] = {}
         for prior in graph.priors:
             if prior.block == block:

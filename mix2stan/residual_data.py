@@ -184,9 +184,9 @@ def _correlation_entries(correlation: ErrorCorrelation, blocks: Blocks) -> dict[
     if row.whitening == "exchangeable":
         # nlme's bound: the correlation matrix of the largest block is positive definite
         return entries | {"cor_rho_lower": -1 / max(int(blocks.sizes.max()) - 1, 1)}
+    if row.whitening == "positions":
+        return {"M": correlation.positions} | _position_patterns(blocks)
     entries |= _patterns(correlation, blocks)
-    if correlation.kind == "corSymm":
-        return entries | {"M": correlation.positions, "position": positions(blocks)}
     if correlation.kind == "corARMA":
         times = np.rint(blocks.points[:, 0]).astype(np.int64)
         spans = times[blocks.first[1:] - 1] - times[blocks.first[:-1]]
@@ -201,12 +201,10 @@ def _patterns(correlation: ErrorCorrelation, blocks: Blocks) -> dict[str, Any]:
 
     A pattern is a list of times from the first on; blocks whose list begins another's belong to it.
     """
-    # positions of a general matrix are themselves, all others count from the first
-    relative = correlation.kind != "corSymm"
     times = []
     for start, end in zip(blocks.first[:-1], blocks.first[1:], strict=True):
         here = blocks.points[start:end]
-        times.append((here - here[0] if relative else here).tobytes())
+        times.append((here - here[0]).tobytes())
     # longest first among those that begin alike: the order of lists, backwards
     order = sorted(range(len(times)), key=lambda b: times[b], reverse=True)
     heads = [
@@ -219,6 +217,30 @@ def _patterns(correlation: ErrorCorrelation, blocks: Blocks) -> dict[str, Any]:
         "patterns": len(heads),
         "begin": np.array(heads) + 1,
         "end": np.array([*heads[1:], len(order)]),
+    }
+
+
+def _position_patterns(blocks: Blocks) -> dict[str, Any]:
+    """Blocks by the set of positions they have; a cell is the rows at one position of a pattern."""
+    place = positions(blocks)
+    patterns: dict[tuple[int, ...], list[int]] = {}
+    for start, end in zip(blocks.first[:-1], blocks.first[1:], strict=True):
+        patterns.setdefault(tuple(place[start:end].tolist()), []).append(int(start))
+    cells = [
+        (position, np.array(starts) + i)
+        for pattern, starts in patterns.items()
+        for i, position in enumerate(pattern)
+    ]
+    ends = np.cumsum([len(pattern) for pattern in patterns])
+    sizes = [len(rows) for _, rows in cells]
+    return {
+        "patterns": len(patterns),
+        "begin": np.concatenate([[1], ends[:-1] + 1]),
+        "end": ends,
+        "position": np.array([position for position, _ in cells]),
+        "start": np.cumsum([1, *sizes[:-1]]),
+        "stop": np.cumsum(sizes),
+        "cell_row": np.concatenate([rows for _, rows in cells]) + 1,
     }
 
 

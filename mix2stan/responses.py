@@ -47,10 +47,11 @@ def observed(graph: ModelGraph, data: Data) -> Observed:
     return SUPPORTS[FAMILIES[response.family].support](rows)
 
 
-def known_part(graph: ModelGraph, data: Data) -> Array:
-    """The sum of the offsets, shape (N,)."""
+def known_part(graph: ModelGraph, data: Data, parameter: str = "") -> Array:
+    """The sum of the offsets of one predictor, that of the mean if none is named; shape (N,)."""
     total = np.zeros(data.rows)
-    for offset in graph.population.offsets:
+    predictor = next(p for p in graph.every_predictor if p.parameter == parameter)
+    for offset in predictor.population.offsets:
         total = total + data.vector(offset)
     return total
 

@@ -60,4 +60,5 @@ def _is_scalar(graph: ModelGraph, block: str) -> bool:
     parameters = [parameter_of(g, block) for g in graph.groups]
     single = any(p is not None and p.shape != "vector" for p in parameters)
     single |= any(b.name == block and b.scalar for b in error_blocks(graph.residual))
-    return block == "intercept" or block in PARAMETERS or single
+    intercept = block in {f"intercept{p.suffix}" for p in graph.every_predictor}
+    return intercept or block in PARAMETERS or single

@@ -54,8 +54,7 @@ def state(
     blocks: dict[str, list[Prior]] = {}
     for prior in priors:
         blocks.setdefault(prior.block, []).append(prior)
-    intercept = "intercept" in blocks
-    labels = {block: element_names(graph, block, intercept) for block in blocks}
+    labels = {block: element_names(graph, block, blocks) for block in blocks}
     whole = {name: block for block in blocks for name in block_names(block)}
     single = {name: (block, i) for block in blocks for i, name in enumerate(labels[block])}
     stated: dict[str, dict[int, _Element]] = {block: {} for block in blocks}

@@ -33,7 +33,7 @@ def call_priors(graph: ModelGraph) -> list[Prior]:
     """
     given = graph.prior or CallPrior()
     priors = _coefficients(graph, given)
-    for group in graph.groups:
+    for group in graph.groups_of(""):
         prior = group.prior or WishartPrior(group.covariance.kind)
         if group.covariance.kind in _RULES and not unlike(group):
             priors += _RULES[group.covariance.kind](group, prior)

@@ -54,6 +54,16 @@ PROGRAMS = {
     "inverse_gaussian": Case(
         "grouseticks", "glm(TICKS + 1 ~ YEAR, family = inverse.gaussian(link = log))"
     ),
+    "predicted_sigma": Case(
+        "sleepstudy",
+        "glmmTMB(Reaction ~ Days + (Days | Subject), dispformula = ~ Days + (1 | Subject))",
+        strategy="auto",
+    ),
+    "predicted_shape": Case(
+        "grouseticks",
+        "glmmTMB(TICKS ~ YEAR + (1 | LOCATION), family = nbinom2, dispformula = ~ YEAR)",
+        strategy="centred",
+    ),
     "collapsed_lm": Case("sct", "lm(SCT ~ 0 + line)", strategy="collapsed"),
     "collapsed_intercept": Case(
         "sleepstudy", "lmer(Reaction ~ Days + (1 | Subject))", strategy="collapsed"
@@ -180,6 +190,12 @@ PROGRAMS = {
     ),
     "errors_exchangeable": Case(
         "Orthodont", "gls(distance ~ age, correlation = corCompSymm(form = ~1 | Subject))"
+    ),
+    "traits": Case(
+        "BTdata",
+        "MCMCglmm(cbind(tarsus, back) ~ trait - 1 + trait:sex, random = ~us(trait):dam, "
+        "rcov = ~us(trait):units)",
+        strategy="auto",
     ),
     "errors_general": Case(
         "Orthodont",

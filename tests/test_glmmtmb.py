@@ -145,14 +145,6 @@ REFUSED = {
     "ziformula = ~ f": "this ziformula",
     "weights = z": "weights of a gaussian model",
     "dispformula = ~ 0": "without its residual",
-    "dispformula = ~ f + (1 | g)": "random effects of the dispersion",
-    "dispformula = ~ 0 + x": "without an intercept",
-    "dispformula = ~ x:z": r"I\(x \* z\) can",
-    "dispformula = ~ poly(x, 2)": "several columns",
-    "dispformula = ~ x + I(2 * x)": "cannot tell the terms of this dispersion apart",
-    "dispformula = ~ f + factor(f)": "cannot tell the terms of this dispersion apart",
-    "dispformula = ~ f + offset(z)": "offset of the dispersion",
-    "family = gaussian(link = log), dispformula = ~ f": "whose mean is the predictor",
 }
 
 

@@ -6,6 +6,7 @@ from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arg
 from mix2stan.dialects.bars import grouping_factors, response_of, split_bars, summands
 from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.lme4 import groups_of
+from mix2stan.dialects.predictors import Further, further_predictor
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Residual, Response
@@ -74,23 +75,32 @@ def lower_glmmtmb(call: Call) -> Request:
     formula = arguments.formula("formula", "glmmTMB(y ~ x + (1 | g))")
     distribution = _distribution(arguments)
     family, link = distribution
+    fixed, groups = _terms(formula.right)
+    offset = arguments.get("offset")
+    residual, dispersion = _dispersion(arguments, distribution)
+    further = [*dispersion]
+    graph = ModelGraph(
+        Response(response_of(formula, "glmmTMB"), family, link, _weights(arguments, family)),
+        Population(Columns((fixed,)), () if offset is None else (offset,)),
+        (*groups, *(group for one in further for group in one.groups)),
+        residual,
+        predictors=tuple(one.predictor for one in further),
+    )
+    return request(arguments, graph)
+
+
+def _terms(right: Node) -> tuple[Node, tuple[Group, ...]]:
+    """The fixed part of a right-hand side, and its random terms."""
     fixed: list[Node] = []
     groups: list[Group] = []
-    for operand in summands(formula.right):
+    for operand in summands(right):
         if isinstance(operand, Call) and _has_bar(operand):
             groups += _structured(operand)
             continue
         left, bars = split_bars(operand)
         groups += [group for bar in bars for group in groups_of(bar)]
         fixed += [] if bars and left == Number(1.0) else [left]
-    offset = arguments.get("offset")
-    graph = ModelGraph(
-        Response(response_of(formula, "glmmTMB"), family, link, _weights(arguments, family)),
-        Population(Columns((_sum(fixed),)), () if offset is None else (offset,)),
-        tuple(groups),
-        _errors(arguments, distribution),
-    )
-    return request(arguments, graph)
+    return _sum(fixed), tuple(groups)
 
 
 def _sum(parts: list[Node]) -> Node:
@@ -130,25 +140,36 @@ def _weights(arguments: Arguments, family: str) -> Node | None:
     return weights
 
 
-def _errors(arguments: Arguments, distribution: Distribution) -> Residual:
-    """What ``dispformula`` says of the errors: the log of their sd has fixed terms."""
+def _dispersion(
+    arguments: Arguments, distribution: Distribution
+) -> tuple[Residual, tuple[Further, ...]]:
+    """What ``dispformula`` says: of Gaussian errors without random terms, or a predictor.
+
+    The log of the family's dispersion is linear; where glmmTMB's parameter is a power of ours, that
+    is the same model with other coefficients.
+    """
     value = arguments.get("dispformula")
     if value is None or value == Formula(None, Number(1.0)):
-        return Residual()
+        return Residual(), ()
     formula = arguments.formula("dispformula", "dispformula = ~ f")
+    parameter = FAMILIES[distribution.family].dispersion
     if formula == Formula(None, Number(0.0)):
-        if not FAMILIES[distribution.family].parameters:
-            return Residual()
+        if not parameter:
+            return Residual(), ()
         message = "a model without its residual cannot be expressed"
         raise Unsupported(message, span=formula.span, hint="dispformula = ~ 1 estimates it")
-    if distribution != ("gaussian", "identity"):
-        message = f"this dispformula of a {distribution.family} model cannot be expressed"
-        hint = "it can in Gaussian models whose mean is the predictor; dispformula = ~ 1 always"
+    if not parameter:
+        message = f"dispformula of a {distribution.family} model: it has no dispersion"
+        hint = "gaussian, t_family, nbinom2, Gamma and beta_family have one"
         raise Unsupported(message, span=formula.span, hint=hint)
-    if _has_bar(formula.right):
-        message = "random effects of the dispersion cannot be expressed"
-        raise Unsupported(message, span=formula.span, hint="dispformula = ~ f can")
-    return Residual(dispersion=formula.right)
+    fixed, groups = _terms(formula.right)
+    if distribution == ("gaussian", "identity") and not groups and not _has_offset(fixed):
+        return Residual(dispersion=fixed), ()
+    return Residual(), (further_predictor(distribution.family, parameter, fixed, groups),)
+
+
+def _has_offset(node: Node) -> bool:
+    return any(isinstance(n, Call) and n.function == "offset" for n in walk(node))
 
 
 def _structured(term: Call) -> list[Group]:

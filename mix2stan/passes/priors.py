@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from mix2stan.graph import ModelGraph, note
+from mix2stan.families import FAMILIES
+from mix2stan.graph import ModelGraph, Predictor, Prior, note
 from mix2stan.passes.context import Context
+from mix2stan.predictor_priors import Predicted, predictor_priors
 from mix2stan.priors import Summaries, default_priors
 from mix2stan.residual_priors import residual_priors
-from mix2stan.responses import link_scale
+from mix2stan.responses import link_scale, observed
 from mix2stan.stated_priors import state
 from mix2stan.wishart import unlike
 
@@ -31,7 +33,13 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     errors = [
         p for p in residual_priors(graph, data, flat=named == "flat") if p.block not in blocks
     ]
-    return replace(graph, priors=state(graph, (*priors, *errors), context.prior.densities))
+    further = [
+        prior
+        for predictor in graph.predictors
+        for prior in _predicted(graph, context, predictor, max(2.5, round(summaries.mad, 1)))
+    ]
+    every = (*priors, *further, *errors)
+    return replace(graph, priors=state(graph, every, context.prior.densities))
 
 
 def _without_own(graph: ModelGraph) -> ModelGraph:
@@ -60,6 +68,20 @@ def _own(graph: ModelGraph, context: Context) -> ModelGraph:
             V = V[np.ix_(order, order)]
     residual = replace(given.residual, V=tuple(tuple(row) for row in V.tolist()))
     return replace(graph, prior=replace(given, residual=residual))
+
+
+def _predicted(
+    graph: ModelGraph, context: Context, predictor: Predictor, sd_scale: float
+) -> list[Prior]:
+    """The priors of a predictor of another parameter than the mean."""
+    columns = predictor.population.columns
+    intercept = columns.names[:1] == ("(Intercept)",)
+    X = context.data.matrix(columns) if columns.names else np.zeros((context.data.rows, 0))
+    y = FAMILIES[graph.response.family].scale(observed(graph, context.data).y)
+    groups = graph.groups_of(predictor.parameter)
+    predicted = Predicted(predictor.parameter, groups, Summaries(None, X, intercept), y, sd_scale)
+    named = context.prior.set or "default"
+    return predictor_priors(predicted, named)
 
 
 def _words(graph: ModelGraph) -> str:

@@ -115,6 +115,9 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     if not graph.response.linear:
         family, link = graph.response.family, graph.response.link
         return f"the response is {family} with the link {link}, so no integral is known exactly"
+    if graph.predictors:
+        named = " and ".join(p.parameter for p in graph.predictors)
+        return f"{named} {'has' if len(graph.predictors) == 1 else 'have'} a predictor of its own"
     columns = len(graph.population.columns.names)
     obstacle = None if graph.residual.plain else _obstacle_of_errors(graph)
     if obstacle is not None:

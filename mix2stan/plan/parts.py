@@ -55,8 +55,8 @@ class GroupView:
     columns it has; ``order`` is the structure's number.  ``range`` are the columns of a dense term
     among those of W in a collapsed program.  In a sampled one ``effect`` is what enters the
     predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms and
-    ``x`` the design whose columns are in it.  ``sizes`` are the Stan sizes of its parameters, None of
-    what has one number.
+    ``x`` the design whose columns are in it; ``suffix`` ends the names of what belongs to its
+    predictor.  ``sizes`` are the Stan sizes of its parameters, None of what has one number.
     """
 
     id: str
@@ -75,6 +75,7 @@ class GroupView:
     means: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     x: str = ""
+    suffix: str = ""
     sizes: tuple[tuple[str, str | None], ...] = ()
 
     def other_scales(self) -> str:
@@ -135,7 +136,7 @@ def effect_name(group: Group) -> str:
 
 def terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component, ...]:
     """The parts of the predictor besides the population's columns."""
-    offsets = [Component("columns/offset", graph.population)] if graph.population.offsets else []
+    offsets = [Component("columns/offset", graph.mean)] if graph.population.offsets else []
     return (*offsets, *(Component(g.columns, g) for g in groups))
 
 

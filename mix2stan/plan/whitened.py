@@ -119,7 +119,7 @@ def error_parts(view: WhitenedView | StructuredView, errors: ErrorsView) -> list
     """The data and the parameters of the errors: variance functions, and the correlation."""
     structure: list[str] = []
     if errors.correlated:
-        own = [errors.matrix] if errors.whitening == "residuals/dense" else []
+        own = [errors.matrix] if errors.matrix else []
         structure = [errors.whitening, *own, "residuals/correlated"]
     parts = [["residuals/variances"] if errors.multiplier else [], structure]
     return [Part(tuple(Component(t, view) for t in part)) for part in parts if part]

@@ -13,7 +13,7 @@ from mix2stan.compiler import DataArgument
 from mix2stan.errors import FormulaError, Mix2stanError, Unsupported, suggestion
 from mix2stan.model import Model, model
 from mix2stan.translations import glmmtmb, lme4, mcmcglmm, nlme
-from mix2stan.translations.parts import Source, source_of
+from mix2stan.translations.parts import Source, refuse, source_of
 
 __all__ = ["PACKAGES", "Package", "translate"]
 
@@ -52,6 +52,9 @@ def translate(given: Model | str, to: str, data: DataArgument | None = None) -> 
         hint = suggestion(to, PACKAGES, what="those that are written")
         raise Mix2stanError(f"there is no package '{to}' to translate to", hint=hint)
     source = source_of(given if isinstance(given, Model) else read(given, data))
+    if source.graph.predictors and to != "glmmTMB":
+        named = " and ".join(p.parameter for p in source.graph.predictors)
+        raise refuse(to, f"a predictor of {named}", "glmmTMB's dispformula may")
     written = PACKAGES[to](source)
     try:
         found = compare(source.model, model(written, source.model.given))

@@ -34,22 +34,43 @@ _ABSENT = {
 def write(source: Source) -> str:
     """``glmmTMB(y ~ x + cs(0 + f | g), dispformula = ~ f)``."""
     graph = source.graph
-    nearest = "nearest: us(0 + f | g), all variances and covariances free"
-    texts = []
-    for group in graph.groups:
-        name = spelt(group, _KINDS, "glmmTMB", nearest)
-        more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
-        texts += [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
     weights = graph.response.weights
     return call(
         "glmmTMB",
-        formula_of(source, texts),
+        formula_of(source, _bars(source, "")),
         _family(graph),
+        *_further(source),
         "" if graph.residual.plain else f"dispformula = ~{_dispersion(graph.residual)}",
         f"data = {with_units(source)}",
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )
+
+
+def _bars(source: Source, parameter: str) -> list[str]:
+    """The random terms of one predictor."""
+    nearest = "nearest: us(0 + f | g), all variances and covariances free"
+    texts = []
+    for group in source.graph.groups_of(parameter):
+        name = spelt(group, _KINDS, "glmmTMB", nearest)
+        more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
+        texts += [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
+    return texts
+
+
+def _further(source: Source) -> list[str]:
+    """The formulas of parameters besides the mean."""
+    dispersion = FAMILIES[source.graph.response.family].dispersion
+    found = []
+    for predictor in source.graph.predictors:
+        if predictor.parameter != dispersion or predictor.link != "log":
+            hint = "it has dispformula alone"
+            raise refuse("glmmTMB", f"a predictor of {predictor.parameter}", hint)
+        population = predictor.population
+        parts = [str(f) for f in population.columns.formulas]
+        parts += [f"offset({o})" for o in population.offsets]
+        found.append(f"dispformula = ~{' + '.join([*parts, *_bars(source, dispersion)])}")
+    return found
 
 
 def _family(graph: ModelGraph) -> str:

@@ -1,4 +1,4 @@
-"""Response distributions: one row each.
+"""What a row of the families is, and the plain ones.
 
 A row is everything the compiler knows of a family; the modules around it ask the row and never the
 name.  Adding a family is a row here and its density in the tests.
@@ -14,9 +14,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FAMILIES", "PARAMETERS", "Family", "Parameter"]
+__all__ = ["PARAMETERS", "ROWS", "Family", "Parameter"]
 
 Array = NDArray[np.float64]
+#: A density of :data:`mix2stan.priors.DENSITIES` and the numbers of its slots.
+Numbers = tuple[str, tuple[tuple[str, float], ...]]
 
 #: What a response has to look like: a row of :data:`mix2stan.responses.SUPPORTS`.
 Support = Literal["real", "positive", "unit", "count", "binary", "trials"]
@@ -29,19 +31,60 @@ class Parameter:
     Attributes:
         bound: its Stan constraint.
         meaning: what it is, in words.
-        template: the macros that declare it.
+        prior: its default prior, and ``brms`` that of brms, with what ``source`` says of the first;
+            that of ``sigma`` is in units of the response instead.
+        start: about where chains start.
+        links: where it has a predictor of its own, its links, the default first.
+        centre: from the response to where the default prior puts the middle of that predictor.
+        brms_centre: brms' prior of the middle.
+        unit: how much on the scale of the link is a large effect.
     """
 
     bound: str
     meaning: str
-    template: str = "families/parameter"
+    prior: Numbers = ("gamma_2", (("rate", 0.1),))
+    brms: Numbers = ("gamma_small", (("rate", 0.01),))
+    source: str = "mean 20, wide"
+    start: float = 10.0
+    links: tuple[str, ...] = ("log",)
+    centre: Callable[[Array], float] = lambda y: 0.0
+    brms_centre: Numbers = ("student_t", (("loc", 0.0), ("scale", 2.5)))
+    unit: float = 1.0
+
+
+def _log_sd(y: Array) -> float:
+    spread = float(np.std(y, ddof=1)) if len(y) > 1 else 1.0
+    return float(np.log(spread)) if spread > 0 else 0.0
+
+
+def _probability(meaning: str) -> Parameter:
+    return Parameter(
+        "<lower=0, upper=1>",
+        meaning,
+        prior=("uniform_unit", ()),
+        brms=("uniform_unit", ()),
+        source="all values equally likely",
+        start=0.2,
+        links=("logit", "probit", "cloglog"),
+        brms_centre=("logistic", (("loc", 0.0), ("scale", 1.0))),
+        unit=2.5,
+    )
 
 
 PARAMETERS: dict[str, Parameter] = {
-    "sigma": Parameter("<lower=0>", "residual sd", "residuals/homoscedastic"),
+    "sigma": Parameter("<lower=0>", "residual sd", centre=_log_sd),
     "shape": Parameter("<lower=0>", "the larger, the less spread"),
     "phi": Parameter("<lower=0>", "precision of a proportion"),
-    "nu": Parameter("<lower=1>", "degrees of freedom"),
+    "nu": Parameter(
+        "<lower=1>",
+        "degrees of freedom",
+        brms=("gamma_2", (("rate", 0.1),)),
+        links=("logm1", "log"),
+        centre=lambda y: 2.7,
+        brms_centre=("normal", (("loc", 2.7), ("scale", 0.8))),
+    ),
+    "zi": _probability("share of zeros from elsewhere"),
+    "hu": _probability("probability of a zero"),
 }
 
 
@@ -69,7 +112,8 @@ class Family:
     """One distribution of the response given its predictor.
 
     Stan texts have the predictor in braces (``{eta}``), or the mean (``{mu}``), and for a primitive
-    the design and its coefficients (``{x}``, ``{coefficients}``).
+    the design and its coefficients (``{x}``, ``{coefficients}``).  A further parameter is a number or
+    has an element per row.
 
     Attributes:
         links: the names of its links, the default first.
@@ -90,6 +134,8 @@ class Family:
         pooled: the family of the sum of equally distributed observations; they may be summed.
         exposure: whether that sum has the number of observations times the mean (else it is the
             number of successes in so many trials).
+        mathematics: what the distribution is called in headers, if that is not its Stan density.
+        dispersion: the parameter that glmmTMB's ``dispformula`` is about.
     """
 
     links: tuple[str, ...]
@@ -108,10 +154,17 @@ class Family:
     single: str | None = None
     pooled: str | None = None
     exposure: bool = False
+    mathematics: str = ""
+    dispersion: str = ""
 
     @property
     def counts_trials(self) -> bool:
         return self.support == "trials"
+
+    def said(self, mean: str) -> str:
+        """The distribution in mathematics, its mean as text."""
+        text = self.mathematics or self.density
+        return text.format(mu=mean).replace("./", "/")
 
 
 def _of_proportion(mu: Array) -> Array:
@@ -120,7 +173,7 @@ def _of_proportion(mu: Array) -> Array:
 
 _BINARY_LINKS = ("logit", "probit", "cloglog")
 
-FAMILIES: dict[str, Family] = {
+ROWS: dict[str, Family] = {
     "gaussian": Family(
         links=("identity", "log", "inverse"),
         support="real",
@@ -128,6 +181,7 @@ FAMILIES: dict[str, Family] = {
         r_names=("gaussian",),
         mcmcglmm=("gaussian",),
         variance=np.ones_like,
+        dispersion="sigma",
         parameters=("sigma",),
         primitive={"identity": "normal_id_glm({x}, {eta}, {coefficients}, sigma)"},
     ),
@@ -137,6 +191,7 @@ FAMILIES: dict[str, Family] = {
         density="student_t(nu, {mu}, sigma)",
         r_names=("student", "t_family"),
         variance=np.ones_like,
+        dispersion="sigma",
         parameters=("sigma", "nu"),
     ),
     "lognormal": Family(
@@ -145,6 +200,7 @@ FAMILIES: dict[str, Family] = {
         density="lognormal({mu}, sigma)",
         r_names=("lognormal",),
         variance=np.ones_like,
+        dispersion="sigma",
         parameters=("sigma",),
         scale=np.log,
     ),
@@ -168,6 +224,7 @@ FAMILIES: dict[str, Family] = {
         density="neg_binomial_2({mu}, shape)",
         r_names=("negbinomial", "nbinom2"),
         variance=lambda mu: mu,
+        dispersion="shape",
         parameters=("shape",),
         integer=True,
         natural={"log": "neg_binomial_2_log({eta}, shape)"},
@@ -206,6 +263,7 @@ FAMILIES: dict[str, Family] = {
         density="gamma(shape, shape ./ {mu})",
         r_names=("Gamma",),
         variance=np.square,
+        dispersion="shape",
         parameters=("shape",),
         domain=_positive,
     ),
@@ -215,6 +273,7 @@ FAMILIES: dict[str, Family] = {
         density="inverse_gaussian({mu}, shape)",
         r_names=("inverse.gaussian",),
         variance=lambda mu: mu**3,
+        dispersion="shape",
         parameters=("shape",),
         functions="functions/inverse_gaussian",
         domain=_positive,
@@ -225,6 +284,7 @@ FAMILIES: dict[str, Family] = {
         density="beta_proportion({mu}, phi)",
         r_names=("beta", "beta_family", "Beta"),
         variance=_of_proportion,
+        dispersion="phi",
         parameters=("phi",),
         domain=_proper,
     ),
