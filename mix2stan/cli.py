@@ -38,7 +38,8 @@ Priors = Annotated[
     str,
     typer.Option(
         "--prior",
-        help='default, brms, rstanarm or flat, and densities: "brms; sd_Subject ~ exponential(1)".',
+        help="default, brms, rstanarm, mcmcglmm or flat; densities too: "
+        '"brms; sd_Subject ~ exponential(1)".',
     ),
 ]
 Strategy = Annotated[str, typer.Option(help="auto, collapsed, noncentred or centred.")]

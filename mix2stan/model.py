@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mix2stan.engines import Progress
     from mix2stan.estimates import Estimates
     from mix2stan.fit import Fit
+    from mix2stan.prior_fit import PriorSample
 
 __all__ = ["Model", "model"]
 
@@ -91,17 +92,25 @@ class Model:
 
     @cached_property
     def priors(self) -> pd.DataFrame:
-        """The prior of every parameter: ``density`` with its numbers, and their ``source``."""
-        return prior_table(self.graph)
+        """The prior of every parameter, and what it implies.
+
+        ``density`` with its numbers, their ``source``, whether it is ``proper``; the ``2.5%`` and
+        ``97.5%`` points of 4000 draws; and what those of a standard deviation ``implies``: how much
+        two levels differ, and the share of the variance that is between levels.
+        """
+        from mix2stan.prior_implied import with_implied
+
+        return with_implied(prior_table(self.graph), self.graph, self.stan_data)
 
     @cached_property
     def labels(self) -> Labels:
         """The user's names for the program's variables."""
-        priors = dict(zip(self.priors.index, self.priors["density"], strict=True))
+        table = prior_table(self.graph)
+        priors = dict(zip(table.index, table["density"], strict=True))
         return labels_of(self.graph, self._compiled.data, priors)
 
     def __str__(self) -> str:
-        return describe_model(self.graph, self.labels, self.priors)
+        return describe_model(self.graph, self.labels, prior_table(self.graph))
 
     def __repr__(self) -> str:
         return f"<mix2stan model: {self.call}>"
@@ -164,6 +173,31 @@ class Model:
         program = pick_engine(engine).compile(self.stan_code, self.stan_data)
         schema = remember(self.graph, self.data)
         return Fit.of(program.sample(settings, progress), self.labels, schema)
+
+    def sample_prior(self, draws: int = 1000, seed: int | None = None) -> PriorSample:
+        """Draw parameters, effects and responses from the prior, exactly and without an engine.
+
+        Args:
+            draws: the number of independent draws.
+            seed: makes them reproducible; drawn at random if None.
+
+        Returns:
+            The draws, with the tables and predictions of a fit; ``prior``, ``prior_predictive``, and
+            both in ``idata`` for ArviZ.
+
+        Raises:
+            Mix2stanError: if a prior is improper; names the parameters.
+            Unsupported: if a prior has no generator.
+        """
+        from mix2stan.prior_draws import prior_draws
+        from mix2stan.prior_fit import PriorSample
+
+        if draws < 1:
+            raise Mix2stanError(f"there cannot be {draws} draws")
+        if seed is None:
+            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        values = prior_draws(self.graph, self.data, self.stan_data, draws, seed)
+        return PriorSample(values, self.labels, remember(self.graph, self.data), seed)
 
     def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:
         """The log-likelihood at a point, effects integrated out, with all constants.
@@ -244,7 +278,8 @@ def model(
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
             in a script, also with assignments before it or with console prompts.
         data: the data frame, or a mapping from the names in the text to data frames.
-        prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"`` or ``"flat"``;
+        prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"``, ``"mcmcglmm"`` or
+            ``"flat"``, or if nothing is said that of the call (MCMCglmm's ``prior =``);
             or Stan densities by the names in ``model.priors``, ``{"sd_Subject": "exponential(1)"}``,
             where ``set`` names the set for the rest; or both as text, as they are printed:
             ``"brms; sd_Subject ~ exponential(1)"``.  The numbers are data of the program.

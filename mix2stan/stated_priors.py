@@ -17,7 +17,7 @@ from mix2stan.priors import DENSITIES, SINGLE
 from mix2stan.residuals import error_blocks
 from mix2stan.syntax import format_number
 
-__all__ = ["state"]
+__all__ = ["state", "support_of"]
 
 _INFINITY = math.inf
 _SOURCE = "as asked"
@@ -81,7 +81,7 @@ def state(
 
 def _element(graph: ModelGraph, block: str, written: Written) -> _Element:
     """What is written; bounds that the parameter has anyway are left out."""
-    low, high = _support(graph, block)
+    low, high = support_of(graph, block)
     values = dict(written.values)
     least, most = written.support
     row = written.row
@@ -169,7 +169,7 @@ def _check(graph: ModelGraph, block: str, name: str, written: Written) -> None:
         raise FormulaError(f"{text} is a density of correlation matrices, not of {name}", hint=hint)
     if correlation or written.row == "flat":
         return
-    low, high = _support(graph, block)
+    low, high = support_of(graph, block)
     least, most = written.support
     cut = written.lower is not None or written.upper is not None or written.row == "between"
     if most <= low or least >= high:
@@ -207,7 +207,7 @@ _SUPPORTS = {
 }
 
 
-def _support(graph: ModelGraph, block: str) -> tuple[float, float]:
+def support_of(graph: ModelGraph, block: str) -> tuple[float, float]:
     """What values a parameter can have."""
     for group in graph.groups:
         parameter = parameter_of(group, block)
