@@ -199,6 +199,38 @@ class Model:
         values = prior_draws(self.graph, self.data, self.stan_data, draws, seed)
         return PriorSample(values, self.labels, remember(self.graph, self.data), seed)
 
+    def log_prior(self, fit: Fit) -> Any:
+        """The log density of the priors at every draw of a fit of this model.
+
+        It becomes the group ``log_prior`` of the fit's ``idata``, for ``az.psens``.
+
+        Returns:
+            An array of the dims ``chain draw``; constants are left out.
+        """
+        from mix2stan.prior_fit import add_log_prior
+
+        return add_log_prior(fit, self.graph, self.data, self.stan_data)
+
+    def sensitivity(self, fit: Fit) -> pd.DataFrame:
+        """How much the posterior changes if the prior, or the likelihood, is given more weight.
+
+        Power-scaling by ArviZ (Kallioinen, Paananen, Bürkner and Vehtari 2024): above 0.05 in
+        ``prior`` it depends on the prior, and below in ``likelihood`` the data say little.
+
+        Args:
+            fit: a fit of this model.
+
+        Returns:
+            A row per parameter, with the columns ``prior`` and ``likelihood``.
+
+        Raises:
+            Unsupported: if the installed ArviZ has no power-scaling.
+        """
+        from mix2stan.prior_fit import sensitivity
+
+        self.log_prior(fit)
+        return sensitivity(fit)
+
     def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:
         """The log-likelihood at a point, effects integrated out, with all constants.
 

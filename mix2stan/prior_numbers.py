@@ -19,7 +19,7 @@ from mix2stan.errors import Unsupported
 from mix2stan.graph import Prior
 from mix2stan.priors import DENSITIES
 
-__all__ = ["JOINT", "Joint", "draw", "lkj_roots"]
+__all__ = ["JOINT", "Joint", "draw", "lkj_roots", "log_density"]
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Array]
@@ -79,12 +79,29 @@ def draw(
     text = DENSITIES[prior.density].text
     if not text:
         return np.asarray(low + share * (high - low))
-    name, arguments = _parts(text)
-    if name not in _SCIPY:
-        raise Unsupported(f"the prior of {prior.block} cannot be drawn from: {name}")
-    density = _SCIPY[name](*(_argument(a, numbers, drawn) for a in arguments))
+    density = _density(prior, numbers, drawn)
     first, last = density.cdf(low), density.cdf(high)
     return np.asarray(density.ppf(first + share * (last - first)), dtype=float)
+
+
+def log_density(prior: Prior, values: Array, drawn: Values) -> Array:
+    """The log densities of the elements of a block at draws of shape (S, n), as they are.
+
+    What its bounds add is a constant, which is left out.
+
+    Raises:
+        Unsupported: if the density is not known as a number.
+    """
+    numbers = {slot: np.array(v) for slot, v in prior.values}
+    return np.asarray(_density(prior, numbers, drawn).logpdf(values), dtype=float)
+
+
+def _density(prior: Prior, numbers: Values, drawn: Values) -> Any:
+    """The density as scipy's."""
+    name, arguments = _parts(DENSITIES[prior.density].text)
+    if name not in _SCIPY:
+        raise Unsupported(f"the prior of {prior.block} cannot be drawn from: {name}")
+    return _SCIPY[name](*(_argument(a, numbers, drawn) for a in arguments))
 
 
 def _parts(text: str) -> tuple[str, list[str]]:

@@ -35,7 +35,7 @@ FLOORS = (
     ("predictor_priors", "dialects", "passes", "stated_priors"),
     ("prior_text", "prior_numbers"),
     ("prior_draws",),
-    ("prior_implied",),
+    ("prior_implied", "prior_density"),
     ("residual_views",),
     ("plan",),
     ("structured_data",),
