@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 Values = Mapping[str, Array]
 Generator = np.random.Generator
 
+_TINY = float(np.finfo(float).tiny)
+
 #: Stan's densities of a number, as scipy's.
 _SCIPY: dict[str, Callable[..., Any]] = {
     "normal": lambda loc, scale: stats.norm(loc, scale),
@@ -191,7 +193,8 @@ def _inverse_gamma(j: Joint) -> tuple[Array, Array | None]:
     """Standard deviations whose variances are nu V over a chi-square."""
     nu = j.numbers.get("df", j.numbers.get("nu"))
     assert nu is not None
-    square = j.rng.chisquare(np.broadcast_to(nu, (j.draws, j.size)))
+    # of nu near zero most draws are smaller than numbers can be
+    square = np.maximum(j.rng.chisquare(np.broadcast_to(nu, (j.draws, j.size))), _TINY)
     return np.sqrt(nu * j.numbers["V"] / square), None
 
 

@@ -46,6 +46,11 @@ _SIGNATURE = Signature(
     },
 )  # fmt: skip
 
+_NO_PRIOR = (
+    "without 'prior', MCMCglmm takes V = I and nu = 0, which is improper; here the priors are those "
+    "listed, and prior='mcmcglmm' takes its own"
+)
+
 #: Families of single trials: their residual variance has to be fixed by the prior.
 _BINARY = frozenset({"categorical", "ordinal", "threshold"})
 
@@ -69,7 +74,9 @@ def lower_mcmcglmm(call: Call) -> Request:
             raise Unsupported(message, span=rcov.span, hint="rcov = ~ units can")
         groups += (replace(_overdispersion(arguments), prior=prior.residual if prior else None),)
     population = Population(Columns((formula.right,)))
-    return request(arguments, ModelGraph(response, population, groups, residual, prior=prior))
+    notes = () if "prior" in arguments.values else (_NO_PRIOR,)
+    graph = ModelGraph(response, population, groups, residual, notes=notes, prior=prior)
+    return request(arguments, graph)
 
 
 def _families(arguments: Arguments) -> tuple[Node, ...]:
