@@ -248,7 +248,7 @@ PROGRAMS = {
         "alpha.mu = c(0, 0), alpha.V = diag(2) * 25))))",
         None,
     ),
-    "known_covariance": Case(
+    "prior_known": Case(
         "BTdata",
         "MCMCglmm(tarsus ~ sex, random = ~us(sex):dam, prior = list(R = list(V = 1, nu = 0.002), "
         "G = list(G1 = list(V = diag(3) * 0.1 + 0.2, fix = 1))))",
