@@ -56,7 +56,17 @@ def _equations(graph: ModelGraph) -> list[str]:
     lines += [f"{p.parameter} = {_value(graph, p)}" for p in graph.predictors]
     if not graph.residual.plain:
         lines.append(f"errors: {graph.residual}")
-    return lines + [_distribution(group) for group in graph.groups]
+    return lines + [_distribution(group) + _among(group) for group in graph.groups]
+
+
+def _among(group: Group) -> str:
+    """What relates the levels of a term."""
+    known = group.factor.relationship
+    if known is None:
+        return ""
+    inverse = " the inverse of" if known.role == "inverse" and known.form == "matrix" else ""
+    said = {"recursion": "the relationships in", "matrix": f"K,{inverse}"}
+    return f"; levels related by {said[known.form]} {known}"
 
 
 def _value(graph: ModelGraph, predictor: Predictor) -> str:
@@ -70,6 +80,8 @@ def _value(graph: ModelGraph, predictor: Predictor) -> str:
 
 def _contribution(group: Group) -> str:
     effects = f"b_{group.id}[{group.factor}]"
+    if group.factor.signs:
+        return f"Z_{group.id} b_{group.id}"
     return effects if group.columns.intercept_only else f"Z_{group.id} {effects}"
 
 

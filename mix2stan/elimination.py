@@ -4,15 +4,20 @@ The terms of one factor, its *block*, are eliminated level by level, as their ef
 between levels.  What is left couples the other factors: their effects, the *dense* terms, are
 integrated out together with the coefficients, by one Cholesky factor.  Terms that are too many for
 that are *sampled*, and everything else is integrated out given them.
+
+Correlated errors leave effects independent between levels only if no block of them is in two levels.
+Related levels are not independent, nor are levels of which a row has several, but some combinations of
+their effects are, given all rows: those of a root of K that diagonalises Z'Z.  So such a term, of one
+effect per level, can be the block, where the program has sums over all rows, not the rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mix2stan.graph import Factor, Group
+from mix2stan.graph import ErrorCorrelation, Factor, Group
 
-__all__ = ["MOST_EFFECTS", "Elimination", "elimination"]
+__all__ = ["MOST_EFFECTS", "Elimination", "elimination", "is_rotated"]
 
 #: Effects per level beyond which the unrolled text of a block is longer than anyone reads.
 MOST_EFFECTS = 5
@@ -37,16 +42,38 @@ def size(group: Group) -> int:
     return group.factor.levels * len(group.columns.names)
 
 
-def elimination(groups: tuple[Group, ...]) -> Elimination:
-    """The block is the factor with the most effects, among those with few per level."""
+def elimination(
+    groups: tuple[Group, ...], correlation: ErrorCorrelation | None = None
+) -> Elimination:
+    """The block is the factor with the most effects, among those whose levels can be separated.
+
+    Args:
+        groups: the terms, which say whether they are integrated out.
+        correlation: that of the errors.
+    """
     integrated = tuple(g for g in groups if g.integrated)
+    sums = len(integrated) == len(groups)
     factors: dict[Factor, tuple[Group, ...]] = {}
     for group in integrated:
         factors[group.factor] = (*factors.get(group.factor, ()), group)
-    small = [t for t in factors.values() if sum(len(g.columns.names) for g in t) <= MOST_EFFECTS]
+    apart = factors if correlation is None else correlation.within
+    small = [t for factor, t in factors.items() if factor in apart and _separable(t, sums)]
     block = max(small, key=lambda terms: sum(map(size, terms)), default=())
     return Elimination(
         block=block,
         dense=tuple(g for g in integrated if g not in block),
         sampled=tuple(g for g in groups if not g.integrated),
     )
+
+
+def is_rotated(group: Group, parts: Elimination) -> bool:
+    """Whether what is integrated out are not the effects of an integrated term, but of a root."""
+    return group.factor.relationship is not None or (group.coupled and group in parts.block)
+
+
+def _separable(terms: tuple[Group, ...], sums: bool) -> bool:
+    """Whether the effects of a factor fall apart into few at a time."""
+    effects = sum(len(g.columns.names) for g in terms)
+    if any(g.coupled for g in terms):
+        return sums and effects == 1
+    return effects <= MOST_EFFECTS

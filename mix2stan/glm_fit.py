@@ -169,7 +169,8 @@ def least_squares(graph: ModelGraph, X: Array, seen: Observed, known: Array) -> 
     mean = (y + 0.1) if family.support == "count" else y
     if not link.scaled and family.support != "unit":
         mean = (y + 0.5) / (seen.trials + 1)
-    target = link.forward(np.where(mean == 0, link.shift, mean))
+    with np.errstate(all="ignore"):
+        target = link.forward(np.where(mean == 0, link.shift, mean))
     target = np.where(np.isfinite(target), target, 0.0)
     beta: Array = np.zeros(X.shape[1])
     if not X.shape[1]:

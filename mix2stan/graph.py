@@ -1,8 +1,8 @@
 """The model graph: what a mixed model means, whatever package it was written for.
 
 Every group-level term is ``Z (Sigma ⊗ K) Z'``: design columns, a grouping factor, a covariance among
-the columns (Sigma) and one among the levels (K, here the identity).  The errors are ``sigma^2 D R D``:
-variance functions (D) and a correlation (R).  The graph is free of dialect
+the columns (Sigma) and one among the levels (K, the identity unless it is known).  The errors are
+``sigma^2 D R D``: variance functions (D) and a correlation (R).  The graph is free of dialect
 and of data: column expressions are R syntax, and numbers (levels, prior scales) are notes that do not
 take part in equality.  Passes refine it with :func:`dataclasses.replace`; nothing is mutated.
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mix2stan.errors import Span
-from mix2stan.syntax import NOWHERE, Call, Node
+from mix2stan.syntax import NOWHERE, Call, Node, Number, Operator
 
 __all__ = [
     "UNITS",
@@ -32,6 +32,7 @@ __all__ = [
     "Population",
     "Predictor",
     "Prior",
+    "Relationship",
     "Residual",
     "Response",
     "Strategy",
@@ -67,18 +68,49 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Factor:
-    """A grouping factor: one variable, or the combinations of several.
+class Relationship:
+    """A known covariance among the levels of a factor: the right-hand K of ``Sigma ⊗ K``.
 
-    ``order`` says how the levels of a combination are listed, ``levels`` how many have data.
+    ``source`` names it, and its numbers are bound later, as other data are.  ``role`` is what the call
+    takes it for: a ``pedigree`` (or a phylogeny, ``scaled`` to unit height or not), a ``covariance`` or
+    its ``inverse``.  ``form`` is known once the numbers are: a ``recursion`` from parents to
+    offspring, or a ``matrix``.
+    """
+
+    role: Literal["pedigree", "inverse", "covariance"]
+    source: Node
+    scaled: bool = True
+    form: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return str(self.source)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A grouping factor: one variable, the combinations of several, or several of the same levels.
+
+    With ``signs`` the variables share their levels, and every row belongs to a level of each: where
+    they are ``apart`` each has an effect of its own (MCMCglmm's ``str``), otherwise the effects of a
+    row's levels are added, or subtracted where the sign is -1 (``mm``).
+
+    ``order`` says how the levels of a combination are listed, ``levels`` how many there are: those
+    that have data, or all that ``relationship``, a known covariance among them, is about.
     """
 
     variables: tuple[Node, ...]
     order: LevelOrder = field(default="first_slowest", compare=False)
     levels: int = field(default=0, compare=False)
+    relationship: Relationship | None = None
+    signs: tuple[int, ...] = ()
+    apart: bool = False
 
     def __str__(self) -> str:
-        return ":".join(str(v) for v in self.variables)
+        if not self.signs:
+            return ":".join(str(v) for v in self.variables)
+        signed = zip(self.signs, self.variables, strict=True)
+        text = "".join(f"{' + ' if sign > 0 else ' - '}{v}" for sign, v in signed)
+        return f"{'str' if self.apart else 'mm'}({text.removeprefix(' + ').strip()})"
 
 
 @dataclass(frozen=True)
@@ -174,8 +206,15 @@ class Group:
     parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
     prior: WishartPrior | None = field(default=None, compare=False)
 
+    @property
+    def coupled(self) -> bool:
+        """Whether the effects of different levels have to be looked at together."""
+        return self.factor.relationship is not None or bool(self.factor.signs)
+
     def __str__(self) -> str:
-        return f"{self.covariance}({self.columns}):{self.factor}"
+        known = self.factor.relationship
+        among = "" if known is None else f" related by {known}"
+        return f"{self.covariance}({self.columns}):{self.factor}{among}"
 
 
 @dataclass(frozen=True)
@@ -260,6 +299,14 @@ class VarianceFunction:
         """Whether the covariate is the predictor."""
         return isinstance(self.covariate, Call) and self.covariate.function == "fitted"
 
+    @property
+    def weights(self) -> Node | None:
+        """The prior weights w it stands for, if it is the known variance 1 / w."""
+        match self:
+            case VarianceFunction("varFixed", Operator("/", (Number(1.0), weights))):
+                return weights
+        return None
+
     def __str__(self) -> str:
         parts = [str(part) for part in (self.covariate, self.strata) if part is not None]
         fixed = [f"{name} = {value:g}" for name, given in self.fixed for _, value in given]
@@ -272,8 +319,8 @@ class ErrorCorrelation:
 
     ``covariates`` are times or coordinates, none for the order of the rows; ``block`` is the factor
     outside whose levels errors are independent, None for one block; ``orders`` are p and q of ARMA;
-    ``positions`` the number of places of a corSymm, and ``nested`` whether all blocks are within the
-    levels of every group, known once the data are.
+    ``positions`` the number of places of a corSymm, and ``within`` the grouping factors in whose levels
+    all blocks lie, known once the data are.
     """
 
     kind: str
@@ -285,7 +332,7 @@ class ErrorCorrelation:
     fixed: tuple[float, ...] = ()
     start: tuple[float, ...] = field(default=(), compare=False)
     positions: int = field(default=0, compare=False)
-    nested: bool = field(default=True, compare=False)
+    within: tuple[Factor, ...] = field(default=(), compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -330,6 +377,14 @@ class Residual:
     def of_fitted(self) -> bool:
         """Whether the variance depends on the predictor."""
         return any(v.of_fitted for v in self.variances)
+
+    @classmethod
+    def weighted(cls, weights: Node | None) -> Residual:
+        """Errors of the variance sigma^2 / w, R's prior weights; of one variance without them."""
+        if weights is None:
+            return cls()
+        inverse = Operator("/", (Number(1.0), weights), span=weights.span)
+        return cls((VarianceFunction("varFixed", inverse, span=weights.span),))
 
     def __str__(self) -> str:
         parts: list[object] = [*self.variances]

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
-from mix2stan.elimination import elimination
-from mix2stan.families import FAMILIES, PARAMETERS, single_parameters
+from mix2stan.elimination import Elimination, elimination
+from mix2stan.families import FAMILIES, single_parameters
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.links import LINKS
 from mix2stan.residual_priors import residual_starts
+from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed
 
 __all__ = ["starting_points"]
@@ -76,7 +77,7 @@ def _starting_points(
 
     def chain() -> dict[str, Any]:
         start: dict[str, Any] = {
-            name: (residual if name == "sigma" else PARAMETERS[name].start) * _factor(rng)
+            name: (residual if name == "sigma" else family.start(name)) * _factor(rng)
             for name in single_parameters(graph)
         }
         start |= errors
@@ -102,7 +103,9 @@ def _predicted(
 ) -> dict[str, Any]:
     """A predictor of another parameter, about constant at where that would start."""
     name, s = predictor.parameter, predictor.suffix
-    middle = (residual if name == "sigma" else PARAMETERS[name].start) * float(_factor(rng))
+    middle = (residual if name == "sigma" else FAMILIES[graph.response.family].start(name)) * float(
+        _factor(rng)
+    )
     eta = np.asarray(LINKS[predictor.link].forward(np.array(middle)))
     start: dict[str, Any] = {}
     X, values = np.zeros((data["N"], 0)), np.zeros(0)
@@ -163,7 +166,7 @@ def _effects(
 
 def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program, from its sums of squares."""
-    if not graph.residual.plain:
+    if not known_errors(graph.residual):
         return _whitened(graph, data, rng)
     parts = elimination(graph.groups)
     squares = float(np.sum(data["r"] ** 2)) if parts.sampled else float(data["rr_0"])
@@ -183,15 +186,20 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
 def _whitened(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program with structured errors, from its rows [r Q Z]."""
     errors, multipliers = residual_starts(graph.residual, data)
-    mean_squares = np.mean(np.square(data["rows"]), axis=0)
-    spread = float(np.sqrt(mean_squares[0])) or 1.0
+    parts = elimination(graph.groups, graph.residual.correlation)
+    squares = np.mean(np.square(data["rows"]), axis=0)
+    spread = float(np.sqrt(squares[0])) or 1.0
     sigma = float(np.sqrt(np.mean(np.square(data["rows"][:, 0] / multipliers)))) or 1.0
     start: dict[str, Any] = {"sigma": sigma * _factor(rng), **errors}
-    place = 1 + data.get("K", 0)
-    for group in graph.groups:
-        sizes = mean_squares[place : place + len(group.columns.names)]
-        start |= _variances(group, spread / np.maximum(np.sqrt(sizes), 1e-12), rng)
-        place += len(sizes)
+    if any(p.block == "intercept" and p.density == "student_t" for p in graph.priors):
+        start["mix_intercept"] = _factor(rng)
+    means = _dense_squares(parts, data, squares[1:])
+    place = 1 + data.get("D", data.get("K", 0))
+    for group in parts.block:
+        means[group.id] = squares[place : place + len(group.columns.names)]
+        place += len(group.columns.names)
+    for group in parts.block + parts.dense:
+        start |= _variances(group, spread / np.maximum(np.sqrt(means[group.id]), 1e-12), rng)
     return start
 
 
@@ -206,11 +214,20 @@ def _mean_squares(graph: ModelGraph, data: dict[str, Any]) -> dict[str, Any]:
         sums = [float(np.sum(data[f"ZZ_{name}_{i}{i}"])) for i in range(k + 1, k + q + 1)]
         means[group.id] = np.array(sums) / data["N"]
         k += q
+    if parts.dense:
+        means |= _dense_squares(parts, data, np.diag(data["WW_0"]) / data["N"])
+    return means
+
+
+def _dense_squares(parts: Elimination, data: dict[str, Any], squares: Array) -> dict[str, Any]:
+    """The mean square of every column of the dense terms, from those of the columns of W."""
+    means: dict[str, Any] = {}
     e = 0
     for group in parts.dense:
         q, J = len(group.columns.names), data[f"J_{group.id}"]
-        unit = np.asarray(data.get("unit", np.ones(e + q * J)))
-        means[group.id] = unit[e : e + q * J : J] ** 2
+        unit = np.asarray(data.get("unit", np.ones(e + q * J)))[e : e + q * J]
+        own = squares[e : e + q * J] * unit**2
+        means[group.id] = own.reshape(q, J).sum(axis=1)
         e += q * J
     return means
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, covariance_of, parameter_of
-from mix2stan.errors import Mix2stanError
+from mix2stan.errors import Mix2stanError, Unsupported
 from mix2stan.families import PARAMETERS
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior
 from mix2stan.matrices import Data
@@ -171,6 +171,9 @@ def _group(
     group: Group, drawn: Mapping[str, Array], draws: int, rng: np.random.Generator
 ) -> dict[str, Array]:
     """A term's parameters, standard deviations and correlations, and the effects of its levels."""
+    if group.factor.relationship is not None:
+        message = f"effects of related levels of {group.factor} cannot be drawn from the prior"
+        raise Unsupported(message, hint="the same model without the relationship can")
     row, q = COVARIANCES[group.covariance.kind], len(group.columns.names)
     names = [f"{p.name}_{group.id}" for p in row.parameters]
     found = {name: drawn[name] for name in names}

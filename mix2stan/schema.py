@@ -144,10 +144,10 @@ class Schema:
         )
 
     def population(self) -> tuple[Node, ...]:
-        """The variables of the population part, offsets last."""
-        part = self.graph.population
-        nodes = [v for f in part.columns.formulas for v in self._variables(f)]
-        return tuple(dict.fromkeys([*nodes, *part.offsets]))
+        """The variables of the population parts, offsets last."""
+        parts = [p.population for p in self.graph.every_predictor]
+        nodes = [v for part in parts for f in part.columns.formulas for v in self._variables(f)]
+        return tuple(dict.fromkeys([*nodes, *(o for part in parts for o in part.offsets)]))
 
     def _variables(self, formula: Node) -> tuple[Node, ...]:
         return self.data.terms(formula).variables
@@ -244,7 +244,10 @@ def remember(graph: ModelGraph, data: Data) -> Schema | None:
     """The schema of a completed model; None if the data do not say what they came from."""
     if data.raw is None:
         return None
-    expressions = [*data.frame.columns, *graph.population.offsets]
+    expressions = [
+        *data.frame.columns,
+        *(o for p in graph.every_predictor for o in p.population.offsets),
+    ]
     used = dict.fromkeys(n.name for e in expressions for n in names_in(e))
     rows = data.frame.rows
     columns = {n: data.raw.columns[n].rows(rows) for n in used if n in data.raw.columns}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
+
 import mix2stan as m2s
 from tests.conftest import table
 
@@ -16,6 +19,18 @@ class Case(NamedTuple):
     call: str
     prior: str | None = "default"
     strategy: str | dict[str, str] = "noncentred"
+    #: Whether what relates its levels is given with the data.
+    related: bool = False
+
+
+def relationships() -> dict[str, pd.DataFrame | str]:
+    """Of the 18 subjects of sleepstudy: a pedigree, a tree of them, and a covariance."""
+    subjects = [str(s) for s in table("sleepstudy")["Subject"].unique()]
+    parents = {"sire": [None] * 6 + subjects[:3] * 4, "dam": [None] * 6 + subjects[3:6] * 4}
+    tips = [f"{s}:1" for s in subjects]
+    tree = f"(({','.join(tips[:9])}):1,({','.join(tips[9:])}):1);"
+    K = pd.DataFrame(np.eye(18) + 0.5, subjects, subjects)
+    return {"ped": pd.DataFrame({"animal": subjects, **parents}), "tree": tree, "K": K}
 
 
 PROGRAMS = {
@@ -63,6 +78,35 @@ PROGRAMS = {
         "grouseticks",
         "glmmTMB(TICKS ~ YEAR + (1 | LOCATION), family = nbinom2, dispformula = ~ YEAR)",
         strategy="centred",
+    ),
+    "zero_inflated": Case(
+        "grouseticks",
+        "glmmTMB(TICKS ~ YEAR + (1 | LOCATION), ziformula = ~ cHEIGHT + (1 | LOCATION), "
+        "family = poisson)",
+    ),
+    "hurdle": Case(
+        "grouseticks",
+        "glmmTMB(TICKS ~ YEAR + (1 | LOCATION), ziformula = ~ 1, dispformula = ~ YEAR, "
+        "family = truncated_nbinom2)",
+    ),
+    "truncated": Case(
+        "grouseticks", 'MCMCglmm(TICKS + 1 ~ YEAR, random = ~LOCATION, family = "ztpoisson")'
+    ),
+    "skew_normal": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days + (1 | Subject), family = skewnormal)"
+    ),
+    "lognormal_mean": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days, dispformula = ~ Days, family = lognormal)"
+    ),
+    "ordered_beta": Case(
+        "cbpp", "glmmTMB(incidence / size ~ period + (1 | herd), family = ordbeta)"
+    ),
+    "zero_one_inflated_beta": Case(
+        "cbpp", "glm(incidence / size ~ period, family = zero_one_inflated_beta)"
+    ),
+    "beta_binomial": Case(
+        "cbpp",
+        "glmmTMB(cbind(incidence, size - incidence) ~ period + (1 | herd), family = betabinomial)",
     ),
     "collapsed_lm": Case("sct", "lm(SCT ~ 0 + line)", strategy="collapsed"),
     "collapsed_intercept": Case(
@@ -231,6 +275,86 @@ PROGRAMS = {
         "weights = varConstProp(form = ~age, fixed = list(const = 1)))",
         strategy="collapsed",
     ),
+    "collapsed_errors_nested": Case(
+        "Pastes",
+        "lme(strength ~ 1, random = ~1 | batch/cask, weights = varIdent(form = ~1 | cask))",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_crossed": Case(
+        "Penicillin",
+        "MCMCglmm(diameter ~ 1, random = ~plate + sample, rcov = ~idh(sample):units)",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_many": Case(
+        "Ovary",
+        "lme(follicles ~ Time, random = ~Time + I(Time^2) + I(Time^3) + I(Time^4) + I(Time^5) | Mare, "
+        "correlation = corAR1())",
+        strategy="collapsed",
+    ),
+    "collapsed_weights": Case(
+        "Orthodont",
+        "lmer(distance ~ age + (age | Subject) + (1 | Sex), weights = age)",
+        strategy={"Sex": "noncentred"},
+    ),
+    "pedigree": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = inverseA(ped)$Ainv))",
+        related=True,
+    ),
+    "pedigree_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = inverseA(ped)$Ainv))",
+        strategy="centred",
+        related=True,
+    ),
+    "phylogeny": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, "
+        "ginverse = list(Subject = inverseA(tree)$Ainv))",
+        related=True,
+    ),
+    "phylogeny_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, "
+        "ginverse = list(Subject = inverseA(tree)$Ainv))",
+        strategy="centred",
+        related=True,
+    ),
+    "known_covariance": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = solve(K)))",
+        related=True,
+    ),
+    "known_covariance_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, ginverse = list(Subject = solve(K)))",
+        strategy="centred",
+        related=True,
+    ),
+    "known_inverse_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = K))",
+        strategy="centred",
+        related=True,
+    ),
+    "collapsed_pedigree": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = inverseA(ped)$Ainv))",
+        strategy="collapsed",
+        related=True,
+    ),
+    "collapsed_related_dense": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, "
+        "ginverse = list(Subject = inverseA(ped)$Ainv))",
+        strategy="collapsed",
+        related=True,
+    ),
+    "memberships": Case("Pastes", "MCMCglmm(strength ~ 1, random = ~mm(cask + batch))"),
+    "effects_of_two_factors": Case("BTdata", "MCMCglmm(tarsus ~ 1, random = ~str(dam + sex))"),
+    "collapsed_memberships": Case(
+        "Pastes", "MCMCglmm(strength ~ 1, random = ~mm(cask - batch))", strategy="collapsed"
+    ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
     "prior_stated": Case(
@@ -261,7 +385,8 @@ PROGRAMS = {
 
 def model_of(name: str) -> m2s.Model:
     case = PROGRAMS[name]
-    return m2s.model(case.call, table(case.data), prior=case.prior, strategy=case.strategy)
+    data = {"d": table(case.data), **relationships()} if case.related else table(case.data)
+    return m2s.model(case.call, data, prior=case.prior, strategy=case.strategy)
 
 
 if __name__ == "__main__":

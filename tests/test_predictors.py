@@ -157,3 +157,163 @@ def test_integrating_out_is_refused_with_the_reason():
     with pytest.raises(m2s.Unsupported, match="sigma has a predictor of its own"):
         model.reml()
     assert "sigma has a predictor of its own" in str(model)
+
+
+# -- zeros -----------------------------------------------------------------------------------------
+
+ZEROS = {
+    "poisson": ("zi", stats.poisson),
+    "truncated_poisson": ("hu", stats.poisson),
+}
+
+
+@pytest.mark.parametrize("family", ZEROS)
+def test_the_joint_density_of_zeros_is_scipys(family, engine):
+    parameter, law = ZEROS[family]
+    call = f"glmmTMB(n ~ x + (1 | g), family = {family}, ziformula = ~ z + (1 | g))"
+    model = m2s.model(call, DATA)
+    point = {
+        "beta": {"(Intercept)": 0.8, "x": 0.1},
+        f"{parameter}_beta": {"(Intercept)": -0.2, "z": 0.3},
+        "random": [{**TERM, "sd": [0.4]}, {**TERM, "owner": parameter, "sd": [0.7]}],
+        "u": [B, C],
+    }
+    share = 1 / (1 + np.exp(0.2 - 0.3 * DATA["z"] - C[EACH, 0]))
+    base = law(np.exp(0.8 + 0.1 * DATA["x"] + B[EACH, 0]))
+    n = DATA["n"]
+    if parameter == "zi":
+        value = np.log(share * (n == 0) + (1 - share) * base.pmf(n)).sum()
+    else:
+        rest = np.log1p(-share) + base.logpmf(n) - np.log1p(-base.pmf(0 * n))
+        value = np.where(n == 0, np.log(share), rest).sum()
+    value += stats.norm(0, 0.4).logpdf(B).sum() + stats.norm(0, 0.7).logpdf(C).sum()
+    assert model.loglik(point, engine.name) == pytest.approx(value, rel=1e-10)
+
+
+GLMMTMB = {
+    "n ~ x, family = poisson, ziformula = ~ 1": "zero_inflated_poisson[log](n) ~ x",
+    "n ~ x, family = nbinom1, ziformula = ~ f": "zero_inflated_nbinom1[log](n) ~ x\n  logit(zi) ~ f",
+    "n ~ x, family = nbinom2(), ziformula = ~ .": (
+        "zero_inflated_negbinomial[log](n) ~ x\n  logit(zi) ~ x"
+    ),
+    "n ~ x, family = truncated_nbinom2, ziformula = ~ f": (
+        "hurdle_negbinomial[log](n) ~ x\n  logit(hu) ~ f"
+    ),
+    "n + 1 ~ x, family = truncated_nbinom1": "truncated_nbinom1[log](n + 1) ~ x",
+    "n ~ x, family = ziGamma(link = 'log'), ziformula = ~ 1": "hurdle_gamma[log](n) ~ x",
+    "p ~ x, family = lognormal, dispformula = ~ f": (
+        "lognormal_mean[log](p) ~ x\n  log(sigma) ~ f"
+    ),
+    "p ~ x, family = beta_family, ziformula = ~ f": "zero_inflated_beta[logit](p) ~ x\n  logit(zi) ~ f",
+    "p ~ x, family = ordbeta": "ordered_beta[logit](p) ~ x",
+    "y ~ x, family = skewnormal, dispformula = ~ f": (
+        "skew_normal[identity](y) ~ x\n  log(sigma) ~ f"
+    ),
+    "cbind(n, n) ~ x, family = betabinomial, ziformula = ~ 1, dispformula = ~ f": (
+        "zero_inflated_beta_binomial[logit](cbind(n, n)) ~ x\n  log(phi) ~ f"
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments", GLMMTMB)
+def test_glmmtmbs_families_are_read_and_written(arguments):
+    model = m2s.model(f"glmmTMB({arguments})", DATA)
+    assert str(model.graph) == GLMMTMB[arguments]
+    written = m2s.translate(model, "glmmTMB")
+    assert m2s.model(written, DATA).graph == model.graph
+
+
+@pytest.mark.parametrize(
+    ("family", "link", "row"),
+    [
+        ("ztpoisson", "log", "truncated_poisson"),
+        ("geometric", "-log", "geometric"),
+        ("exponential", "-log", "exponential"),
+    ],
+)
+def test_mcmcglmms_families_have_its_residual(family, link, row):
+    model = m2s.model(f'MCMCglmm(n + 1 ~ x, random = ~g, family = "{family}")', DATA)
+    assert (model.graph.response.family, model.graph.response.link) == (row, link)
+    assert [str(g.factor) for g in model.graph.groups] == ["g", "units"]
+    assert m2s.compare(model, m2s.translate(model, "MCMCglmm"), DATA).same
+
+
+def test_mcmcglmms_families_of_two_latent_variables_are_refused_with_the_reason():
+    with pytest.raises(m2s.Unsupported, match="two latent variables"):
+        m2s.model('MCMCglmm(n ~ x, family = "zipoisson")', DATA)
+
+
+OFF = {
+    "glmmTMB(n ~ x, family = truncated_poisson)": "n is 0 in row 17: .*from one\n.*\n.*\n.*hurdle_poisson",
+    "glmmTMB(y - 3 ~ x, family = ziGamma, ziformula = ~ 1)": "not negative",
+    "glmmTMB(y ~ x, family = ordbeta)": "lies between 0 and 1",
+    "glmmTMB(1 * (p > 0.5) ~ x, family = beta_family, ziformula = ~ 1)": "1 excluded",
+    "glmmTMB(n ~ x, family = nbinom1('logit'))": "its links: log, identity, sqrt",
+}
+
+
+@pytest.mark.parametrize("call", OFF)
+def test_what_a_family_does_not_take_is_named(call):
+    with pytest.raises(m2s.FormulaError, match=OFF[call]):
+        m2s.model(call, DATA)
+
+
+# -- predictions -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def inflated():
+    """A fit of zeros and of a shape that have predictors, both with terms of g."""
+    call = (
+        "glmmTMB(n ~ x + (1 | g), ziformula = ~ z + offset(0.1 * x) + (1 | g), "
+        "dispformula = ~ f, family = nbinom2)"
+    )
+    return m2s.model(call, DATA).sample(1, 150, 50, seed=4, engine="stanli")
+
+
+def parts_of(fit, data):
+    """Mean, share of zeros and shape at every draw and row, from the draws."""
+    draws = {name: np.asarray(v.values)[0] for name, v in fit.posterior.items()}
+    g = np.array([list("pqrst").index(level) for level in data["g"]])
+    one = np.ones(len(data))
+    eta = draws["beta"] @ np.array([one, data["x"]]) + draws["b_g"][:, g]
+    logit = draws["beta_zi"] @ np.array([one, data["z"]]) + draws["b_zi_g"][:, g]
+    logit = logit + 0.1 * data["x"].to_numpy()
+    cells = np.array([one, data["f"] == "b", data["f"] == "c"], dtype=float)
+    return np.exp(eta), 1 / (1 + np.exp(-logit)), np.exp(draws["beta_shape"] @ cells)
+
+
+@pytest.mark.parametrize("rows", [slice(None), [3, 1, 50]])
+def test_predictions_have_every_predictor(inflated, rows, tmp_path):
+    again = m2s.load(inflated.save(tmp_path / "fit.nc"))
+    data = DATA.iloc[rows].drop(columns="n")
+    mu, zi, _ = parts_of(inflated, data)
+    for fit in (inflated, again):
+        linear = fit.predict(data, kind="linpred", summary=False).values[0]
+        np.testing.assert_allclose(linear, np.log(mu), rtol=1e-10)
+        expected = fit.predict(data, kind="epred", summary=False).values[0]
+        np.testing.assert_allclose(expected, (1 - zi) * mu, rtol=1e-10)
+    drawn = inflated.predict(data, kind="response", summary=False, seed=1).values[0]
+    assert drawn.mean() == pytest.approx(((1 - zi) * mu).mean(), rel=0.3)
+
+
+def test_pointwise_likelihoods_have_every_predictor(inflated):
+    mu, zi, shape = parts_of(inflated, DATA)
+    n = DATA["n"].to_numpy()
+    density = (1 - zi) * stats.nbinom(shape, shape / (shape + mu)).pmf(n) + zi * (n == 0)
+    np.testing.assert_allclose(inflated.log_lik().values[0], np.log(density), rtol=1e-9)
+    for kind in ("response", "pearson", "quantile"):
+        assert np.isfinite(inflated.residuals(kind)).all()
+    with pytest.raises(m2s.Unsupported, match="effects of zi"):
+        inflated.log_lik(by="g")
+    with pytest.raises(m2s.Unsupported, match="effects of zi"):
+        inflated.predict(DATA, kind="epred", re="integrate")
+
+
+def test_a_predictor_of_sigma_does_not_change_the_mean():
+    model = m2s.model("glmmTMB(y ~ x, dispformula = ~ f + (1 | g))", DATA)
+    fit = model.sample(1, 100, 50, seed=4, engine="stanli")
+    draws = {name: np.asarray(v.values)[0] for name, v in fit.posterior.items()}
+    mean = fit.predict(kind="epred", re="integrate", summary=False).values[0]
+    np.testing.assert_allclose(mean, draws["beta"] @ model.X.to_numpy().T, rtol=1e-10)
+    assert np.isfinite(fit.predict(DATA.assign(g="new"), kind="response", seed=2)).all()

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from mix2stan.design import terms
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import grouping_factors, response_of, split_bars, summands
 from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.lme4 import groups_of
 from mix2stan.dialects.predictors import Further, further_predictor
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.families import FAMILIES
-from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Residual, Response
-from mix2stan.syntax import Call, Formula, Node, Number, Operator, String, walk
+from mix2stan.families import FAMILIES, with_zeros
+from mix2stan.graph import (
+    Columns,
+    Covariance,
+    Factor,
+    Group,
+    ModelGraph,
+    Population,
+    Relationship,
+    Residual,
+    Response,
+)
+from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, String, walk
 
 __all__ = ["FUNCTIONS", "STRUCTURES"]
 
@@ -41,27 +52,19 @@ STRUCTURES = {
 }
 
 
-_COUNTS = "poisson and nbinom2 can"
-#: glmmTMB's families that are no rows here, or not in its parameters, each with what can be done.
+_COUNTS = "poisson, nbinom1 and nbinom2 can"
+#: glmmTMB's families that are no rows here, each with what can be done.
 _OTHER_FAMILIES = {
-    "nbinom1": "nbinom2 can",
-    "nbinom12": "nbinom2 can",
+    "nbinom12": "nbinom1 and nbinom2 can",
     "compois": _COUNTS,
     "genpois": _COUNTS,
     "bell": _COUNTS,
-    "truncated_poisson": _COUNTS,
-    "truncated_compois": _COUNTS,
-    "truncated_genpois": _COUNTS,
-    "truncated_nbinom1": _COUNTS,
-    "truncated_nbinom2": _COUNTS,
-    "betabinomial": "binomial with a term (1 | row), a level per row, is overdispersed",
-    "tweedie": "Gamma can, of positive responses",
-    "ziGamma": "Gamma can, of positive responses",
-    "ordbeta": "beta_family can, of responses between 0 and 1",
-    "skewnormal": "gaussian and t_family can",
-    # the row of this name has the mean and sd of log(y); glmmTMB's are those of y
-    "lognormal": "its mean and sd are those of y; glmmTMB(log(y) ~ x) has those of log(y)",
+    "truncated_compois": "truncated_poisson, truncated_nbinom1 and truncated_nbinom2 can",
+    "truncated_genpois": "truncated_poisson, truncated_nbinom1 and truncated_nbinom2 can",
+    "tweedie": "ziGamma with a ziformula can: zeros apart, positive responses Gamma",
 }
+#: Its names that mean another row than elsewhere; its lognormal has the mean and sd of y.
+_OWN_NAMES = {"lognormal": "lognormal_mean", "ziGamma": "Gamma"}
 
 
 def lower_glmmtmb(call: Call) -> Request:
@@ -74,11 +77,12 @@ def lower_glmmtmb(call: Call) -> Request:
     arguments = match_arguments(call, _SIGNATURE)
     formula = arguments.formula("formula", "glmmTMB(y ~ x + (1 | g))")
     distribution = _distribution(arguments)
+    distribution, zeros = _zeros(arguments, distribution, formula.right)
     family, link = distribution
     fixed, groups = _terms(formula.right)
     offset = arguments.get("offset")
     residual, dispersion = _dispersion(arguments, distribution)
-    further = [*dispersion]
+    further = (*zeros, *dispersion)
     graph = ModelGraph(
         Response(response_of(formula, "glmmTMB"), family, link, _weights(arguments, family)),
         Population(Columns((fixed,)), () if offset is None else (offset,)),
@@ -123,11 +127,31 @@ def _distribution(arguments: Arguments) -> Distribution:
     if node is not None and name in _OTHER_FAMILIES:
         hint = _OTHER_FAMILIES[name]
         raise Unsupported(f"glmmTMB's {name} cannot be expressed", span=node.span, hint=hint)
-    zeros = arguments.get("ziformula")
-    if zeros is not None and zeros != Formula(None, Number(0.0)):
-        message = "this ziformula cannot be expressed"
-        raise Unsupported(message, span=zeros.span, hint="ziformula = ~ 0 can")
-    return family_of(node)
+    return family_of(node, own=_OWN_NAMES)
+
+
+def _zeros(
+    arguments: Arguments, without: Distribution, right: Node
+) -> tuple[Distribution, tuple[Further, ...]]:
+    """What ``ziformula`` says: the family with zeros of their own, and what their logit depends on.
+
+    Truncated families get a hurdle by it: their zeros are those of the formula alone.
+    """
+    value = arguments.get("ziformula")
+    if value is None or value == Formula(None, Number(0.0)):
+        return without, ()
+    formula = arguments.formula("ziformula", "ziformula = ~ 1")
+    found = with_zeros(without.family)
+    if found is None:
+        message = f"zeros of a {without.family} response cannot be told apart"
+        hint = "they can where counts, trials, Gamma, lognormal or beta responses have them"
+        raise Unsupported(message, span=formula.span, hint=hint)
+    family, parameter = found
+    distribution = Distribution(family, without.link)
+    if formula.right == Number(1.0):
+        return distribution, ()
+    fixed, groups = _terms(right if formula.right == Name(".") else formula.right)
+    return distribution, (further_predictor(family, parameter, fixed, groups),)
 
 
 def _weights(arguments: Arguments, family: str) -> Node | None:
@@ -173,9 +197,11 @@ def _has_offset(node: Node) -> bool:
 
 
 def _structured(term: Call) -> list[Group]:
-    """``cs(0 + f | g)``, ``rr(0 + f | g, d = 2)``."""
+    """``cs(0 + f | g)``, ``rr(0 + f | g, d = 2)``, ``propto(0 + f | g, K)``."""
+    if term.function == "propto":
+        return [_proportional(term)]
     if term.function not in STRUCTURES:
-        hint = f"available: {', '.join(STRUCTURES)}"
+        hint = f"available: {', '.join(STRUCTURES)}, propto"
         raise Unsupported(f"{term.function}() cannot be expressed", span=term.span, hint=hint)
     kind, (first, *others) = STRUCTURES[term.function], term.args
     match first.value:
@@ -191,6 +217,22 @@ def _structured(term: Call) -> list[Group]:
         Group(Columns((columns,)), factor, covariance, span=term.span)
         for factor in grouping_factors(factors)
     ]
+
+
+def _proportional(term: Call) -> Group:
+    """A known covariance of the levels of f, within every level of g, up to one variance."""
+    hint = "write propto(0 + f | g, K): the levels of one factor, and their covariance"
+    match [argument.value for argument in term.args]:
+        case [Operator(symbol="|", operands=(columns, group)), Name() as matrix]:
+            parts, factors = terms(columns, columns=()), grouping_factors(group)
+            variables = [v for t in parts.terms for v in t.variables]
+            if parts.intercept or len(variables) != 1 or len(factors) != 1:
+                raise FormulaError("propto() takes one factor", span=columns.span, hint=hint)
+            related = Relationship("covariance", matrix)
+            factor = Factor((variables[0], *factors[0].variables), relationship=related)
+            one = Columns((Number(1.0, span=term.span),))
+            return Group(one, factor, Covariance("us"), span=term.span)
+    raise FormulaError("propto() takes a bar and a matrix", span=term.span, hint=hint)
 
 
 def _factors(term: Call) -> int:

@@ -10,6 +10,7 @@ from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.mcmcglmm_errors import errors_of, errors_of_traits
 from mix2stan.dialects.mcmcglmm_prior import call_prior
 from mix2stan.dialects.mcmcglmm_random import random_groups
+from mix2stan.dialects.mcmcglmm_related import related
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import (
@@ -34,14 +35,12 @@ _SIGNATURE = Signature(
     ),
     ignored=frozenset(
         {
-            "start", "prior", "tune", "nodes", "scale", "nitt", "thin", "burnin", "pr", "pl",
+            "start", "prior", "tune", "nodes", "nitt", "thin", "burnin", "pr", "pl",
             "verbose", "DIC", "singular.ok", "saveX", "saveZ", "saveXL", "slice", "trunc", "saveWS",
         }
     ),
     refused={
         "mev": "known error variances cannot be expressed",
-        "pedigree": "effects of related individuals cannot be expressed",
-        "ginverse": "effects of related levels cannot be expressed",
         "theta_scale": "scaled effects cannot be expressed",
     },
 )  # fmt: skip
@@ -55,6 +54,10 @@ _NO_PRIOR = (
 _BINARY = frozenset({"categorical", "ordinal", "threshold"})
 
 
+#: Families whose zeros have a predictor of their own, in the same formula.
+_TWO_LATENT = frozenset({"zipoisson", "zapoisson", "hupoisson", "zibinomial", "hubinomial"})
+
+
 def lower_mcmcglmm(call: Call) -> Request:
     """``MCMCglmm(y ~ x, random = ~ us(1 + x):g)``; ``a:b`` lists its levels first factor fastest."""
     arguments = match_arguments(call, _SIGNATURE)
@@ -65,7 +68,7 @@ def lower_mcmcglmm(call: Call) -> Request:
         return _several(arguments, formula, traits)
     distribution = _distribution(families[0] if families else None)
     response = Response(response_of(formula, "MCMCglmm"), *distribution)
-    groups, rcov = random_groups(arguments), arguments.get("rcov")
+    groups, rcov = related(random_groups(arguments), arguments), arguments.get("rcov")
     residual = errors_of(rcov)
     prior = call_prior(arguments.get("prior"), len(groups))
     if not response.linear:
@@ -101,10 +104,12 @@ def _distribution(family: Node | None) -> Distribution:
         hint = f"those that can: {', '.join(names)}"
         if wanted in _BINARY:
             hint = "glmer(family = binomial) has no residual, which binary data do not identify"
+        if wanted in _TWO_LATENT:
+            hint = "it has two latent variables a row, told apart by trait; glmmTMB's ziformula can"
         message = f"the family {wanted!r} cannot be expressed"
         raise Unsupported(message, span=family.span, hint=hint)
     row = names[wanted]
-    return Distribution(row, FAMILIES[row].links[0])
+    return Distribution(row, FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0])
 
 
 # -- several responses -----------------------------------------------------------------------------
@@ -142,7 +147,7 @@ def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -
     graph = ModelGraph(
         Response(name),
         Population(Columns((formula.right,))),
-        random_groups(arguments),
+        related(random_groups(arguments), arguments),
         errors_of_traits(arguments.get("rcov"), arguments.call.span),
     )
     return replace(request(arguments, graph), stacked=traits)

@@ -21,7 +21,18 @@ Array = NDArray[np.float64]
 Numbers = tuple[str, tuple[tuple[str, float], ...]]
 
 #: What a response has to look like: a row of :data:`mix2stan.responses.SUPPORTS`.
-Support = Literal["real", "positive", "unit", "count", "binary", "trials"]
+Support = Literal[
+    "real",
+    "positive",
+    "nonnegative",
+    "unit",
+    "unit_zero",
+    "unit_closed",
+    "count",
+    "positive_count",
+    "binary",
+    "trials",
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,11 @@ def _probability(meaning: str) -> Parameter:
     )
 
 
+def _cut(bound: str, meaning: str, start: float) -> Parameter:
+    wide: Numbers = ("normal", (("loc", 0.0), ("scale", 5.0)))
+    return Parameter(bound, meaning, wide, wide, "wide on the scale of logits", start, links=())
+
+
 PARAMETERS: dict[str, Parameter] = {
     "sigma": Parameter("<lower=0>", "residual sd", centre=_log_sd),
     "shape": Parameter("<lower=0>", "the larger, the less spread"),
@@ -83,8 +99,22 @@ PARAMETERS: dict[str, Parameter] = {
         centre=lambda y: 2.7,
         brms_centre=("normal", (("loc", 2.7), ("scale", 0.8))),
     ),
+    "alpha": Parameter(
+        "",
+        "skewness, to the right where positive",
+        prior=("normal", (("loc", 0.0), ("scale", 4.0))),
+        brms=("normal", (("loc", 0.0), ("scale", 4.0))),
+        source="from all to the left to all to the right",
+        start=1.0,
+        links=("identity",),
+        brms_centre=("normal", (("loc", 0.0), ("scale", 4.0))),
+    ),
     "zi": _probability("share of zeros from elsewhere"),
     "hu": _probability("probability of a zero"),
+    "zoi": _probability("probability of 0 or 1"),
+    "coi": _probability("share of ones among these"),
+    "cut_zero": _cut("", "predictor at which half are zeros", -2.0),
+    "cut_one": _cut("<lower=cut_zero>", "predictor at which half are ones", 2.0),
 }
 
 
@@ -136,6 +166,13 @@ class Family:
             number of successes in so many trials).
         mathematics: what the distribution is called in headers, if that is not its Stan density.
         dispersion: the parameter that glmmTMB's ``dispformula`` is about.
+        mcmcglmm_link: the link of MCMCglmm's predictor, if that is not the default.
+        meanings: what parameters are called where their own words do not fit.
+        starts: where chains start parameters, if not where they usually do.
+        zero: the log of the probability of a zero, row by row, as Stan text.
+        row_sets: which rows the density takes apart, by name, from the response.
+        base: the family that a wrapper is around, and ``without_zeros`` the one that is left if its
+            zeros are no more than usual; ``keeps_zeros`` whether those of the base stay.
     """
 
     links: tuple[str, ...]
@@ -156,10 +193,28 @@ class Family:
     exposure: bool = False
     mathematics: str = ""
     dispersion: str = ""
+    mcmcglmm_link: str = ""
+    meanings: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    starts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    zero: str = ""
+    row_sets: Mapping[str, Callable[[Array], NDArray[np.bool_]]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    base: str = ""
+    without_zeros: str = ""
+    keeps_zeros: bool = False
 
     @property
     def counts_trials(self) -> bool:
         return self.support == "trials"
+
+    def meaning(self, parameter: str) -> str:
+        """What one of its parameters is, in words."""
+        return self.meanings.get(parameter, PARAMETERS[parameter].meaning)
+
+    def start(self, parameter: str) -> float:
+        """About where chains start one of its parameters."""
+        return self.starts.get(parameter, PARAMETERS[parameter].start)
 
     def said(self, mean: str) -> str:
         """The distribution in mathematics, its mean as text."""
@@ -210,6 +265,7 @@ ROWS: dict[str, Family] = {
         density="poisson({mu})",
         r_names=("poisson",),
         mcmcglmm=("poisson",),
+        zero="-{mu}",
         variance=lambda mu: mu,
         integer=True,
         natural={"log": "poisson_log({eta})"},
@@ -223,6 +279,7 @@ ROWS: dict[str, Family] = {
         support="count",
         density="neg_binomial_2({mu}, shape)",
         r_names=("negbinomial", "nbinom2"),
+        zero="-shape .* log1p({mu} ./ shape)",
         variance=lambda mu: mu,
         dispersion="shape",
         parameters=("shape",),
@@ -249,6 +306,7 @@ ROWS: dict[str, Family] = {
         density="binomial(trials, {mu})",
         r_names=("binomial",),
         mcmcglmm=("multinomial2",),
+        zero="to_vector(trials) .* log1m({mu})",
         variance=_of_proportion,
         integer=True,
         natural={"logit": "binomial_logit(trials, {eta})"},

@@ -34,7 +34,7 @@ def canonicalise(graph: ModelGraph, context: Context) -> ModelGraph:
 
 def _combination(group: Group, context: Context) -> Group:
     """``idv(0 + f):g`` as an intercept of f:g."""
-    if group.covariance.kind != "idv" or len(group.columns.formulas) != 1:
+    if group.covariance.kind != "idv" or len(group.columns.formulas) != 1 or group.coupled:
         return group
     parts = terms(group.columns.formulas[0], columns=())
     variables = tuple(v for term in parts.terms for v in term.variables)

@@ -15,6 +15,7 @@ __all__ = [
     "Plan",
     "comment",
     "effect_name",
+    "functions_of",
     "group_components",
     "group_view",
     "terms",
@@ -56,7 +57,9 @@ class GroupView:
     among those of W in a collapsed program.  In a sampled one ``effect`` is what enters the
     predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms and
     ``x`` the design whose columns are in it; ``suffix`` ends the names of what belongs to its
-    predictor.  ``sizes`` are the Stan sizes of its parameters, None of what has one number.
+    predictor.  ``relationship`` is the template of related levels, and ``centred`` whether the
+    effects are sampled as they are; ``signs`` are those of the levels that every row has.
+    ``sizes`` are the Stan sizes of its parameters, None of what has one number.
     """
 
     id: str
@@ -76,6 +79,9 @@ class GroupView:
     parents: tuple[str, ...] = ()
     x: str = ""
     suffix: str = ""
+    relationship: str = ""
+    centred: bool = False
+    signs: tuple[str, ...] = ()
     sizes: tuple[tuple[str, str | None], ...] = ()
 
     def other_scales(self) -> str:
@@ -90,11 +96,14 @@ def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         columns = "columns/matrix"
     else:
         columns = "columns/intercept" if group.columns.intercept_only else "columns/slope"
+    if group.factor.signs:
+        columns = "columns/apart" if group.factor.apart else "columns/members"
     row = COVARIANCES[group.covariance.kind]
     q, order = len(group.columns.names), group.covariance.order
     blocks = {p.name: f"{p.name}_{group.id}" for p in row.parameters}
     found = texts(priors, *blocks.values())
     rank = row.rank(q, order)
+    related = group.factor.relationship
     return GroupView(
         id=group.id,
         label=comment(group.factor),
@@ -109,6 +118,9 @@ def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         rank=f"Q_{group.id}" if rank == q else str(rank),
         effect=effect_name(group),
         sizes=tuple((p.name, _size(p, group)) for p in row.parameters),
+        relationship="" if related is None else f"relationships/{related.form}",
+        centred=group.parameterisation.centred,
+        signs=tuple("+" if sign > 0 else "-" for sign in group.factor.signs),
     )
 
 
@@ -119,14 +131,26 @@ def _size(parameter: Parameter, group: Group) -> str | None:
 
 
 def group_components(view: GroupView, group: Group) -> tuple[Component, ...]:
-    shape = "matrix" if view.columns == "columns/matrix" else "vector"
+    shape = "vector" if view.scalar else "matrix"
     how = group.parameterisation
     way = "moved" if how.moved else "centred" if how.centred else "noncentred"
-    templates = [view.columns, view.covariance, f"effects/{way}_{shape}"]
+    related = [view.relationship] if view.relationship else []
+    way = f"related_{way}" if related else way
+    templates = [view.columns, view.covariance, *related, f"effects/{way}_{shape}"]
     if way == "moved":
         templates += ["effects/mean_columns"] if view.x else []
         templates += ["effects/mean_parents"] if view.parents else []
     return tuple(Component(t, view) for t in templates)
+
+
+def functions_of(group: Group) -> tuple[str, ...]:
+    """The templates of the Stan functions that a term needs."""
+    related, how = group.factor.relationship, group.parameterisation
+    recursive = related is not None and related.form == "recursion"
+    sampled = not (group.integrated or how.centred)
+    shape = "" if group.covariance.kind == "scalar" else "_matrix"
+    inherited = (f"functions/inherited{shape}",) if recursive and sampled else ()
+    return (*COVARIANCES[group.covariance.kind].functions, *inherited)
 
 
 def effect_name(group: Group) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 from mix2stan.families import FAMILIES, PARAMETERS, Family, single_parameters
 from mix2stan.graph import ModelGraph
 from mix2stan.links import LINKS
+from mix2stan.plan.family_view import family_functions, family_view
 from mix2stan.plan.parts import Component, Part, comment, texts
 from mix2stan.plan.predictors import (
     PredictorView,
@@ -20,7 +21,7 @@ from mix2stan.plan.whitened import StructuredView, structured
 from mix2stan.prior_text import PriorText
 from mix2stan.residual_views import errors_view
 
-__all__ = ["FamilyView", "ModelView", "ParameterView", "family_of", "sampled"]
+__all__ = ["ModelView", "ParameterView", "family_of", "sampled"]
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,6 @@ class ParameterView:
     prior: PriorText
 
 
-@dataclass(frozen=True)
-class FamilyView:
-    """What the templates of a family's Stan functions see.
-
-    ``types`` says of every parameter besides the mean whether it is a ``real`` or a ``vector``, with
-    an element per row.
-    """
-
-    family: Family
-    types: dict[str, str] = field(default_factory=dict)
-
-
 def sampled(graph: ModelGraph) -> list[Part]:
     """Every effect is a parameter, on its own or as a scale times a standard normal."""
     family, pooled = family_of(graph)
@@ -81,27 +70,21 @@ def sampled(graph: ModelGraph) -> list[Part]:
     sections = ["families/response", *(["families/trials"] * family.counts_trials)]
     sections += ["families/predictor", "families/likelihood"]
     response = [Component(t, view) for t in sections]
+    if family.row_sets:
+        response.append(Component("families/row_sets", family_view(graph, family)))
     errors: list[Part] = []
     if not graph.residual.plain:
-        structure = StructuredView(view, errors_view(graph.residual, graph.priors))
+        found = errors_view(graph.residual, graph.priors)
+        structure = StructuredView.of(view, found, graph.strategy.kind == "joint")
         response, errors = structured(structure)
     parts = [Part(tuple(response)), *population_parts(view), *group_parts(view, graph)]
     parts += predicted_parts(graph)
     for name in single_parameters(graph):
         row = PARAMETERS[name]
         prior = texts(graph.priors, name)[name]
-        subject = ParameterView(name, row.bound, row.meaning, prior)
+        subject = ParameterView(name, row.bound, family.meaning(name), prior)
         parts.append(Part((Component("families/parameter", subject),)))
-    return [*parts, *errors, *_functions(graph, family)]
-
-
-def _functions(graph: ModelGraph, family: Family) -> list[Part]:
-    """The Stan functions of the family."""
-    if family.functions is None:
-        return []
-    single = single_parameters(graph)
-    types = {p: "real" if p in single else "vector" for p in family.parameters}
-    return [Part((Component(family.functions, FamilyView(family, types)),))]
+    return [*parts, *errors, *family_functions(graph, family)]
 
 
 def family_of(graph: ModelGraph) -> tuple[Family, bool]:

@@ -35,6 +35,10 @@ def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
         values = _conditional(predictor)
         return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)
     factor = _factor_named(fit.schema.graph, by)
+    for group in fit.schema.graph.groups:
+        if group.owner:
+            message = f"effects of {group.owner} cannot be integrated out"
+            raise Unsupported(message, hint='by = "obs" is given the effects')
     levels = predictor.rows.data.grouping(factor)
     _check_nested(predictor.graph, predictor.rows.data, levels.codes, by)
     marginal = _gaussian if predictor.graph.response.linear else _by_quadrature

@@ -120,7 +120,9 @@ def _linear(task: _Task, block: slice) -> Array:
 def _expected(task: _Task, block: slice) -> Array:
     predictor = task.predictor
     eta = predictor.linear(block)
-    parameters = predictor.parameters(block, eta) if predictor.distribution.mean_link else {}
+    row = predictor.distribution
+    needed = row.mean_link is not None or row.mean is not None
+    parameters = predictor.parameters(block, eta) if needed else {}
     if task.re != "integrate" or not predictor.graph.groups:
         return predictor.expected(eta, parameters)
     return predictor.integrated(eta, predictor.random_variance(block), parameters)

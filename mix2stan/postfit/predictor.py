@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.distributions import Distribution, distribution_of
-from mix2stan.errors import DataError
-from mix2stan.families import FAMILIES
+from mix2stan.errors import DataError, Unsupported
+from mix2stan.families import FAMILIES, single_parameters
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.links import LINKS
 from mix2stan.postfit.errors import error_multiplier
-from mix2stan.postfit.integrals import averaged
+from mix2stan.postfit.integrals import averaged, nodes
 from mix2stan.postfit.sample import Sample
 from mix2stan.responses import known_part, observed
 from mix2stan.schema import Rows
@@ -82,14 +82,33 @@ class Predictor:
     def linear(self, block: slice) -> Array:
         """The predictor, shape (m, S)."""
         eta = self._X[block] @ self._beta + self._known[block][:, None]
-        for number, group in enumerate(self.groups):
-            codes, Z = self._codes(group)[block], self._designs[group.id][block]
-            eta += self._part(number, group, codes, Z)
+        self._add_groups(eta, "", block)
         return eta
+
+    def _add_groups(self, eta: Array, owner: str, block: slice) -> None:
+        """Add the effects in one predictor to it."""
+        for number, group in enumerate(self.groups):
+            if group.owner == owner:
+                codes, Z = self._codes(group)[block], self._designs[group.id][block]
+                eta += self._part(number, group, codes, Z)
+
+    def _further(self, block: slice) -> dict[str, Array]:
+        """The parameters that have a predictor, by name, shape (m, S)."""
+        values = {}
+        for one in self.graph.predictors:
+            columns = one.population.columns
+            eta = np.zeros((block.stop - block.start, self.sample.size))
+            if columns.names:
+                beta = self.sample.value(f"beta{one.suffix}")
+                eta += self.rows.data.matrix(columns)[block] @ beta
+            eta += known_part(self.graph, self.rows.data, one.parameter)[block][:, None]
+            self._add_groups(eta, one.parameter, block)
+            values[one.parameter] = np.asarray(LINKS[one.link].inverse(eta))
+        return values
 
     def random_variance(self, block: slice, groups: tuple[Group, ...] | None = None) -> Array:
         """The variance of the random part, z' Sigma z summed over terms, shape (m, S)."""
-        groups = self.graph.groups if groups is None else groups
+        groups = self.graph.groups_of("") if groups is None else groups
         m = block.stop - block.start
         total = np.zeros((m, self.sample.size))
         for group in groups:
@@ -101,12 +120,25 @@ class Predictor:
     def expected(self, eta: Array, parameters: dict[str, Array]) -> Array:
         """The expected response (of one trial) at a predictor."""
         row = self.distribution
+        if row.mean is not None:
+            return row.mean(self.mu(eta), parameters)
         link = row.mean_link or self.graph.response.link
         return np.asarray(LINKS[link].inverse(eta + row.shift(parameters)))
 
     def integrated(self, eta: Array, variance: Array, parameters: dict[str, Array]) -> Array:
         """The expected response, the mean over normal effects of that variance."""
         row = self.distribution
+        if row.mean is not None:
+            if len(self.graph.groups) > len(self.graph.groups_of("")):
+                owner = next(g.owner for g in self.graph.groups if g.owner)
+                message = f"the mean over effects of {owner} and of the mean cannot be computed"
+                hint = 're = "conditional" or "population" predicts at given effects'
+                raise Unsupported(message, hint=hint)
+            points = (
+                w * row.mean(self.mu(eta + x * np.sqrt(variance)), parameters)
+                for x, w in zip(*nodes(), strict=True)
+            )
+            return np.asarray(sum(points))
         return averaged(
             row.mean_link or self.graph.response.link, eta + row.shift(parameters), variance
         )
@@ -118,7 +150,8 @@ class Predictor:
     def parameters(self, block: slice, eta: Array) -> dict[str, Array]:
         """What the family has besides its mean, by name, each of a shape like (m, S)."""
         family = FAMILIES[self.graph.response.family]
-        values = {name: self.sample.value(name) for name in family.parameters}
+        values = {name: self.sample.value(name) for name in single_parameters(self.graph)}
+        values |= self._further(block)
         residual = self.graph.residual
         if residual.variances:
             values["sigma"] = values["sigma"] * error_multiplier(

@@ -91,10 +91,10 @@ def _quantile(predictor: Predictor, seed: int | None) -> Array:
         return row.cdf(y, predictor.mu(eta), predictor.parameters(block, eta))
 
     def below(y: Array, eta: Array, block: slice) -> Array:
-        return at(y - 1, eta, block)
+        return row.less(y, predictor.mu(eta), predictor.parameters(block, eta))
 
     upper = _blocks(predictor, at)
-    if row.discrete:
+    if row.discrete or row.below is not None:
         lower = _blocks(predictor, below)
         upper = lower + np.random.default_rng(seed).uniform(size=len(upper)) * (upper - lower)
     return np.asarray(special.ndtri(np.clip(upper, _EDGE, 1 - _EDGE)))

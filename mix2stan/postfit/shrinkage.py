@@ -36,7 +36,7 @@ def shrinkage(fit: Fit) -> pd.DataFrame:
     graph = fit.schema.graph
     if not graph.groups:
         raise Mix2stanError("the model has no group effects, so nothing is shrunk")
-    if not graph.response.linear or not graph.residual.plain:
+    if not graph.response.linear or not graph.residual.plain or graph.predictors:
         message = "shrinkage is shown where errors are Gaussian, independent, of one variance"
         raise Unsupported(message, hint="ranef() and coef() have the effects of any model")
     predictor = predictor_of(fit, seed=0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mix2stan.dialects.glmmtmb import STRUCTURES
 from mix2stan.families import FAMILIES
-from mix2stan.graph import ModelGraph, Residual
+from mix2stan.graph import Group, ModelGraph, Residual
 from mix2stan.translations.lme4 import formula_of, with_units
 from mix2stan.translations.parts import (
     Source,
@@ -19,15 +21,31 @@ from mix2stan.translations.parts import (
 
 __all__ = ["write"]
 
+#: The column of a factor of one level.
+_ONE = "one"
+
 #: glmmTMB's name of every covariance structure it has; none is needed for the first two.
 _KINDS = {kind: name for name, kind in STRUCTURES.items()} | {"scalar": "", "us": ""}
 
 #: Its names of the families that R's other functions call otherwise.
-_FAMILIES = {"negbinomial": "nbinom2", "student": "t_family", "beta": "beta_family"}
+_FAMILIES = {
+    "negbinomial": "nbinom2",
+    "truncated_negbinomial": "truncated_nbinom2",
+    "student": "t_family",
+    "beta": "beta_family",
+    "beta_binomial": "betabinomial",
+    "ordered_beta": "ordbeta",
+    "skew_normal": "skewnormal",
+    "lognormal_mean": "lognormal",
+}
 #: Families it has not, or in other parameters.
 _ABSENT = {
     "lognormal": "its lognormal has the mean and sd of y; lmer(log(y) ~ x) is this one",
     "inverse.gaussian": "lme4's glmer() can",
+    "geometric": "MCMCglmm can, with a residual; nbinom2 estimates its shape",
+    "exponential": "MCMCglmm can, with a residual; Gamma estimates its shape",
+    "weibull": "Gamma can",
+    "zero_one_inflated_beta": "ordbeta can",
 }
 
 
@@ -41,7 +59,7 @@ def write(source: Source) -> str:
         _family(graph),
         *_further(source),
         "" if graph.residual.plain else f"dispformula = ~{_dispersion(graph.residual)}",
-        f"data = {with_units(source)}",
+        f"data = {_with_one(source)}",
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )
@@ -52,24 +70,48 @@ def _bars(source: Source, parameter: str) -> list[str]:
     nearest = "nearest: us(0 + f | g), all variances and covariances free"
     texts = []
     for group in source.graph.groups_of(parameter):
+        if _is_proportional(group):
+            first, *others = map(str, group.factor.variables)
+            within = ":".join(others) or _ONE
+            texts.append(f"propto(0 + {first} | {within}, {group.factor.relationship})")
+            continue
         name = spelt(group, _KINDS, "glmmTMB", nearest)
         more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
         texts += [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
     return texts
 
 
+def _is_proportional(group: Group) -> bool:
+    """Whether it is a known covariance of the levels of a factor, as a matrix."""
+    known = group.factor.relationship
+    matrix = known is not None and known.role == "covariance" and known.form == "matrix"
+    return matrix and group.columns.intercept_only and not group.factor.signs
+
+
+def _with_one(source: Source) -> str:
+    """The data, with a factor of one level for related levels that are within no other."""
+    alone = [g for g in source.graph.groups if len(g.factor.variables) == 1]
+    data = with_units(source)
+    return f"transform({data}, {_ONE} = 1)" if any(map(_is_proportional, alone)) else data
+
+
 def _further(source: Source) -> list[str]:
     """The formulas of parameters besides the mean."""
-    dispersion = FAMILIES[source.graph.response.family].dispersion
-    found = []
+    row = FAMILIES[source.graph.response.family]
+    zeros = row.parameters[-1] if row.without_zeros else ""
+    formulas = {row.dispersion: ("dispformula", "log"), zeros: ("ziformula", "logit")}
+    predicted = [p.parameter for p in source.graph.predictors]
+    found = ["ziformula = ~1"] if zeros and zeros not in predicted else []
     for predictor in source.graph.predictors:
-        if predictor.parameter != dispersion or predictor.link != "log":
-            hint = "it has dispformula alone"
+        argument, link = formulas.get(predictor.parameter, ("", ""))
+        if predictor.link != link:
+            hint = "it has dispformula, of a logarithm, and ziformula, of a logit"
             raise refuse("glmmTMB", f"a predictor of {predictor.parameter}", hint)
         population = predictor.population
         parts = [str(f) for f in population.columns.formulas]
         parts += [f"offset({o})" for o in population.offsets]
-        found.append(f"dispformula = ~{' + '.join([*parts, *_bars(source, dispersion)])}")
+        right = " + ".join([*parts, *_bars(source, predictor.parameter)])
+        found.append(f"{argument} = ~{right}")
     return found
 
 
@@ -77,11 +119,16 @@ def _family(graph: ModelGraph) -> str:
     family, link = graph.response.family, graph.response.link
     if graph.response.linear:
         return ""
+    family = FAMILIES[family].without_zeros or family
     if family in _ABSENT:
         raise refuse("glmmTMB", f"a response that is {family}", _ABSENT[family])
     name = _FAMILIES.get(family)
     if name is None:
-        return f"family = {family_text(graph)}"
+        response = replace(graph.response, family=family)
+        name = family_text(replace(graph, response=response))
+        # the plain Gamma family takes no zeros
+        inflated = family != graph.response.family and family == "Gamma"
+        return f"family = {'zi' if inflated else ''}{name}"
     default = link == FAMILIES[family].links[0]
     return f"family = {name}" if default else f'family = {name}(link = "{link}")'
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, Residual
-from mix2stan.syntax import Call, Name, Node, format_number
+from mix2stan.graph import Group, Relationship, Residual
+from mix2stan.syntax import Call, Name, Node, format_number, quote_name
 from mix2stan.translations.parts import (
     Source,
     call,
@@ -43,7 +43,7 @@ def write(source: Source) -> str:
         family = _family(source)
         response, data = _named_counts(graph.response.expression, data)
     fixed = " + ".join(str(f) for f in graph.population.columns.formulas)
-    entries = [(group, f) for group in groups for f in formulas_of(group, source)]
+    entries = [(group, f) for group in groups for f in _formulas(group, source)]
     random = " + ".join(_term(group, formula) for group, formula in entries)
     return call(
         "MCMCglmm",
@@ -51,6 +51,7 @@ def write(source: Source) -> str:
         f"random = ~{random}" if random else "",
         _rcov(graph.residual),
         f'family = "{family}"' if family else "",
+        *_relationships(groups),
         f"data = {data}",
         _prior(groups),
     )
@@ -68,7 +69,8 @@ def _overdispersion(source: Source) -> Group:
 def _family(source: Source) -> str:
     response = source.graph.response
     row = FAMILIES[response.family]
-    if not row.mcmcglmm or response.link != row.links[0] or response.weights is not None:
+    link = row.mcmcglmm_link or row.links[0]
+    if not row.mcmcglmm or response.link != link or response.weights is not None:
         what = f"{response.family} with link {response.link}"
         what += " and trials as weights" if response.weights is not None else ""
         raise refuse("MCMCglmm", what, "lme4's glmer() can")
@@ -90,9 +92,19 @@ def _named_counts(response: Node, data: str) -> tuple[str, str]:
     return f"cbind({', '.join(names)})", changed
 
 
+def _formulas(group: Group, source: Source) -> tuple[Node, ...]:
+    """The formulas of a term; the effects of ``str(a + b)`` are no columns."""
+    return group.columns.formulas[:1] if group.factor.apart else formulas_of(group, source)
+
+
 def _term(group: Group, formula: Node) -> str:
     nearest = _NEAREST.get(group.covariance.kind, "nearest: us(f):g; glmmTMB may have it")
     function = spelt(group, _KINDS, "MCMCglmm", nearest)
+    if group.factor.signs:
+        return str(group.factor)
+    if group.coupled and len(group.factor.variables) > 1:
+        hint = "related levels of one factor can: random = ~ g, ginverse = list(g = Ainv)"
+        raise refuse("MCMCglmm", f"related levels of {group.factor}", hint)
     factor = factor_text(group.factor.variables)
     if group.columns.intercept_only:
         return factor
@@ -101,6 +113,31 @@ def _term(group: Group, formula: Node) -> str:
         name = function.removesuffix("v") if function != "ante" else function
         function = f"{name}{group.covariance.order}{'v' if function.endswith('v') else ''}"
     return f"{function}({columns_of(formula, none='')}):{factor}"
+
+
+def _relationships(groups: list[Group]) -> list[str]:
+    """``pedigree = ped``, and ``ginverse = list(sire = Ainv)`` for factors of other names."""
+    related = {
+        str(v): g.factor.relationship
+        for g in groups
+        if g.factor.relationship
+        for v in g.factor.variables
+    }
+    animal = related.get("animal")
+    found = []
+    if animal is not None and animal.role == "pedigree":
+        found.append(f"pedigree = {animal.source}")
+        found += [] if animal.scaled else ["scale = FALSE"]
+        del related["animal"]
+    entries = [f"{quote_name(name)} = {_inverse(known)}" for name, known in related.items()]
+    return found + ([f"ginverse = list({', '.join(entries)})"] if entries else [])
+
+
+def _inverse(known: Relationship) -> str:
+    if known.role == "pedigree":
+        scale = "" if known.scaled else ", scale = FALSE"
+        return f"inverseA({known.source}{scale})$Ainv"
+    return f"solve({known.source})" if known.role == "covariance" else str(known.source)
 
 
 def _rcov(residual: Residual) -> str:
