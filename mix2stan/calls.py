@@ -11,6 +11,7 @@ import pandas as pd
 from mix2stan.compiler import DataArgument
 from mix2stan.errors import Mix2stanError
 from mix2stan.model import Model, model
+from mix2stan.prior_choice import PriorArgument
 from mix2stan.relationships import Known
 from mix2stan.syntax import String, format_number, quote_name
 
@@ -25,7 +26,7 @@ def _reader(function: str, package: str) -> Callable[..., Model]:
         formula: str,
         *,
         data: DataArgument,
-        prior: str = "default",
+        prior: PriorArgument = None,
         strategy: str = "auto",
         **arguments: Any,
     ) -> Model:
@@ -41,7 +42,7 @@ def _reader(function: str, package: str) -> Callable[..., Model]:
     Args:
         formula: the first formula, as R text.
         data: the data frame, or a mapping from names to data frames.
-        prior: a set of default priors, see :func:`mix2stan.model`.
+        prior: a set of default priors, or densities by parameter, see :func:`mix2stan.model`.
         strategy: how to compute, see :func:`mix2stan.model`.
         **arguments: R's other arguments. Strings are R text (``random="~ us(1 + x):g"``), numbers
             and truth values R's, mappings ``list(name = value)``; ``na_action`` is ``na.action``.

@@ -40,7 +40,14 @@ Data = Annotated[
 Columns = Annotated[
     Path | None, typer.Option(help="Column types (JSON); found beside the data if not given.")
 ]
-Priors = Annotated[str, typer.Option("--prior", help="default, brms, rstanarm or flat.")]
+Priors = Annotated[
+    str,
+    typer.Option(
+        "--prior",
+        help="default, brms, rstanarm, mcmcglmm or flat; densities too: "
+        '"brms; sd_Subject ~ exponential(1)".',
+    ),
+]
 Strategy = Annotated[str, typer.Option(help="auto, collapsed, noncentred or centred.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

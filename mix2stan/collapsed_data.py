@@ -100,20 +100,34 @@ def least_squares(Q: Array, y: Array, count: int | None = None) -> tuple[Array, 
 
 def coefficient_prior(graph: ModelGraph, X: Array, means: Array | None = None) -> dict[str, Any]:
     """Priors as C beta ~ normal(beta_loc, beta_scale); no row for a flat one."""
-    priors = {p.block: p for p in graph.priors if p.block in ("intercept", "beta")}
-    intercept = "intercept" in priors
+    priors = [p for p in graph.priors if p.block in ("intercept", "beta")]
+    intercept = any(p.block == "intercept" for p in priors)
     C = np.eye(X.shape[1])
     if intercept:
         C[0] = X.mean(axis=0) if means is None else means
-    rows = {"intercept": C[:1], "beta": C[1:] if intercept else C}
-    priors = {b: p for b, p in priors.items() if p.density != "flat"}
-    if not priors:
+    first = {"intercept": C[:1], "beta": C[int(intercept) :]}
+    rows, locs, scales = [np.zeros((0, X.shape[1]))], [np.zeros(0)], [np.zeros(0)]
+    for prior in priors:
+        if prior.density == "flat":
+            continue
+        block, values = first[prior.block], dict(prior.values)
+        statement = block[list(prior.places)] if prior.places else block
+        loc = np.array(values["loc"])
+        if "scale_matrix" in values:
+            # independent statements on the columns that its root makes independent
+            V = np.reshape(values["scale_matrix"], (len(loc), len(loc)))
+            root = np.linalg.cholesky(V)
+            statement = np.asarray(np.linalg.solve(root, statement), dtype=float)
+            loc = np.asarray(np.linalg.solve(root, loc), dtype=float)
+            scales.append(np.ones(len(loc)))
+        else:
+            scales.append(np.array(values["scale"]))
+        rows.append(statement)
+        locs.append(loc)
+    C = np.vstack(rows)
+    if not len(C):
         return {}
-    C = np.vstack([rows[b] for b in ("intercept", "beta") if b in priors])
-    loc, scale = (
-        np.concatenate([dict(priors[b].values)[slot] for b in ("intercept", "beta") if b in priors])
-        for slot in ("loc", "scale")
-    )
+    loc, scale = np.concatenate(locs), np.concatenate(scales)
     return {"K_prior": len(C), "C": C, "beta_loc": loc, "beta_scale": scale}
 
 

@@ -19,6 +19,7 @@ from mix2stan.matrices import Data, bind
 from mix2stan.parser import parse
 from mix2stan.passes import Context, run_passes
 from mix2stan.plan import Plan, plan
+from mix2stan.prior_choice import PriorArgument, prior_choice
 from mix2stan.relationships import Known
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
@@ -46,7 +47,7 @@ class Compiled:
 def compile_model(
     text: str,
     data: DataArgument,
-    prior: str = "default",
+    prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
 ) -> Compiled:
     """Compile one R model call.
@@ -54,7 +55,7 @@ def compile_model(
     Args:
         text: R code with one model call.
         data: the data frame, or a mapping from the names in the text to data frames.
-        prior: the name of a set of default priors.
+        prior: the name of a set of default priors, densities by parameter, or both.
         strategy: how to compute: ``"auto"``, ``"collapsed"`` or ``"noncentred"``, or by term.
 
     Raises:
@@ -72,7 +73,7 @@ def compile_model(
         frame = _rows(request, frames)
         bound = bind(request.graph, frame, request.na_action, request.contrasts, given)
         graph = note(request.graph, *remarks(request, bound))
-        graph = run_passes(graph, Context(bound, prior, strategy))
+        graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))
         program = plan(graph)
         return Compiled(text, graph, bound, program, render(program), stan_data(graph, bound))
     except FormulaError as error:
@@ -127,7 +128,7 @@ def remarks(request: Request, data: Data) -> list[str]:
     meaningless = [name for name in request.ignored if name != "prior"]
     if meaningless:
         remarks.append(f"ignored, having no meaning here: {', '.join(meaningless)}")
-    if "prior" in request.ignored:
+    if "prior" in request.ignored and request.graph.prior is None:
         remarks.append("the call's own prior is not used: the priors are those listed")
     if data.frame.dropped:
         rows = "row" if data.frame.dropped == 1 else "rows"

@@ -19,6 +19,7 @@ from mix2stan.syntax import NOWHERE, Call, Node, Number, Operator
 
 __all__ = [
     "UNITS",
+    "CallPrior",
     "Columns",
     "Covariance",
     "ErrorCorrelation",
@@ -36,6 +37,7 @@ __all__ = [
     "Response",
     "Strategy",
     "VarianceFunction",
+    "WishartPrior",
     "note",
 ]
 
@@ -147,6 +149,43 @@ class Parameterisation:
         return bool(self.parents or self.columns)
 
 
+#: A matrix, row by row.
+Rows = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class WishartPrior:
+    """MCMCglmm's prior of the covariance of a term or of the errors.
+
+    Attributes:
+        kind: the structure it was written for.
+        nu: degrees of freedom; one, or one per column of independent effects.
+        V: the scale matrix over nu; empty for the identity.
+        alpha_mu: means of the scales of expanded parameters; empty for zeros.
+        alpha_V: their covariance; empty if the parameters are not expanded.
+    """
+
+    kind: str
+    nu: tuple[float, ...] = (0.0,)
+    V: Rows = ()
+    alpha_mu: tuple[float, ...] = ()
+    alpha_V: Rows = ()
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class CallPrior:
+    """MCMCglmm's prior of what is no group term: the coefficients, the errors.
+
+    ``mean`` and ``variance`` are those of the coefficients, empty for 0 and 1e10.
+    """
+
+    mean: tuple[float, ...] = ()
+    variance: Rows = ()
+    residual: WishartPrior = WishartPrior("us")
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
 @dataclass(frozen=True)
 class Group:
     """A group-level term of one predictor.
@@ -155,7 +194,7 @@ class Group:
     identifier, unique in the model; ``span`` where it stands in the call; ``integrated`` whether
     its effects are integrated out, and drawn exactly afterwards; ``parameterisation`` how they are
     sampled otherwise.  Where errors have a structure, ``inside`` are the other grouping factors whose
-    levels hold its own whole.
+    levels hold its own whole.  ``prior`` is that of its covariance, if the call has one.
     """
 
     columns: Columns
@@ -167,6 +206,7 @@ class Group:
     inside: tuple[Factor, ...] = field(default=(), compare=False, repr=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
+    prior: WishartPrior | None = field(default=None, compare=False)
 
     @property
     def coupled(self) -> bool:
@@ -363,13 +403,22 @@ class Prior:
 
     ``block`` is the Stan identifier it is about (``beta``, ``sd_Subject``, ``L_Subject``, ``sigma``;
     ``intercept`` for the mean response).  ``values`` are the numbers of the density's data slots, one
-    per element of the block, and ``source`` says in words where they came from.
+    per element of the block, and ``source`` says in words where they came from.  A prior of some
+    elements alone has their ``places``, counted from 0; the block then has several priors.
+    ``proper`` is whether its numbers let it integrate to one.
     """
 
     block: str
     density: str
     values: tuple[tuple[str, tuple[float, ...]], ...] = field(default=(), compare=False)
     source: str = field(default="", compare=False)
+    places: tuple[int, ...] = ()
+    proper: bool = field(default=True, compare=False)
+
+    @property
+    def stem(self) -> str:
+        """What the Stan names of its data begin with."""
+        return f"{self.block}_{self.density}" if self.places else self.block
 
     def __str__(self) -> str:
         return f"{self.block} ~ {self.density}"
@@ -403,7 +452,7 @@ class ModelGraph:
     ``population`` is that of the mean and ``predictors`` are the further ones, each of a parameter
     that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
     call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
-    their way, in order.
+    their way, in order.  ``prior`` is what the call itself says of priors.
     """
 
     response: Response
@@ -415,6 +464,7 @@ class ModelGraph:
     notes: tuple[str, ...] = field(default=(), compare=False)
     strategy: Strategy = field(default=Strategy(), compare=False)
     predictors: tuple[Predictor, ...] = ()
+    prior: CallPrior | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         lines = [f"{self.response} ~ {self.population}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,28 @@ def starting_points(
     coefficients of a fit without group effects, two standard errors around, with the standard
     deviations within a factor of two of the residual's, and standard normals for the effects.
     """
-    rng = np.random.default_rng(seed)
+    starts = _starting_points(graph, data, chains, np.random.default_rng(seed))
+    for prior in graph.priors:
+        bounds = dict(prior.values)
+        if "lower" in bounds or "upper" in bounds:
+            for start in starts:
+                start[prior.block] = _within(start[prior.block], bounds)
+    return starts
+
+
+def _within(value: Any, bounds: Mapping[str, tuple[float, ...]]) -> Any:
+    """Values inside the bounds of their prior, moved as little as needed."""
+    inside = np.atleast_1d(np.asarray(value, dtype=float))
+    low = np.array(bounds.get("lower", (-np.inf,)))
+    high = np.array(bounds.get("upper", (np.inf,)))
+    margin = 0.05 * np.where(np.isfinite(high - low), high - low, 1.0)
+    inside = np.clip(inside, low + margin, high - margin)
+    return float(inside[0]) if np.ndim(value) == 0 else inside
+
+
+def _starting_points(
+    graph: ModelGraph, data: dict[str, Any], chains: int, rng: np.random.Generator
+) -> list[dict[str, Any]]:
     if not graph.strategy.samples_effects:
         return [_collapsed(graph, data, rng) for _ in range(chains)]
     design = np.asarray(data["X"]) @ data["R_inverse"] if "R_inverse" in data else data.get("X")

@@ -188,7 +188,10 @@ def _known_sds(group: Group) -> tuple[float, ...]:
     """The standard deviations that are not drawn: given, or 1."""
     if COVARIANCES[group.covariance.kind].sds != "known":
         return ()
-    known = constants_of(group).get("known_sd", np.ones(len(group.columns.names)))
+    constants = constants_of(group)
+    if "known_root" in constants:
+        return tuple(np.linalg.norm(constants["known_root"], axis=1).tolist())
+    known = constants.get("known_sd", np.ones(len(group.columns.names)))
     return tuple(known.tolist())
 
 

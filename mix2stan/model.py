@@ -19,6 +19,7 @@ from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
 from mix2stan.partitions import compile_folder
+from mix2stan.prior_choice import PriorArgument
 from mix2stan.prior_table import prior_table
 from mix2stan.refits import Refits
 from mix2stan.schema import remember
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mix2stan.engines import Progress
     from mix2stan.estimates import Estimates
     from mix2stan.fit import Fit
+    from mix2stan.prior_fit import PriorSample
 
 __all__ = ["Model", "model"]
 
@@ -94,17 +96,25 @@ class Model(Refits):
 
     @cached_property
     def priors(self) -> pd.DataFrame:
-        """The prior of every parameter: ``density`` with its numbers, and their ``source``."""
-        return prior_table(self.graph)
+        """The prior of every parameter, and what it implies.
+
+        ``density`` with its numbers, their ``source``, whether it is ``proper``; the ``2.5%`` and
+        ``97.5%`` points of 4000 draws; and what those of a standard deviation ``implies``: how much
+        two levels differ, and the share of the variance that is between levels.
+        """
+        from mix2stan.prior_implied import with_implied
+
+        return with_implied(prior_table(self.graph), self.graph, self.stan_data)
 
     @cached_property
     def labels(self) -> Labels:
         """The user's names for the program's variables."""
-        priors = dict(zip(self.priors.index, self.priors["density"], strict=True))
+        table = prior_table(self.graph)
+        priors = dict(zip(table.index, table["density"], strict=True))
         return labels_of(self.graph, self._compiled.data, priors)
 
     def __str__(self) -> str:
-        return describe_model(self.graph, self.labels, self.priors)
+        return describe_model(self.graph, self.labels, prior_table(self.graph))
 
     def __repr__(self) -> str:
         return f"<mix2stan model: {self.call}>"
@@ -191,6 +201,63 @@ class Model(Refits):
         program = chosen.compile(self.stan_code, self.stan_data)
         return Fit.of(program.sample(settings, progress), self.labels, schema)
 
+    def sample_prior(self, draws: int = 1000, seed: int | None = None) -> PriorSample:
+        """Draw parameters, effects and responses from the prior, exactly and without an engine.
+
+        Args:
+            draws: the number of independent draws.
+            seed: makes them reproducible; drawn at random if None.
+
+        Returns:
+            The draws, with the tables and predictions of a fit; ``prior``, ``prior_predictive``, and
+            both in ``idata`` for ArviZ.
+
+        Raises:
+            Mix2stanError: if a prior is improper; names the parameters.
+            Unsupported: if a prior has no generator.
+        """
+        from mix2stan.prior_draws import prior_draws
+        from mix2stan.prior_fit import PriorSample
+
+        if draws < 1:
+            raise Mix2stanError(f"there cannot be {draws} draws")
+        if seed is None:
+            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        values = prior_draws(self.graph, self.data, self.stan_data, draws, seed)
+        return PriorSample(values, self.labels, remember(self.graph, self.data), seed)
+
+    def log_prior(self, fit: Fit) -> Any:
+        """The log density of the priors at every draw of a fit of this model.
+
+        It becomes the group ``log_prior`` of the fit's ``idata``, for ``az.psens``.
+
+        Returns:
+            An array of the dims ``chain draw``; constants are left out.
+        """
+        from mix2stan.prior_fit import add_log_prior
+
+        return add_log_prior(fit, self.graph, self.data, self.stan_data)
+
+    def sensitivity(self, fit: Fit) -> pd.DataFrame:
+        """How much the posterior changes if the prior, or the likelihood, is given more weight.
+
+        Power-scaling by ArviZ (Kallioinen, Paananen, Bürkner and Vehtari 2024): above 0.05 in
+        ``prior`` it depends on the prior, and below in ``likelihood`` the data say little.
+
+        Args:
+            fit: a fit of this model.
+
+        Returns:
+            A row per parameter, with the columns ``prior`` and ``likelihood``.
+
+        Raises:
+            Unsupported: if the installed ArviZ has no power-scaling.
+        """
+        from mix2stan.prior_fit import sensitivity
+
+        self.log_prior(fit)
+        return sensitivity(fit)
+
     def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:
         """The log-likelihood at a point, effects integrated out, with all constants.
 
@@ -261,7 +328,7 @@ def model(
     text: str,
     data: DataArgument | str | Path,
     *,
-    prior: str = "default",
+    prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
 ) -> Model:
     """Read an R model call.
@@ -275,7 +342,11 @@ def model(
             labels, or a :class:`mix2stan.Known`; a phylogeny, Newick text.  Or a folder of Parquet
             files, whose rows are reduced batch by batch and never all in memory: for Gaussian models
             with at most one grouping factor.
-        prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"`` or ``"flat"``.
+        prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"``, ``"mcmcglmm"`` or
+            ``"flat"``, or if nothing is said that of the call (MCMCglmm's ``prior =``);
+            or Stan densities by the names in ``model.priors``, ``{"sd_Subject": "exponential(1)"}``,
+            where ``set`` names the set for the rest; or both as text, as they are printed:
+            ``"brms; sd_Subject ~ exponential(1)"``.  The numbers are data of the program.
         strategy: how the posterior is computed, never what it is: ``"collapsed"`` integrates effects
             and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them;
             ``"auto"`` collapses where it pays.  A mapping from grouping factors, or identifiers of

@@ -27,6 +27,7 @@ from mix2stan.matrices import Data, bind
 from mix2stan.parser import parse
 from mix2stan.passes import Context, run_passes
 from mix2stan.plan import plan
+from mix2stan.prior_choice import PriorArgument, prior_choice
 from mix2stan.priors import Summaries
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
@@ -50,7 +51,7 @@ _SORTED, _BINS = 1_000_000, 4096
 
 
 def compile_folder(
-    text: str, folder: Path, prior: str = "default", strategy: str | Mapping[str, str] = "auto"
+    text: str, folder: Path, prior: PriorArgument = None, strategy: str | Mapping[str, str] = "auto"
 ) -> Compiled:
     """Compile one R model call on a folder of Parquet files.
 
@@ -73,7 +74,9 @@ def compile_folder(
         _check_model(request.graph, coded)
         reduced = _reduced(request.graph, coded, batches)
         graph = note(request.graph, *remarks(request, reduced))
-        graph = run_passes(graph, Context(reduced, prior, strategy, reduced.summaries))
+        graph = run_passes(
+            graph, Context(reduced, prior_choice(prior), strategy, reduced.summaries)
+        )
         if graph.strategy.samples_effects:
             raise _needs_rows(graph.strategy.reason or "its effects are sampled")
         program = plan(graph)

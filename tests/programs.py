@@ -17,7 +17,7 @@ GOLDENS = Path(__file__).parent / "goldens"
 class Case(NamedTuple):
     data: str
     call: str
-    prior: str = "default"
+    prior: str | None = "default"
     strategy: str | dict[str, str] = "noncentred"
     #: Whether what relates its levels is given with the data.
     related: bool = False
@@ -357,6 +357,28 @@ PROGRAMS = {
     ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
+    "prior_stated": Case(
+        "sleepstudy",
+        "lmer(Reaction ~ Days + (Days | Subject))",
+        "brms; Intercept ~ student_t(5, 250, 50); beta[Days] ~ double_exponential(0, 5); "
+        "sd_Subject ~ exponential(0.1); sd_Subject[Days] ~ student_t(4, 0, 10); "
+        "cor_Subject ~ lkj(2); sigma ~ uniform(0, 100)",
+    ),
+    "prior_mcmcglmm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "mcmcglmm"),
+    "prior_expanded": Case(
+        "Orthodont",
+        "MCMCglmm(distance ~ age, random = ~us(1 + age):Subject, rcov = ~idh(Sex):units, prior = "
+        "list(R = list(V = diag(2), nu = 0.02), G = list(G1 = list(V = diag(2), nu = 2, "
+        "alpha.mu = c(0, 0), alpha.V = diag(2) * 25))))",
+        None,
+    ),
+    "prior_known": Case(
+        "BTdata",
+        "MCMCglmm(tarsus ~ sex, random = ~us(sex):dam, prior = list(R = list(V = 1, nu = 0.002), "
+        "G = list(G1 = list(V = diag(3) * 0.1 + 0.2, fix = 1))))",
+        None,
+        "auto",
+    ),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),
 }
 

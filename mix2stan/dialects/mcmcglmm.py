@@ -8,6 +8,7 @@ from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arg
 from mix2stan.dialects.bars import response_of
 from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.mcmcglmm_errors import errors_of, errors_of_traits
+from mix2stan.dialects.mcmcglmm_prior import call_prior
 from mix2stan.dialects.mcmcglmm_random import random_groups
 from mix2stan.dialects.mcmcglmm_related import related
 from mix2stan.errors import FormulaError, Unsupported
@@ -44,6 +45,11 @@ _SIGNATURE = Signature(
     },
 )  # fmt: skip
 
+_NO_PRIOR = (
+    "without 'prior', MCMCglmm takes V = I and nu = 0, which is improper; here the priors are those "
+    "listed, and prior='mcmcglmm' takes its own"
+)
+
 #: Families of single trials: their residual variance has to be fixed by the prior.
 _BINARY = frozenset({"categorical", "ordinal", "threshold"})
 
@@ -64,12 +70,15 @@ def lower_mcmcglmm(call: Call) -> Request:
     response = Response(response_of(formula, "MCMCglmm"), *distribution)
     groups, rcov = related(random_groups(arguments), arguments), arguments.get("rcov")
     residual = errors_of(rcov)
+    prior = call_prior(arguments.get("prior"), len(groups))
     if not response.linear:
         if rcov is not None and not residual.plain:
             message = "a residual structure of a response that is not Gaussian cannot be expressed"
             raise Unsupported(message, span=rcov.span, hint="rcov = ~ units can")
-        groups += (_overdispersion(arguments),)
-    graph = ModelGraph(response, Population(Columns((formula.right,))), groups, residual)
+        groups += (replace(_overdispersion(arguments), prior=prior.residual if prior else None),)
+    population = Population(Columns((formula.right,)))
+    notes = () if "prior" in arguments.values else (_NO_PRIOR,)
+    graph = ModelGraph(response, population, groups, residual, notes=notes, prior=prior)
     return request(arguments, graph)
 
 

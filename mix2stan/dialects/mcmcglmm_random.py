@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from mix2stan.dialects.arguments import Arguments
 from mix2stan.dialects.bars import summands
-from mix2stan.dialects.mcmcglmm_prior import fixed_from, known_variances
+from mix2stan.dialects.mcmcglmm_prior import (
+    fixed_from,
+    known_covariance,
+    known_variances,
+    term_prior,
+)
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import Columns, Covariance, Factor, Group
 from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, Parens
@@ -65,7 +71,12 @@ def _group(term: Node, prior: Node | None, place: int) -> Group:
         hint = f"write {first}:g"
         raise FormulaError("this term has no grouping factor", span=term.span, hint=hint)
     factor = Factor(tuple(_factor_variable(n, term) for n in rest), "first_fastest")
-    return Group(Columns((columns,)), factor, covariance, span=term.span)
+    given = term_prior(prior, place, covariance.kind)
+    known = None if covariance.order else known_covariance(prior, place)
+    if known is not None and given is not None:
+        covariance = Covariance("known", variances=known)
+        given = replace(given, kind="known")
+    return Group(Columns((columns,)), factor, covariance, span=term.span, prior=given)
 
 
 def _memberships(term: Call) -> Group:

@@ -57,7 +57,7 @@ _MOST_SEPARATED = 3_000
 #: Elements of the dense columns, row by row, in a program that has rows.
 _MOST_ELEMENTS = 500_000
 #: Priors of coefficients under which they can be integrated out.
-_CONJUGATE = ("normal", "flat")
+_CONJUGATE = ("normal", "multi_normal", "flat")
 
 
 def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:

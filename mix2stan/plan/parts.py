@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mix2stan.covariances import COVARIANCES
+from mix2stan.covariances import COVARIANCES, Parameter
 from mix2stan.graph import Group, ModelGraph, Prior
-from mix2stan.priors import DENSITIES, PriorText
+from mix2stan.prior_text import PriorText, prior_texts
 
 __all__ = [
     "Component",
@@ -60,6 +60,7 @@ class GroupView:
     predictor.  ``relationship`` is the template of related levels, and ``centred`` whether the
     effects are sampled as they are; ``signs`` are those of the levels that every row has.
     ``rotated`` says that not they are integrated out, but effects of which they are combinations.
+    ``sizes`` are the Stan sizes of its parameters, None of what has one number.
     """
 
     id: str
@@ -83,6 +84,13 @@ class GroupView:
     centred: bool = False
     signs: tuple[str, ...] = ()
     rotated: bool = False
+    sizes: tuple[tuple[str, str | None], ...] = ()
+
+    def other_scales(self) -> str:
+        """The data of the priors of its parameters besides the standard deviations."""
+        sizes = dict(self.sizes)
+        texts = (p.data(sizes[name]) for name, p in self.priors.items() if name != "sd")
+        return "\n".join(text for text in texts if text)
 
 
 def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
@@ -111,10 +119,17 @@ def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         order=order,
         rank=f"Q_{group.id}" if rank == q else str(rank),
         effect=effect_name(group),
+        sizes=tuple((p.name, _size(p, group)) for p in row.parameters),
         relationship="" if related is None else f"relationships/{related.form}",
         centred=group.parameterisation.centred,
         signs=tuple("+" if sign > 0 else "-" for sign in group.factor.signs),
     )
+
+
+def _size(parameter: Parameter, group: Group) -> str | None:
+    q = len(group.columns.names)
+    n = parameter.size(q, group.covariance.order)
+    return None if parameter.shape != "vector" else f"Q_{group.id}" if n == q else str(n)
 
 
 def group_components(view: GroupView, group: Group) -> tuple[Component, ...]:
@@ -152,7 +167,7 @@ def terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component, 
 
 
 def texts(priors: tuple[Prior, ...], *blocks: str) -> dict[str, PriorText]:
-    return {p.block: PriorText(p.block, DENSITIES[p.density]) for p in priors if p.block in blocks}
+    return prior_texts(p for p in priors if p.block in blocks)
 
 
 def comment(node: object, longest: int = 60) -> str:

@@ -18,7 +18,7 @@ from mix2stan.plan.predictors import (
     with_population,
 )
 from mix2stan.plan.whitened import StructuredView, structured
-from mix2stan.priors import PriorText
+from mix2stan.prior_text import PriorText
 from mix2stan.residual_views import errors_view
 
 __all__ = ["ModelView", "ParameterView", "family_of", "sampled"]
