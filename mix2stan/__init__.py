@@ -6,25 +6,32 @@
 >>> model.sample(seed=1).summary()  # doctest: +SKIP
 """
 
+from mix2stan.anova import Anova, anova
 from mix2stan.calls import MCMCglmm, glm, glmer, glmer_nb, glmmTMB, gls, lm, lme, lmer
 from mix2stan.comparison import Comparison, compare
 from mix2stan.design import model_matrix, read_table
 from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError, Unsupported
 from mix2stan.fit import Fit, load
 from mix2stan.model import Model, model
+from mix2stan.pooled import fit_multiple
+from mix2stan.relationships import Known
 from mix2stan.translations import translate
 
 __all__ = [
+    "Anova",
     "Comparison",
     "DataError",
     "EngineError",
     "Fit",
     "FormulaError",
+    "Known",
     "MCMCglmm",
     "Mix2stanError",
     "Model",
     "Unsupported",
+    "anova",
     "compare",
+    "fit_multiple",
     "glm",
     "glmer",
     "glmer_nb",

@@ -6,9 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from mix2stan.compiler import DataArgument
 from mix2stan.errors import Mix2stanError
 from mix2stan.model import Model, model
+from mix2stan.prior_choice import PriorArgument
+from mix2stan.relationships import Known
 from mix2stan.syntax import String, format_number, quote_name
 
 __all__ = ["MCMCglmm", "glm", "glmer", "glmer_nb", "glmmTMB", "gls", "lm", "lme", "lmer"]
@@ -22,13 +26,15 @@ def _reader(function: str, package: str) -> Callable[..., Model]:
         formula: str,
         *,
         data: DataArgument,
-        prior: str = "default",
+        prior: PriorArgument = None,
         strategy: str = "auto",
         **arguments: Any,
     ) -> Model:
-        parts = [formula]
-        parts += [f"{_r_name(name)} = {_r_text(name, value)}" for name, value in arguments.items()]
-        return model(f"{function}({', '.join(parts)})", data, prior=prior, strategy=strategy)
+        parts, given = [formula], _Given()
+        for name, value in arguments.items():
+            parts.append(f"{_r_name(name)} = {_r_text(name, value, given)}")
+        text = f"{function}({', '.join(parts)})"
+        return model(text, given.beside(data), prior=prior, strategy=strategy)
 
     read.__name__ = read.__qualname__ = function.replace(".", "_")
     read.__doc__ = f"""Read a model as R's ``{package}::{function}`` would.
@@ -36,10 +42,11 @@ def _reader(function: str, package: str) -> Callable[..., Model]:
     Args:
         formula: the first formula, as R text.
         data: the data frame, or a mapping from names to data frames.
-        prior: a set of default priors, see :func:`mix2stan.model`.
+        prior: a set of default priors, or densities by parameter, see :func:`mix2stan.model`.
         strategy: how to compute, see :func:`mix2stan.model`.
         **arguments: R's other arguments. Strings are R text (``random="~ us(1 + x):g"``), numbers
             and truth values R's, mappings ``list(name = value)``; ``na_action`` is ``na.action``.
+            Data frames (``pedigree=ped``) and known covariances are given as they are.
 
     Returns:
         The model; nothing is sampled yet.
@@ -54,7 +61,29 @@ def _r_name(name: str) -> str:
     return quote_name(name.replace("_", "."))
 
 
-def _r_text(name: str, value: Any) -> str:
+class _Given(dict[str, Any]):
+    """The tables and matrices among the arguments, by the names they get in the text."""
+
+    def name(self, wanted: str, value: Any) -> str:
+        """The name of a value: that of its argument, changed if it is taken."""
+        name, n = wanted, 1
+        while name in self:
+            n += 1
+            name = f"{wanted}_{n}"
+        self[name] = value
+        return name
+
+    def beside(self, data: DataArgument) -> DataArgument:
+        """The data with these beside them."""
+        if not self:
+            return data
+        rows = dict(data) if isinstance(data, Mapping) else {"data": data}
+        return {**rows, **self}
+
+
+def _r_text(name: str, value: Any, given: _Given) -> str:
+    if isinstance(value, pd.DataFrame | Known):
+        return quote_name(given.name(name, value))
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -64,13 +93,20 @@ def _r_text(name: str, value: Any) -> str:
     if isinstance(value, str):
         return str(String(value)) if name in _STRINGS else value
     if isinstance(value, Mapping):
-        items = [f"{quote_name(str(k))} = {_r_text(name, v)}" for k, v in value.items()]
+        items = [
+            f"{quote_name(str(k))} = {_r_item(name, str(k), v, given)}" for k, v in value.items()
+        ]
         return f"list({', '.join(items)})"
     if isinstance(value, Sequence):
-        return f"c({', '.join(_r_text(name, v) for v in value)})"
+        return f"c({', '.join(_r_text(name, v, given) for v in value)})"
     raise Mix2stanError(
         f"{name} cannot be a {type(value).__name__}", hint="give R text, or a number"
     )
+
+
+def _r_item(name: str, key: str, value: Any, given: _Given) -> str:
+    """A named element of a list; a table or matrix is called as its element."""
+    return _r_text(key if isinstance(value, pd.DataFrame | Known) else name, value, given)
 
 
 lm = _reader("lm", "stats")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mix2stan.errors import DataError, Mix2stanError
+from mix2stan.many.store import recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,12 +31,23 @@ app = typer.Typer(
 Call = Annotated[str, typer.Argument(help="R text with one model call; - reads standard input.")]
 Data = Annotated[
     list[str],
-    typer.Option("--data", "-d", help="CSV or Parquet file; NAME=FILE binds a name of the call."),
+    typer.Option(
+        "--data",
+        "-d",
+        help="CSV or Parquet file, or a folder of Parquet files; NAME=FILE binds a name of the call.",
+    ),
 ]
 Columns = Annotated[
     Path | None, typer.Option(help="Column types (JSON); found beside the data if not given.")
 ]
-Priors = Annotated[str, typer.Option("--prior", help="default, brms, rstanarm or flat.")]
+Priors = Annotated[
+    str,
+    typer.Option(
+        "--prior",
+        help="default, brms, rstanarm, mcmcglmm or flat; densities too: "
+        '"brms; sd_Subject ~ exponential(1)".',
+    ),
+]
 Strategy = Annotated[str, typer.Option(help="auto, collapsed, noncentred or centred.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -56,12 +69,19 @@ def fit(
         str, typer.Option(help="posterior, or the point estimates of reml or ml.")
     ] = "posterior",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for model.stan, data.json, fit.nc, summary.csv.")
+        Path | None,
+        typer.Option(
+            help="Folder for the chains as they finish, fit.nc, summary.csv; goes on with them."
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler that runs the chains.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Sample the posterior, or maximise the likelihood, and print the tables."""
     from mix2stan.engines import Interrupted, pick_engine
+    from mix2stan.many.dask import dask_executor
     from mix2stan.progress import show_progress
 
     model = _model(call, data, columns, prior, strategy)
@@ -71,7 +91,11 @@ def fit(
     if method != "posterior":
         typer.echo(_estimates(model, method, chosen.name, as_json))
         return
-    with show_progress(chains, warmup + draws) as progress:
+    if out is not None:
+        _check_new(out)
+    with contextlib.ExitStack() as cleanup:
+        executor = None if dask is None else cleanup.enter_context(dask_executor(dask))
+        progress = cleanup.enter_context(show_progress(chains, warmup + draws))
         try:
             result = model.sample(
                 chains=chains,
@@ -80,15 +104,52 @@ def fit(
                 seed=seed,
                 engine=chosen.name,
                 adapt_delta=adapt_delta,
-                folder=None if out is None else out / "draws",
                 progress=progress,
+                executor=executor,
+                out=out,
             )
         except Interrupted as stopped:
             typer.echo(str(stopped), err=True)
             raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            kept = "" if out is None else f"; the chains that finished are in {out}"
+            typer.echo(f"stopped{kept}", err=True)
+            raise typer.Exit(1) from None
     if out is not None:
         _write(model, result, out)
     typer.echo(_fit_json(result) if as_json else str(result))
+
+
+@app.command()
+def bootstrap(
+    call: Call,
+    data: Data,
+    columns: Columns = None,
+    n: Annotated[int, typer.Option("-n", help="Replicates.")] = 1000,
+    method: Annotated[str, typer.Option(help="reml or ml.")] = "reml",
+    kind: Annotated[
+        str, typer.Option("--type", help="parametric, cases, groups or within.")
+    ] = "parametric",
+    group: Annotated[str | None, typer.Option(help="The factor that is resampled.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes the replicates reproducible.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the replicates as they come; goes on with them.")
+    ] = None,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print estimates, and intervals from refits to data like these."""
+    from mix2stan.many.dask import dask_executor
+
+    model = _model(call, data, columns)
+    if seed is None and out is not None:
+        seed = (recorded(out) or {}).get("seed")
+    with contextlib.ExitStack() as cleanup:
+        executor = None if dask is None else cleanup.enter_context(dask_executor(dask))
+        found = model.bootstrap(
+            n, method=method, type=kind, group=group, seed=seed, executor=executor, out=out
+        )
+    typer.echo(found.summary().to_json(orient="index") if as_json else str(found))
 
 
 @app.command()
@@ -228,7 +289,9 @@ def _model(
     from mix2stan.model import model
 
     text = sys.stdin.read() if call == "-" else call
-    return model(text, _tables(data, columns), prior=prior, strategy=strategy)
+    folder = len(data) == 1 and Path(data[0]).is_dir()
+    given = Path(data[0]) if folder else _tables(data, columns)
+    return model(text, given, prior=prior, strategy=strategy)
 
 
 def _tables(data: list[str], columns: Path | None) -> pd.DataFrame | dict[str, pd.DataFrame]:
@@ -272,6 +335,15 @@ def _fit_json(result: Fit) -> str:
         },
         ensure_ascii=False,
     )
+
+
+def _check_new(folder: Path) -> None:
+    """Refuse a folder with results of which it is not known what they are of."""
+    if (folder / "fit.nc").exists() and recorded(folder) is None:
+        raise Mix2stanError(
+            f"{folder} holds a fit of an unknown request, and nothing is overwritten",
+            hint="choose another folder",
+        )
 
 
 def _write(model: Model, result: Fit, folder: Path) -> None:

@@ -3,7 +3,8 @@
 Work is done on least-squares residuals and orthonormalised columns, so that nothing cancels however
 large the mean of the response is beside its spread.  Notation: r are the residuals, Q the
 orthonormalised population columns, W = [Z Q] with Z the columns of the dense terms (just Q if there
-are none), and the block is the factor that is eliminated level by level.
+are none), and the block is the factor that is eliminated level by level.  Where the errors' sds are
+known but for sigma, the rows of y, X and Z are divided by them first.
 """
 
 from __future__ import annotations
@@ -15,35 +16,40 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from mix2stan.covariances import constants_of
-from mix2stan.elimination import Elimination, elimination
+from mix2stan.elimination import Elimination, elimination, is_rotated
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
+from mix2stan.residual_data import known_multiplier
 
 __all__ = [
     "coefficient_prior",
     "collapsed_data",
+    "dense_columns",
     "least_squares",
     "orthogonaliser",
     "row_order",
+    "sizes_of",
 ]
 
 Array = NDArray[np.float64]
 
 
-def orthogonaliser(X: Array) -> Array:
+def orthogonaliser(X: Array, count: int | None = None) -> Array:
     """The matrix T for which the columns of X T are orthogonal and of length sqrt(N).
 
-    X has full column rank; T is upper triangular, K x K, with a positive diagonal.
+    X has full column rank; T is upper triangular, K x K, with a positive diagonal.  ``count`` is N,
+    the number of rows if None.
     """
+    n = len(X) if count is None else count
     R = np.asarray(np.linalg.qr(X, mode="r"), dtype=float)
     R = R * np.where(np.diag(R) < 0, -1.0, 1.0)[:, None]
-    return np.asarray(np.linalg.solve(R, np.eye(len(R)) * np.sqrt(len(X))), dtype=float)
+    return np.asarray(np.linalg.solve(R, np.eye(len(R)) * np.sqrt(n)), dtype=float)
 
 
 def row_order(graph: ModelGraph, data: Data) -> NDArray[np.intp]:
     """The rows sorted by the levels of the block: the order of a program that has rows."""
     block = elimination(graph.groups).block
-    if not block:
+    if not block or block[0].coupled:
         return np.arange(data.rows)
     return np.argsort(data.grouping(block[0].factor).codes, kind="stable")
 
@@ -57,25 +63,21 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         y: replaces the response, offsets taken off; shape (N,).
     """
     parts = elimination(graph.groups)
-    r = data.response(graph) if y is None else y
-    entries: dict[str, Any] = {"N": data.rows}
+    d = np.broadcast_to(known_multiplier(graph.residual, data), data.rows)
+    r = (data.response(graph) if y is None else y) / d
+    entries: dict[str, Any] = {"N": data.count}
     Q = np.zeros((data.rows, 0))
     if graph.population.columns.names:
         X = data.matrix(graph.population.columns)
-        R_inverse = orthogonaliser(X)
-        Q = X @ R_inverse
-        theta_hat, r = least_squares(Q, r)
+        R_inverse = orthogonaliser(X / d[:, None], data.count)
+        Q = (X / d[:, None]) @ R_inverse
+        theta_hat, r = least_squares(Q, r, data.count)
         entries |= {"K": X.shape[1], "R_inverse": R_inverse, "theta_hat": theta_hat}
-        entries |= coefficient_prior(graph, X)
-    Z, unit = _dense_columns(parts, data)
-    for group in parts.dense:
-        entries |= _sizes(group, data)
-    if parts.dense:
-        entries |= {"E": Z.shape[1], "D": Z.shape[1] + Q.shape[1]}
-    if any(not g.columns.intercept_only for g in parts.dense):
-        entries["unit"] = np.concatenate([unit, np.ones(Q.shape[1])])
+        entries |= coefficient_prior(graph, X, data.means(X))
+    Z, sizes = dense_columns(parts, data, d, Q.shape[1])
+    entries |= sizes
     if parts.sampled:
-        entries |= _rows(parts, data, r, Z, Q, row_order(graph, data))
+        entries |= _rows(graph, data, r, Z, Q, d)
     else:
         entries["rr_0"] = float(r @ r)
     if parts.dense or Q.shape[1]:
@@ -84,75 +86,105 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         entries[f"{w}{w}_0"] = np.block([[(Z.T @ Z).toarray(), ZQ], [ZQ.T, Q.T @ Q]])
         if not parts.sampled:
             entries[f"{w}r_0"] = np.concatenate([Z.T @ r, Q.T @ r])
-    return entries | _block(parts, data, r, Z, Q)
+    return entries | _block(parts, data, r, Z, Q, d)
 
 
-def least_squares(Q: Array, y: Array) -> tuple[Array, Array]:
-    """Coefficients and residuals, refined once: columns of Q have length sqrt(N)."""
-    first = Q.T @ y / len(y)
-    second = Q.T @ (y - Q @ first) / len(y)
+def least_squares(Q: Array, y: Array, count: int | None = None) -> tuple[Array, Array]:
+    """Coefficients and residuals, refined once: columns of Q have length sqrt(count)."""
+    n = len(y) if count is None else count
+    first = Q.T @ y / n
+    second = Q.T @ (y - Q @ first) / n
     theta = first + second
     return theta, y - Q @ theta
 
 
-def coefficient_prior(graph: ModelGraph, X: Array) -> dict[str, Any]:
+def coefficient_prior(graph: ModelGraph, X: Array, means: Array | None = None) -> dict[str, Any]:
     """Priors as C beta ~ normal(beta_loc, beta_scale); no row for a flat one."""
-    priors = {p.block: p for p in graph.priors if p.block in ("intercept", "beta")}
-    intercept = "intercept" in priors
+    priors = [p for p in graph.priors if p.block in ("intercept", "beta")]
+    intercept = any(p.block == "intercept" for p in priors)
     C = np.eye(X.shape[1])
     if intercept:
-        C[0] = X.mean(axis=0)
-    rows = {"intercept": C[:1], "beta": C[1:] if intercept else C}
-    priors = {b: p for b, p in priors.items() if p.density != "flat"}
-    if not priors:
+        C[0] = X.mean(axis=0) if means is None else means
+    first = {"intercept": C[:1], "beta": C[int(intercept) :]}
+    rows, locs, scales = [np.zeros((0, X.shape[1]))], [np.zeros(0)], [np.zeros(0)]
+    for prior in priors:
+        if prior.density == "flat":
+            continue
+        block, values = first[prior.block], dict(prior.values)
+        statement = block[list(prior.places)] if prior.places else block
+        loc = np.array(values["loc"])
+        if "scale_matrix" in values:
+            # independent statements on the columns that its root makes independent
+            V = np.reshape(values["scale_matrix"], (len(loc), len(loc)))
+            root = np.linalg.cholesky(V)
+            statement = np.asarray(np.linalg.solve(root, statement), dtype=float)
+            loc = np.asarray(np.linalg.solve(root, loc), dtype=float)
+            scales.append(np.ones(len(loc)))
+        else:
+            scales.append(np.array(values["scale"]))
+        rows.append(statement)
+        locs.append(loc)
+    C = np.vstack(rows)
+    if not len(C):
         return {}
-    C = np.vstack([rows[b] for b in ("intercept", "beta") if b in priors])
-    loc, scale = (
-        np.concatenate([dict(priors[b].values)[slot] for b in ("intercept", "beta") if b in priors])
-        for slot in ("loc", "scale")
-    )
+    loc, scale = np.concatenate(locs), np.concatenate(scales)
     return {"K_prior": len(C), "C": C, "beta_loc": loc, "beta_scale": scale}
 
 
-def _sizes(group: Group, data: Data) -> dict[str, Any]:
+def sizes_of(group: Group, parts: Elimination, data: Data, d: Array) -> dict[str, Any]:
     """The sizes of an integrated term, and what its covariance takes from the data."""
     sizes: dict[str, Any] = {f"J_{group.id}": len(data.grouping(group.factor).levels)}
     sizes |= {f"{constant}_{group.id}": v for constant, v in constants_of(group).items()}
     if group.covariance.kind != "scalar":
         sizes[f"Q_{group.id}"] = len(group.columns.names)
+    if is_rotated(group, parts):
+        sizes[f"root_{group.id}"] = _level_root(group, parts, data, d)
     return sizes
 
 
-def _dense_columns(parts: Elimination, data: Data) -> tuple[sparse.csr_array, Array]:
-    """The columns Z of the dense terms, N x E, of one length each effect, and their lengths.
+def _level_root(group: Group, parts: Elimination, data: Data, d: Array) -> Array:
+    """The root of a known covariance by which the program's effects become those of the levels."""
+    if group in parts.block:
+        return data.separation(group, d).root
+    return data.root(group.factor)
 
-    Effect by effect, the levels of one effect side by side.
+
+def dense_columns(
+    parts: Elimination, data: Data, d: Array, K: int
+) -> tuple[sparse.csr_array, dict[str, Any]]:
+    """The columns Z of the dense terms, N x E, of one length each effect, and their entries.
+
+    Effect by effect, the levels of one effect side by side.  ``d`` divides the rows, K columns follow.
     """
     n = data.rows
     blocks, units = [], []
+    entries: dict[str, Any] = {}
     for group in parts.dense:
-        levels = data.grouping(group.factor)
-        for column in data.matrix(group.columns).T:
+        entries |= sizes_of(group, parts, data, d)
+        columns = (data.matrix(group.columns) / d[:, None]).T
+        for column, design in zip(columns, data.designs(group, d), strict=True):
             unit = float(np.sqrt(np.mean(column**2))) or 1.0
-            place = (np.arange(n), levels.codes)
-            shape = (n, len(levels.levels))
-            blocks.append(sparse.csr_array((column / unit, place), shape=shape))
-            units.append(np.full(len(levels.levels), unit))
+            unit = 1.0 if group.columns.intercept_only else unit
+            levels = design.shape[1]
+            if is_rotated(group, parts):
+                design = sparse.csr_array(design @ _level_root(group, parts, data, d))
+            blocks.append(design / unit)
+            units.append(np.full(levels, unit))
     if not blocks:
-        return sparse.csr_array((n, 0)), np.zeros(0)
-    return sparse.csr_array(sparse.hstack(blocks)), np.concatenate(units)
+        return sparse.csr_array((n, 0)), {}
+    Z = sparse.csr_array(sparse.hstack(blocks))
+    entries |= {"E": Z.shape[1], "D": Z.shape[1] + K}
+    if any(not g.columns.intercept_only for g in parts.dense):
+        entries["unit"] = np.concatenate([*units, np.ones(K)])
+    return Z, entries
 
 
 def _rows(
-    parts: Elimination,
-    data: Data,
-    r: Array,
-    Z: sparse.csr_array,
-    Q: Array,
-    order: NDArray[np.intp],
+    graph: ModelGraph, data: Data, r: Array, Z: sparse.csr_array, Q: Array, d: Array
 ) -> dict[str, Any]:
     """What a program with sampled terms needs of every row, sorted by the block's levels."""
-    entries: dict[str, Any] = {"r": r[order]}
+    parts, order, one = elimination(graph.groups), row_order(graph, data), graph.residual.plain
+    entries: dict[str, Any] = {"r": r[order]} | ({} if one else {"d": d[order]})
     if parts.dense:
         entries["W"] = np.hstack([Z.toarray(), Q])[order]
     elif Q.shape[1]:
@@ -164,40 +196,45 @@ def _rows(
         k = 0
         for group in parts.block:
             for label, column in zip(
-                group.columns.names, data.matrix(group.columns).T, strict=True
+                group.columns.names, (data.matrix(group.columns) / d[:, None]).T, strict=True
             ):
                 k += 1
-                if label != "(Intercept)":
+                if label != "(Intercept)" or not one:
                     entries[f"Z_{name}_{k}"] = column[order]
     return entries
 
 
 def _block(
-    parts: Elimination, data: Data, r: Array, Z: sparse.csr_array, Q: Array
+    parts: Elimination, data: Data, r: Array, Z: sparse.csr_array, Q: Array, d: Array
 ) -> dict[str, Any]:
     """Z'Z, Z'r and Z'W of every level of the block, and what products of Z'W are summed."""
     if not parts.block:
         return {}
     name = parts.block[0].id
-    levels = data.grouping(parts.block[0].factor)
-    n, J = data.rows, len(levels.levels)
-    columns = np.hstack([data.matrix(g.columns) for g in parts.block])
-    q = columns.shape[1]
+    J = len(data.grouping(parts.block[0].factor).levels)
     entries: dict[str, Any] = {}
     for group in parts.block:
-        entries |= _sizes(group, data)
-    place = (levels.codes, np.arange(n))
-    members = [sparse.csr_array((columns[:, k], place), shape=(J, n)) for k in range(q)]
+        entries |= sizes_of(group, parts, data, d)
+    designs = [design for group in parts.block for design in data.designs(group, d)]
+    q, columns = len(designs), [design.sum(axis=1) for design in designs]
+    members = [sparse.csr_array(design.T) for design in designs]
     ZZ = [sparse.csr_array(member @ Z) for member in members]
     ZQ = [np.asarray(member @ Q) for member in members]
+    Zr = [np.asarray(member @ r) for member in members]
+    squares = {(k, m): members[k] @ columns[m] for k in range(q) for m in range(k + 1)}
+    if parts.block[0].coupled:
+        separation = data.separation(parts.block[0], d)
+        turn = separation.root.T
+        ZZ, ZQ = [sparse.csr_array(turn @ ZZ[0].toarray())], [turn @ ZQ[0]]
+        Zr, squares = [turn @ Zr[0]], {(0, 0): separation.squares}
     w = "W" if parts.dense else "Q"
     for k in range(q):
         if not parts.sampled:
-            entries[f"Zr_{name}_{k + 1}"] = members[k] @ r
+            entries[f"Zr_{name}_{k + 1}"] = Zr[k]
         if parts.dense or Q.shape[1]:
             entries[f"Z{w}_{name}_{k + 1}"] = np.hstack([ZZ[k].toarray(), ZQ[k]])
         for m in range(k + 1):
-            entries[f"ZZ_{name}_{k + 1}{m + 1}"] = members[k] @ columns[:, m]
+            entries[f"ZZ_{name}_{k + 1}{m + 1}"] = squares[k, m]
     if parts.dense:
         return entries | _sparse_products(name, ZZ, ZQ)
     if Q.shape[1]:

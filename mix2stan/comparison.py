@@ -254,9 +254,11 @@ def _named(term: Group) -> str:
 def _same_factor(term: Group, a: Model, other: Group, b: Model) -> bool:
     if term.owner != other.owner:
         return False
-    one = partition(a.data.grouping(term.factor).codes)
-    two = partition(b.data.grouping(other.factor).codes)
-    return np.array_equal(one, two)
+    one, two = (m.data.memberships(t.factor) for m, t in ((a, term), (b, other)))
+    return len(one) == len(two) and all(
+        np.array_equal(partition(p.codes), partition(q.codes))
+        for p, q in zip(one, two, strict=True)
+    )
 
 
 def _term_difference(term: Group, other: Group, a: Model, b: Model) -> list[str]:
@@ -267,6 +269,12 @@ def _term_difference(term: Group, other: Group, a: Model, b: Model) -> list[str]
         said = [", ".join(t.columns.names) for t in (term, other)]
         found.append(f"columns of {term.factor}: {said[0]} in the first, {said[1]} in the second")
     rows = [COVARIANCES[t.covariance.kind] for t in (term, other)]
+    if term.factor.signs != other.factor.signs or term.factor.apart != other.factor.apart:
+        return [f"memberships: {term.factor} in the first, {other.factor} in the second"]
+    known = [t.factor.relationship for t in (term, other)]
+    if known[0] != known[1]:
+        said = ["independent" if k is None else f"related by {k}" for k in known]
+        found.append(f"levels of {term.factor}: {said[0]} in the first, {said[1]} in the second")
     if term.covariance != other.covariance:
         counts = [
             row.count(len(t.columns.names), t.covariance.order)

@@ -19,14 +19,17 @@ from mix2stan.matrices import Data, bind
 from mix2stan.parser import parse
 from mix2stan.passes import Context, run_passes
 from mix2stan.plan import Plan, plan
+from mix2stan.prior_choice import PriorArgument, prior_choice
+from mix2stan.relationships import Known
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Argument, Call, Name, Node
 
-__all__ = ["Compiled", "compile_model"]
+__all__ = ["Compiled", "compile_model", "remarks"]
 
-#: What ``data=`` may be: one frame, or several by the names the R text uses.
-DataArgument = pd.DataFrame | Mapping[str, pd.DataFrame]
+#: What ``data=`` may be: one frame, or several by the names the R text uses; these may also be known
+#: covariances, and trees as text.
+DataArgument = pd.DataFrame | Mapping[str, pd.DataFrame | Known | str]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Compiled:
 def compile_model(
     text: str,
     data: DataArgument,
-    prior: str = "default",
+    prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
 ) -> Compiled:
     """Compile one R model call.
@@ -52,7 +55,7 @@ def compile_model(
     Args:
         text: R code with one model call.
         data: the data frame, or a mapping from the names in the text to data frames.
-        prior: the name of a set of default priors.
+        prior: the name of a set of default priors, densities by parameter, or both.
         strategy: how to compute: ``"auto"``, ``"collapsed"`` or ``"noncentred"``, or by term.
 
     Raises:
@@ -60,31 +63,34 @@ def compile_model(
         Unsupported: if the model is understood but cannot be expressed.
         DataError: if the data do not fit.
     """
-    frames = _frames(data)
+    given = _given(data)
+    frames = {name: value for name, value in given.items() if isinstance(value, pd.DataFrame)}
     columns = frozenset(str(c) for frame in frames.values() for c in frame.columns)
     try:
         syntax = parse(text)
         call = model_call(syntax, columns)
         request = lower(call)
         frame = _rows(request, frames)
-        bound = bind(request.graph, frame, request.na_action, request.contrasts)
-        graph = note(request.graph, *_remarks(request, bound))
-        graph = run_passes(graph, Context(bound, prior, strategy))
+        bound = bind(request.graph, frame, request.na_action, request.contrasts, given)
+        graph = note(request.graph, *remarks(request, bound))
+        graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))
         program = plan(graph)
         return Compiled(text, graph, bound, program, render(program), stan_data(graph, bound))
     except FormulaError as error:
         raise error.at(text) from None
 
 
-def _frames(data: DataArgument) -> dict[str, pd.DataFrame]:
-    given: Mapping[str, object] = {"": data} if isinstance(data, pd.DataFrame) else data
-    frames: dict[str, pd.DataFrame] = {}
-    for name, frame in given.items():
-        if not isinstance(frame, pd.DataFrame):
-            what = f"data[{name!r}]" if name else "data"
-            raise DataError(f"{what} has to be a pandas data frame, not {type(frame).__name__}")
-        frames[name] = frame
-    return frames
+def _given(data: object) -> dict[str, pd.DataFrame | Known | str]:
+    if isinstance(data, pd.DataFrame):
+        return {"": data}
+    if not isinstance(data, Mapping):
+        raise DataError(f"data has to be a pandas data frame, not {type(data).__name__}")
+    for name, value in data.items():
+        if not isinstance(value, pd.DataFrame | Known | str):
+            what = f"data[{name!r}] has to be a pandas data frame, not {type(value).__name__}"
+            hint = "a known covariance is a data frame with labels or a Known, a tree a string"
+            raise DataError(what, hint=hint)
+    return dict(data)
 
 
 def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -116,12 +122,13 @@ class _Bindings(dict[str, pd.DataFrame]):
         return self._single
 
 
-def _remarks(request: Request, data: Data) -> list[str]:
+def remarks(request: Request, data: Data) -> list[str]:
+    """What a user should know of a call and its rows."""
     remarks = []
     meaningless = [name for name in request.ignored if name != "prior"]
     if meaningless:
         remarks.append(f"ignored, having no meaning here: {', '.join(meaningless)}")
-    if "prior" in request.ignored:
+    if "prior" in request.ignored and request.graph.prior is None:
         remarks.append("the call's own prior is not used: the priors are those listed")
     if data.frame.dropped:
         rows = "row" if data.frame.dropped == 1 else "rows"

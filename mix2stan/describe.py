@@ -57,7 +57,17 @@ def _equations(graph: ModelGraph) -> list[str]:
     lines += [f"{p.parameter} = {_value(graph, p)}" for p in graph.predictors]
     if not graph.residual.plain:
         lines.append(f"errors: {graph.residual}")
-    return lines + [_distribution(group) for group in graph.groups]
+    return lines + [_distribution(group) + _among(group) for group in graph.groups]
+
+
+def _among(group: Group) -> str:
+    """What relates the levels of a term."""
+    known = group.factor.relationship
+    if known is None:
+        return ""
+    inverse = " the inverse of" if known.role == "inverse" and known.form == "matrix" else ""
+    said = {"recursion": "the relationships in", "matrix": f"K,{inverse}"}
+    return f"; levels related by {said[known.form]} {known}"
 
 
 def _value(graph: ModelGraph, predictor: Predictor) -> str:
@@ -76,6 +86,8 @@ def _sum(graph: ModelGraph, predictor: Predictor) -> str:
 
 def _contribution(group: Group) -> str:
     effects = f"b_{group.id}[{group.factor}]"
+    if group.factor.signs:
+        return f"Z_{group.id} b_{group.id}"
     return effects if group.columns.intercept_only else f"Z_{group.id} {effects}"
 
 
@@ -87,8 +99,6 @@ def _distribution(group: Group) -> str:
             return f"b_{name} ~ multi_normal(0, D R_{name} D), D = diag(sd_{name})"
         case _ if row.correlated:
             return f"b_{group.id} ~ multi_normal(0, Sigma), {row.title}"
-        case _ if row.sds == "known":
-            return f"b_{group.id} ~ normal(0, known_sd_{group.id}), independent"
         case "idh":
             return f"b_{group.id} ~ normal(0, sd_{group.id}), an sd for each effect, independent"
         case "idv":

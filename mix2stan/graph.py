@@ -1,8 +1,8 @@
 """The model graph: what a mixed model means, whatever package it was written for.
 
 Every group-level term is ``Z (Sigma ⊗ K) Z'``: design columns, a grouping factor, a covariance among
-the columns (Sigma) and one among the levels (K, here the identity).  The errors are ``sigma^2 D R D``:
-variance functions (D) and a correlation (R).  The graph is free of dialect
+the columns (Sigma) and one among the levels (K, the identity unless it is known).  The errors are
+``sigma^2 D R D``: variance functions (D) and a correlation (R).  The graph is free of dialect
 and of data: column expressions are R syntax, and numbers (levels, prior scales) are notes that do not
 take part in equality.  Passes refine it with :func:`dataclasses.replace`; nothing is mutated.
 
@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mix2stan.errors import Span
-from mix2stan.syntax import NOWHERE, Call, Node
+from mix2stan.syntax import NOWHERE, Call, Node, Number, Operator
 
 __all__ = [
     "UNITS",
+    "CallPrior",
     "Censoring",
     "Columns",
     "Covariance",
@@ -32,11 +33,13 @@ __all__ = [
     "Population",
     "Predictor",
     "Prior",
+    "Relationship",
     "Residual",
     "Response",
     "Strategy",
     "Truncation",
     "VarianceFunction",
+    "WishartPrior",
     "note",
 ]
 
@@ -67,18 +70,49 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Factor:
-    """A grouping factor: one variable, or the combinations of several.
+class Relationship:
+    """A known covariance among the levels of a factor: the right-hand K of ``Sigma ⊗ K``.
 
-    ``order`` says how the levels of a combination are listed, ``levels`` how many have data.
+    ``source`` names it, and its numbers are bound later, as other data are.  ``role`` is what the call
+    takes it for: a ``pedigree`` (or a phylogeny, ``scaled`` to unit height or not), a ``covariance`` or
+    its ``inverse``.  ``form`` is known once the numbers are: a ``recursion`` from parents to
+    offspring, or a ``matrix``.
+    """
+
+    role: Literal["pedigree", "inverse", "covariance"]
+    source: Node
+    scaled: bool = True
+    form: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return str(self.source)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A grouping factor: one variable, the combinations of several, or several of the same levels.
+
+    With ``signs`` the variables share their levels, and every row belongs to a level of each: where
+    they are ``apart`` each has an effect of its own (MCMCglmm's ``str``), otherwise the effects of a
+    row's levels are added, or subtracted where the sign is -1 (``mm``).
+
+    ``order`` says how the levels of a combination are listed, ``levels`` how many there are: those
+    that have data, or all that ``relationship``, a known covariance among them, is about.
     """
 
     variables: tuple[Node, ...]
     order: LevelOrder = field(default="first_slowest", compare=False)
     levels: int = field(default=0, compare=False)
+    relationship: Relationship | None = None
+    signs: tuple[int, ...] = ()
+    apart: bool = False
 
     def __str__(self) -> str:
-        return ":".join(str(v) for v in self.variables)
+        if not self.signs:
+            return ":".join(str(v) for v in self.variables)
+        signed = zip(self.signs, self.variables, strict=True)
+        text = "".join(f"{' + ' if sign > 0 else ' - '}{v}" for sign, v in signed)
+        return f"{'str' if self.apart else 'mm'}({text.removeprefix(' + ').strip()})"
 
 
 @dataclass(frozen=True)
@@ -117,6 +151,43 @@ class Parameterisation:
         return bool(self.parents or self.columns)
 
 
+#: A matrix, row by row.
+Rows = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class WishartPrior:
+    """MCMCglmm's prior of the covariance of a term or of the errors.
+
+    Attributes:
+        kind: the structure it was written for.
+        nu: degrees of freedom; one, or one per column of independent effects.
+        V: the scale matrix over nu; empty for the identity.
+        alpha_mu: means of the scales of expanded parameters; empty for zeros.
+        alpha_V: their covariance; empty if the parameters are not expanded.
+    """
+
+    kind: str
+    nu: tuple[float, ...] = (0.0,)
+    V: Rows = ()
+    alpha_mu: tuple[float, ...] = ()
+    alpha_V: Rows = ()
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class CallPrior:
+    """MCMCglmm's prior of what is no group term: the coefficients, the errors.
+
+    ``mean`` and ``variance`` are those of the coefficients, empty for 0 and 1e10.
+    """
+
+    mean: tuple[float, ...] = ()
+    variance: Rows = ()
+    residual: WishartPrior = WishartPrior("us")
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
 @dataclass(frozen=True)
 class Group:
     """A group-level term of one predictor.
@@ -124,7 +195,8 @@ class Group:
     ``owner`` is the parameter whose predictor it is of, empty for the mean's; ``id`` is its Stan
     identifier, unique in the model; ``span`` where it stands in the call; ``integrated`` whether
     its effects are integrated out, and drawn exactly afterwards; ``parameterisation`` how they are
-    sampled otherwise.
+    sampled otherwise.  Where errors have a structure, ``inside`` are the other grouping factors whose
+    levels hold its own whole.  ``prior`` is that of its covariance, if the call has one.
     """
 
     columns: Columns
@@ -133,11 +205,20 @@ class Group:
     owner: str = ""
     id: str = field(default="", compare=False)
     integrated: bool = field(default=False, compare=False)
+    inside: tuple[Factor, ...] = field(default=(), compare=False, repr=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
+    prior: WishartPrior | None = field(default=None, compare=False)
+
+    @property
+    def coupled(self) -> bool:
+        """Whether the effects of different levels have to be looked at together."""
+        return self.factor.relationship is not None or bool(self.factor.signs)
 
     def __str__(self) -> str:
-        return f"{self.covariance}({self.columns}):{self.factor}"
+        known = self.factor.relationship
+        among = "" if known is None else f" related by {known}"
+        return f"{self.covariance}({self.columns}):{self.factor}{among}"
 
 
 @dataclass(frozen=True)
@@ -253,7 +334,8 @@ class VarianceFunction:
     """A factor of the errors' standard deviation: a row of :data:`mix2stan.residuals.VARIANCES`.
 
     ``covariate`` is an expression of the columns, or ``fitted(.)`` for the predictor.  ``levels`` are
-    the strata, those with known parameters first; ``id`` ends its Stan names.
+    the strata, those with known parameters first; ``id`` ends its Stan names.  ``named`` are strata the
+    call lists one by one, which then have to be all there are.
     """
 
     kind: str
@@ -262,6 +344,7 @@ class VarianceFunction:
     fixed: Given = ()
     start: Given = field(default=(), compare=False)
     levels: tuple[str, ...] = field(default=(), compare=False)
+    named: tuple[str, ...] = field(default=(), compare=False)
     id: str = field(default="", compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
@@ -269,6 +352,14 @@ class VarianceFunction:
     def of_fitted(self) -> bool:
         """Whether the covariate is the predictor."""
         return isinstance(self.covariate, Call) and self.covariate.function == "fitted"
+
+    @property
+    def weights(self) -> Node | None:
+        """The prior weights w it stands for, if it is the known variance 1 / w."""
+        match self:
+            case VarianceFunction("varFixed", Operator("/", (Number(1.0), weights))):
+                return weights
+        return None
 
     def __str__(self) -> str:
         parts = [str(part) for part in (self.covariate, self.strata) if part is not None]
@@ -283,8 +374,8 @@ class ErrorCorrelation:
     ``covariates`` are times or coordinates, none for the order of the rows; ``block`` is the factor
     outside whose levels errors are independent, None for one block; ``orders`` are p and q of ARMA;
     ``consecutive`` is whether only the order of the times counts, not how far apart they are;
-    ``positions`` the number of places of a corSymm, and ``nested`` whether all blocks are within the
-    levels of every group, known once the data are.
+    ``positions`` the number of places of a corSymm, and ``within`` the grouping factors in whose levels
+    all blocks lie, known once the data are.
     """
 
     kind: str
@@ -297,7 +388,7 @@ class ErrorCorrelation:
     start: tuple[float, ...] = field(default=(), compare=False)
     consecutive: bool = False
     positions: int = field(default=0, compare=False)
-    nested: bool = field(default=True, compare=False)
+    within: tuple[Factor, ...] = field(default=(), compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -343,6 +434,14 @@ class Residual:
         """Whether the variance depends on the predictor."""
         return any(v.of_fitted for v in self.variances)
 
+    @classmethod
+    def weighted(cls, weights: Node | None) -> Residual:
+        """Errors of the variance sigma^2 / w, R's prior weights; of one variance without them."""
+        if weights is None:
+            return cls()
+        inverse = Operator("/", (Number(1.0), weights), span=weights.span)
+        return cls((VarianceFunction("varFixed", inverse, span=weights.span),))
+
     def __str__(self) -> str:
         parts: list[object] = [*self.variances]
         parts += [self.correlation] if self.correlation else []
@@ -356,13 +455,22 @@ class Prior:
 
     ``block`` is the Stan identifier it is about (``beta``, ``sd_Subject``, ``L_Subject``, ``sigma``;
     ``intercept`` for the mean response).  ``values`` are the numbers of the density's data slots, one
-    per element of the block, and ``source`` says in words where they came from.
+    per element of the block, and ``source`` says in words where they came from.  A prior of some
+    elements alone has their ``places``, counted from 0; the block then has several priors.
+    ``proper`` is whether its numbers let it integrate to one.
     """
 
     block: str
     density: str
     values: tuple[tuple[str, tuple[float, ...]], ...] = field(default=(), compare=False)
     source: str = field(default="", compare=False)
+    places: tuple[int, ...] = ()
+    proper: bool = field(default=True, compare=False)
+
+    @property
+    def stem(self) -> str:
+        """What the Stan names of its data begin with."""
+        return f"{self.block}_{self.density}" if self.places else self.block
 
     def __str__(self) -> str:
         return f"{self.block} ~ {self.density}"
@@ -396,7 +504,7 @@ class ModelGraph:
     ``population`` is that of the mean and ``predictors`` are the further ones, each of a parameter
     that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
     call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
-    their way, in order.
+    their way, in order.  ``prior`` is what the call itself says of priors.
     """
 
     response: Response
@@ -408,6 +516,7 @@ class ModelGraph:
     notes: tuple[str, ...] = field(default=(), compare=False)
     strategy: Strategy = field(default=Strategy(), compare=False)
     predictors: tuple[Predictor, ...] = ()
+    prior: CallPrior | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         lines = [f"{self.response} ~ {self.population}"]

@@ -10,7 +10,7 @@ import functools
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +20,16 @@ import numpy as np
 from mix2stan.errors import Mix2stanError
 from mix2stan.labels import Labels
 
-__all__ = ["container", "convergence", "dataset", "load", "posterior", "sample_stats", "save"]
+__all__ = [
+    "container",
+    "convergence",
+    "dataset",
+    "load",
+    "posterior",
+    "power_scaling",
+    "sample_stats",
+    "save",
+]
 
 _ABOUT = "mix2stan"
 
@@ -94,6 +103,12 @@ def convergence(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         ]
     bulk, tail, r_hat = (np.asarray(r["x"].values, dtype=float) for r in results)
     return bulk, tail, r_hat
+
+
+def power_scaling() -> Callable[..., Any] | None:
+    """ArviZ's function for power-scaling sensitivity, None where there is none of that name."""
+    found: Callable[..., Any] | None = getattr(_arviz(), "psens", None)
+    return found
 
 
 def save(groups: Mapping[str, Any], path: Path, about: str) -> Path:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
-from mix2stan.elimination import elimination
+from mix2stan.elimination import Elimination, elimination
 from mix2stan.families import FAMILIES, free_thresholds, single_parameters
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.links import LINKS
 from mix2stan.residual_priors import residual_starts
+from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed, stand_in
 
 __all__ = ["starting_points"]
@@ -33,7 +35,28 @@ def starting_points(
     coefficients of a fit without group effects, two standard errors around, with the standard
     deviations within a factor of two of the residual's, and standard normals for the effects.
     """
-    rng = np.random.default_rng(seed)
+    starts = _starting_points(graph, data, chains, np.random.default_rng(seed))
+    for prior in graph.priors:
+        bounds = dict(prior.values)
+        if "lower" in bounds or "upper" in bounds:
+            for start in starts:
+                start[prior.block] = _within(start[prior.block], bounds)
+    return starts
+
+
+def _within(value: Any, bounds: Mapping[str, tuple[float, ...]]) -> Any:
+    """Values inside the bounds of their prior, moved as little as needed."""
+    inside = np.atleast_1d(np.asarray(value, dtype=float))
+    low = np.array(bounds.get("lower", (-np.inf,)))
+    high = np.array(bounds.get("upper", (np.inf,)))
+    margin = 0.05 * np.where(np.isfinite(high - low), high - low, 1.0)
+    inside = np.clip(inside, low + margin, high - margin)
+    return float(inside[0]) if np.ndim(value) == 0 else inside
+
+
+def _starting_points(
+    graph: ModelGraph, data: dict[str, Any], chains: int, rng: np.random.Generator
+) -> list[dict[str, Any]]:
     if not graph.strategy.samples_effects:
         return [_collapsed(graph, data, rng) for _ in range(chains)]
     X = _design(graph, data)
@@ -167,7 +190,7 @@ def _effects(
 
 def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program, from its sums of squares."""
-    if not graph.residual.plain:
+    if not known_errors(graph.residual):
         return _whitened(graph, data, rng)
     parts = elimination(graph.groups)
     squares = float(np.sum(data["r"] ** 2)) if parts.sampled else float(data["rr_0"])
@@ -187,15 +210,22 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
 def _whitened(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program with structured errors, from its rows [r Q Z]."""
     errors, multipliers = residual_starts(graph.residual, data)
-    mean_squares = np.mean(np.square(data["rows"]), axis=0)
-    spread = float(np.sqrt(mean_squares[0])) or 1.0
-    sigma = float(np.sqrt(np.mean(np.square(data["rows"][:, 0] / multipliers)))) or 1.0
-    start: dict[str, Any] = {"sigma": sigma * _factor(rng), **errors}
-    place = 1 + data.get("K", 0)
-    for group in graph.groups:
-        sizes = mean_squares[place : place + len(group.columns.names)]
-        start |= _variances(group, spread / np.maximum(np.sqrt(sizes), 1e-12), rng)
-        place += len(sizes)
+    parts = elimination(graph.groups, graph.residual)
+    observations = data.get("observations", data["N"])
+    squares = np.sum(np.square(data["rows"]), axis=0) / observations
+    spread = float(np.sqrt(squares[0])) or 1.0
+    sigma = np.sqrt(np.sum(np.square(data["rows"][:, 0] / multipliers)) / observations) or 1.0
+    start: dict[str, Any] = {"sigma": float(sigma) * _factor(rng), **errors}
+    if any(p.block == "intercept" and p.density == "student_t" for p in graph.priors):
+        start["mix_intercept"] = _factor(rng)
+    means = _dense_squares(parts, data, squares[1:])
+    place = 1 + data.get("D", data.get("K", 0))
+    chain = tuple(g for terms in parts.chain for g in terms)
+    for group in chain:
+        means[group.id] = squares[place : place + len(group.columns.names)]
+        place += len(group.columns.names)
+    for group in chain + parts.dense:
+        start |= _variances(group, spread / np.maximum(np.sqrt(means[group.id]), 1e-12), rng)
     return start
 
 
@@ -210,11 +240,20 @@ def _mean_squares(graph: ModelGraph, data: dict[str, Any]) -> dict[str, Any]:
         sums = [float(np.sum(data[f"ZZ_{name}_{i}{i}"])) for i in range(k + 1, k + q + 1)]
         means[group.id] = np.array(sums) / data["N"]
         k += q
+    if parts.dense:
+        means |= _dense_squares(parts, data, np.diag(data["WW_0"]) / data["N"])
+    return means
+
+
+def _dense_squares(parts: Elimination, data: dict[str, Any], squares: Array) -> dict[str, Any]:
+    """The mean square of every column of the dense terms, from those of the columns of W."""
+    means: dict[str, Any] = {}
     e = 0
     for group in parts.dense:
         q, J = len(group.columns.names), data[f"J_{group.id}"]
-        unit = np.asarray(data.get("unit", np.ones(e + q * J)))
-        means[group.id] = unit[e : e + q * J : J] ** 2
+        unit = np.asarray(data.get("unit", np.ones(e + q * J)))[e : e + q * J]
+        own = squares[e : e + q * J] * unit**2
+        means[group.id] = own.reshape(q, J).sum(axis=1)
         e += q * J
     return means
 

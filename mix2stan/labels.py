@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,12 +9,12 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from mix2stan.covariances import COVARIANCES, constants_of
-from mix2stan.families import FAMILIES, single_parameters
+from mix2stan.families import single_parameters, threshold_labels
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.residuals import reported
 
-__all__ = ["GroupLabels", "Labels", "labels_of", "threshold_labels"]
+__all__ = ["GroupLabels", "Labels", "labels_of"]
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         str(graph.response.expression),
         graph.population.columns.names,
         groups,
-        data.rows,
+        data.count,
         priors,
         (*threshold_labels(graph), *reported(graph.residual)),
         graph.response.family,
@@ -186,20 +185,14 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
     )
 
 
-def threshold_labels(graph: ModelGraph) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The thresholds, named as ordinal's ``clm`` does by the categories they part: ``low|high``."""
-    levels = graph.response.levels
-    if FAMILIES[graph.response.family].ordinal is None:
-        return ()
-    names = tuple(f"{a}|{b}" for a, b in itertools.pairwise(levels))
-    return (("cutpoints", names[1:]),) if graph.response.anchored else (("thresholds", names),)
-
-
 def _known_sds(group: Group) -> tuple[float, ...]:
     """The standard deviations that are not drawn: given, or 1."""
     if COVARIANCES[group.covariance.kind].sds != "known":
         return ()
-    known = constants_of(group).get("known_sd", np.ones(len(group.columns.names)))
+    constants = constants_of(group)
+    if "known_root" in constants:
+        return tuple(np.linalg.norm(constants["known_root"], axis=1).tolist())
+    known = constants.get("known_sd", np.ones(len(group.columns.names)))
     return tuple(known.tolist())
 
 

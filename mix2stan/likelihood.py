@@ -30,11 +30,19 @@ from mix2stan.matrices import Data
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
+from mix2stan.residual_data import known_multiplier
 from mix2stan.residual_point import residual_values
+from mix2stan.residuals import known_errors
 from mix2stan.stan_data import stan_data
 from mix2stan.structured_data import structured_data
 
-__all__ = ["joint_log_likelihood", "likelihood_graph", "log_likelihood", "switched_off"]
+__all__ = [
+    "constant_of_rows",
+    "joint_log_likelihood",
+    "likelihood_graph",
+    "log_likelihood",
+    "switched_off",
+]
 
 Array = NDArray[np.float64]
 
@@ -61,10 +69,16 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     terms = list(point.get("random", ()))
     for group in graph.groups:
         values |= _variances(group, _term_of(group, terms))
-    collapse = collapsed_data if graph.residual.plain else structured_data
+    collapse = collapsed_data if known_errors(graph.residual) else structured_data
     program = engine.compile(render(plan(graph)), collapse(graph, compiled.data, y))
     value, _ = program.log_density(values, jacobian=False)
-    return value - compiled.data.rows / 2 * math.log(2 * math.pi)
+    return value + constant_of_rows(graph, compiled.data)
+
+
+def constant_of_rows(graph: ModelGraph, data: Data) -> float:
+    """What a collapsed program leaves out of the log density of N rows: its constants."""
+    d = np.broadcast_to(known_multiplier(graph.residual, data), data.rows)
+    return -float(np.sum(np.log(d))) - data.count / 2 * math.log(2 * math.pi)
 
 
 def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine) -> float:
@@ -118,10 +132,13 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
             variances = _variances(group, _term_of(group, terms))
         values |= variances
         root = np.linalg.cholesky(covariance_of(group, variances))
-        z = np.linalg.solve(root, u.T)
+        kinship = compiled.data.kinship(group.factor)
+        own = u if kinship is None else kinship.own(u)
+        z = np.linalg.solve(root, own.T)
         values[f"z_{group.id}"] = z[0] if group.covariance.kind == "scalar" else z
         # from the density of z, its constant left out, to that of u
         constant -= z.size / 2 * math.log(2 * math.pi) + shape[0] * np.linalg.slogdet(root)[1]
+        constant -= 0.0 if kinship is None else shape[1] * kinship.log_det_root
     value, _ = engine.compile(render(plan(graph)), data).log_density(values, jacobian=False)
     return float(value + constant)
 
@@ -151,8 +168,10 @@ def _thresholds(graph: ModelGraph, point: Mapping[str, Any]) -> tuple[Mapping[st
 
 
 def _beside_the_mean(graph: ModelGraph, point: Mapping[str, Any]) -> dict[str, Any]:
-    """The family's further parameters at a point."""
+    """The family's further parameters at a point, and those of the errors."""
     values: dict[str, Any] = {}
+    if not graph.residual.plain:
+        return residual_values(graph.residual, point["residual"])
     for name in single_parameters(graph):
         given = point.get("residual", {}).get(name, point.get(name))
         if given is None:
@@ -176,7 +195,7 @@ def _on_columns(
 def likelihood_graph(graph: ModelGraph, data: Data) -> ModelGraph:
     """The model with its coefficients known, all priors off, and its effects integrated out."""
     alone = replace(graph, population=Population(Columns(()), ()), priors=())
-    structured = graph.groups or graph.predictors or not graph.residual.plain
+    structured = graph.groups or graph.predictors or not known_errors(graph.residual)
     obstacle = obstacle_to_collapsing(alone) if structured else None
     if obstacle is not None:
         raise Unsupported(f"the likelihood cannot be evaluated: {obstacle}")

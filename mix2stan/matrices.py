@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import linalg, sparse
 
 from mix2stan.design import (
     Column,
@@ -23,13 +27,15 @@ from mix2stan.design import (
     model_frame,
     terms,
 )
-from mix2stan.errors import FormulaError, nearest
+from mix2stan.errors import FormulaError, nearest, suggestion
 from mix2stan.graph import UNITS, Columns, Factor, Group, ModelGraph
+from mix2stan.relationships import Kinship, read_relationship
 from mix2stan.syntax import Formula, Name, Node, Number
 
 __all__ = ["Data", "RandomTerm", "bind"]
 
 Array = NDArray[np.float64]
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class RandomTerm:
 
     Attributes:
         group: the grouping factor, as R prints it (``"cask:batch"``).
-        levels: its levels that have data, in order; J of them.
+        levels: its J levels, in order: those that have data, or all with a known covariance.
         coefficients: R's names of the q columns.
         matrix: shape (N, J q), sparse; level by level, the coefficients of one level side by side.
     """
@@ -58,6 +64,7 @@ class Data:
         response: the left side, whose variables ``.`` leaves out.
         contrasts: contrast function by factor.
         raw: the data frame they were evaluated on, all rows, if it is there.
+        given: what was given besides the rows, by name: pedigrees, trees, matrices.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class Data:
         response: Node,
         contrasts: Mapping[str, str],
         raw: Frame | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         self.frame = frame
         self.raw = raw
@@ -75,15 +83,34 @@ class Data:
         self._response = response
         self._coded: Data | None = None
         self._specs: dict[Node, DesignSpec] = {}
-        self._groupings: dict[Factor, Grouping] = {}
+        self._given = given or {}
+        self._memberships: dict[Factor, tuple[Grouping, ...]] = {}
+        self._kinships: dict[Factor, Kinship] = {}
+        self._separations: dict[tuple[Factor, Columns, bytes], Separation] = {}
+
+    #: Whether the rows stand for more than themselves.
+    reduced = False
 
     @property
     def rows(self) -> int:
         return self.frame.n
 
+    @property
+    def count(self) -> int:
+        """How many observations the rows stand for."""
+        return self.rows
+
+    def means(self, X: Array) -> Array:
+        """The means of columns over the observations."""
+        return np.asarray(X.mean(axis=0))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the data frame: another process needs the model's expressions alone."""
+        return {**self.__dict__, "raw": None}
+
     def on(self, frame: ModelFrame) -> Data:
         """The same expressions on other rows, their columns coded as here."""
-        other = Data(frame, self.names_of_data, self._response, self.contrasts)
+        other = Data(frame, self.names_of_data, self._response, self.contrasts, given=self._given)
         other._coded = self
         return other
 
@@ -114,9 +141,100 @@ class Data:
 
     def grouping(self, factor: Factor) -> Grouping:
         """The level of every row."""
-        if factor not in self._groupings:
-            self._groupings[factor] = grouping(factor.variables, self.frame, factor.order)
-        return self._groupings[factor]
+        return self.memberships(factor)[0]
+
+    def take(self, rows: NDArray[np.intp], groupings: Mapping[Factor, Grouping]) -> Data:
+        """Some of the rows, in any order and as often as wanted; designs are those of all rows.
+
+        Args:
+            rows: positions, from 0.
+            groupings: the levels of the new rows, for the factors that are not to keep theirs.
+        """
+        columns = {node: column.rows(rows) for node, column in self.frame.columns.items()}
+        frame = replace(self.frame, columns=columns, rows=self.frame.rows[rows])
+        taken = self.on(frame)
+        taken._memberships = {factor: (found,) for factor, found in groupings.items()}
+        return taken
+
+    def memberships(self, factor: Factor) -> tuple[Grouping, ...]:
+        """The level of every row in each variable of the same levels; one for other factors."""
+        if factor not in self._memberships:
+            self._memberships[factor] = self._read_memberships(factor)
+        return self._memberships[factor]
+
+    def _read_memberships(self, factor: Factor) -> tuple[Grouping, ...]:
+        if factor.signs:
+            each = [grouping((v,), self.frame, factor.order) for v in factor.variables]
+            found = _of_all_levels(each)
+        else:
+            found = [grouping(factor.variables, self.frame, factor.order)]
+        kinship = self.kinship(factor)
+        return tuple(_within(kinship, g, factor) if kinship else g for g in found)
+
+    def kinship(self, factor: Factor) -> Kinship | None:
+        """The known covariance among the levels of a factor, None if they are independent.
+
+        Raises:
+            FormulaError: if it was not given, or is not a covariance.
+        """
+        if factor.relationship is None:
+            return None
+        if self._coded is not None:
+            return self._coded.kinship(factor)
+        if factor not in self._kinships:
+            found = read_relationship(factor.relationship, self._given)
+            found = self._by_levels(found, factor.variables[0])
+            if len(factor.variables) > 1 and not factor.signs:
+                found = found.within(self.grouping(Factor(factor.variables[1:])).levels)
+            self._kinships[factor] = found
+        return self._kinships[factor]
+
+    def _by_levels(self, kinship: Kinship, variable: Node) -> Kinship:
+        """Labels like ``fa`` as the levels they are columns of: glmmTMB wants them so."""
+        levels, prefix = self.grouping(Factor((variable,))).levels, str(variable)
+        if set(levels) & set(kinship.levels):
+            return kinship
+        if not all(label.startswith(prefix) for label in kinship.levels):
+            return kinship
+        return replace(kinship, levels=tuple(n.removeprefix(prefix) for n in kinship.levels))
+
+    def root(self, factor: Factor) -> Array:
+        """A root of the covariance among the levels of a factor, shape (J, J)."""
+        J, kinship = len(self.grouping(factor).levels), self.kinship(factor)
+        return np.eye(J) if kinship is None else kinship.spread(np.eye(J))
+
+    def designs(self, group: Group, d: Array) -> tuple[sparse.csr_array, ...]:
+        """The design of every effect of a term, each N x J, a column per level, its rows over d."""
+        factor = group.factor
+        found = self.memberships(factor)
+        shape, rows = (self.rows, len(found[0].levels)), np.arange(self.rows)
+        columns = (self.matrix(group.columns) / d[:, None]).T
+
+        def design(column: Array, levels: Grouping) -> sparse.csr_array:
+            return sparse.csr_array((column, (rows, levels.codes)), shape=shape)
+
+        if factor.apart:
+            pairs = zip(columns, found, strict=True)
+            return tuple(design(column, levels) for column, levels in pairs)
+        signs = factor.signs or (1,)
+        return tuple(
+            functools.reduce(
+                operator.add,
+                (design(s * column, levels) for s, levels in zip(signs, found, strict=True)),
+            )
+            for column in columns
+        )
+
+    def separation(self, group: Group, d: Array) -> Separation:
+        """The root of K that makes the levels of a term of one effect independent given the rows.
+
+        It takes a time of the cube of the number of levels.
+        """
+        key = (group.factor, group.columns, d.tobytes())
+        if key not in self._separations:
+            (Z,) = self.designs(group, d)
+            self._separations[key] = _separate(Z, self.root(group.factor))
+        return self._separations[key]
 
     def vector(self, expression: Node) -> Array:
         """A numeric expression, shape (N,)."""
@@ -136,18 +254,82 @@ class Data:
     def random_term(self, group: Group) -> RandomTerm:
         """The incidence of one group term."""
         levels = self.grouping(group.factor)
-        return RandomTerm(
-            str(group.factor),
-            levels.levels,
-            group.columns.names,
-            incidence(levels, self.matrix(group.columns)),
-        )
+        if group.factor.signs:
+            designs = self.designs(group, np.ones(self.rows))
+            q = len(designs)
+            order = np.arange(q * len(levels.levels)).reshape(q, -1).T.ravel()
+            Z = sparse.csr_matrix(sparse.hstack(designs, format="csc")[:, order])
+        else:
+            Z = incidence(levels, self.matrix(group.columns))
+        return RandomTerm(str(group.factor), levels.levels, group.columns.names, Z)
 
 
-def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping[str, str]) -> Data:
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """A root of a known covariance K that diagonalises the design.
+
+    Attributes:
+        root: M with M M' = K, shape (J, J).
+        squares: the diagonal of M' Z'Z M, which has no other elements, shape (J,).
+    """
+
+    root: Array
+    squares: Array
+
+
+def _separate(Z: sparse.csr_array, root: Array) -> Separation:
+    """A root of K, turned by the eigenvectors of what it makes of Z'Z."""
+    inner = root.T @ (sparse.csr_array(Z.T @ Z) @ root)
+    squares, axes = linalg.eigh((inner + inner.T) / 2, driver="evr")
+    return Separation(np.asarray(root @ axes), np.maximum(squares, 0.0))
+
+
+def _of_all_levels(found: Sequence[Grouping]) -> list[Grouping]:
+    """The same rows, the levels of all."""
+    levels = tuple(sorted({level for g in found for level in g.levels}, key=_as_r_sorts))
+    place = {level: i for i, level in enumerate(levels)}
+    return [
+        Grouping(np.array([place[level] for level in g.levels], dtype=np.int64)[g.codes], levels)
+        for g in found
+    ]
+
+
+def _as_r_sorts(level: str) -> tuple[int, float, str]:
+    """Numbers by size, before other names."""
+    try:
+        return (0, float(level), level)
+    except ValueError:
+        return (1, 0.0, level)
+
+
+def _within(kinship: Kinship, found: Grouping, factor: Factor) -> Grouping:
+    """The levels of the rows among all that a known covariance is about.
+
+    Raises:
+        FormulaError: if it is not about one of them.
+    """
+    place = {level: i for i, level in enumerate(kinship.levels)}
+    for level in found.levels:
+        if level not in place:
+            message = f"{factor.relationship} says nothing of the level {level!r} of {factor}"
+            hint = suggestion(level, kinship.levels, what="its levels")
+            span = None if factor.relationship is None else factor.relationship.source.span
+            raise FormulaError(message, span=span, hint=hint)
+    table = np.array([place[level] for level in found.levels], dtype=np.int64)
+    return Grouping(table[found.codes], kinship.levels)
+
+
+def bind(
+    graph: ModelGraph,
+    df: pd.DataFrame,
+    na_action: str,
+    contrasts: Mapping[str, str],
+    given: Mapping[str, Any] | None = None,
+) -> Data:
     """Evaluate the variables of a lowered graph on a data frame.
 
-    Rows with a missing value in any of them are dropped, as ``na_action`` says.
+    Rows with a missing value in any of them are dropped, as ``na_action`` says; ``given`` is what was
+    given besides the rows, by name.
     """
     names = Frame.of(df).names
     frame = Frame.of(_with_units(graph, df))
@@ -166,6 +348,9 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
     for group in graph.groups:
         _check_not_the_response(group, response, frame)
         wanted |= dict.fromkeys(group.factor.variables)
+    for part in graph.residual.variances:
+        if part.weights is not None:
+            _check_weights(part.weights, frame)
     for predictor in graph.every_predictor:
         wanted |= dict.fromkeys(predictor.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
@@ -173,7 +358,7 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
     censoring = graph.response.censoring
     unbounded = () if censoring is None else (response, *censoring.variables())
     model = model_frame(tuple(wanted), frame, na_action=na_action, unbounded=unbounded)
-    return Data(model, names, response, contrasts, frame)
+    return Data(model, names, response, contrasts, frame, given)
 
 
 def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
@@ -181,6 +366,21 @@ def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
     if UNITS in df.columns or not any(Name(UNITS) in g.factor.variables for g in graph.groups):
         return df
     return df.assign(**{UNITS: pd.Categorical(np.arange(1, len(df) + 1))})
+
+
+def _check_weights(weights: Node, frame: Frame) -> None:
+    """Weights are 1 / variance: each has to be a positive number; rows that lack one are dropped."""
+    alone = model_frame((weights,), frame)
+    column = alone.column(weights)
+    if column.is_factor or column.values.ndim != 1:
+        raise FormulaError(f"{weights} is not numeric", span=weights.span)
+    wrong = np.flatnonzero(~(column.values > 0))
+    if len(wrong):
+        value, row = column.values[wrong[0]], int(alone.rows[wrong[0]]) + 1
+        what = "negative" if value < 0 else "0"
+        message = f"weights have to be positive; {weights} is {what} in row {row}"
+        hint = "an observation of weight 0 says nothing: leave it out with subset"
+        raise FormulaError(message, span=weights.span, hint=hint if value == 0 else None)
 
 
 def _check_not_the_response(group: Group, response: Node, frame: Frame) -> None:

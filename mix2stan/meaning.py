@@ -38,6 +38,8 @@ Key = tuple[object, ...]
 _TOLERANCE = 1e-9
 #: Structures that stay what they are when their columns change places.
 _EXCHANGEABLE = frozenset({"idv", "cs", "corh", "corg"})
+#: Structures that stay what they are when all covariances are multiplied by a number.
+_SCALED = frozenset({"scalar", "us", "idh", "idv", "cs", "corh", "ar1", "hetar1", "toep"})
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,16 @@ class Component:
         group: the term it is of.
         kind: its structure, with its numbers; ``scalar`` for every column of a diagonal one.
         levels: the level of every row, numbered as they first occur; -1 where all columns are zero.
-        columns: its design, shape (N, q), every level's first entry positive in a single column.
+        columns: its design, shape (N, q), every level's first entry positive in a single column,
+            unless levels are related.
+        among: the covariance of the levels in the order of their numbers, None if independent.
     """
 
     group: Group
     kind: Covariance
     levels: Index
     columns: Array
+    among: Array | None = None
 
     def same(self, other: Component) -> bool:
         """Whether it contributes the same family of covariance matrices."""
@@ -63,13 +68,19 @@ class Component:
         if self.kind != other.kind or not np.array_equal(self.levels, other.levels):
             return False
         a, b = self.columns, other.columns
-        if a.shape != b.shape:
+        if a.shape != b.shape or not self._same_among(other):
             return False
         if self.kind.kind == "us":
             return same_space(a, b)
         if self.kind.kind in _EXCHANGEABLE and not self.kind.variances:
             a, b = _sorted_columns(a), _sorted_columns(b)
         return same_columns(a, b) and self._same_places(other)
+
+    def _same_among(self, other: Component) -> bool:
+        """Whether the levels are related in the same way, up to a variance where that is free."""
+        if self.among is None or other.among is None:
+            return self.among is other.among
+        return bool(np.allclose(self.among, other.among, rtol=1e-8, atol=1e-10))
 
     def _same_places(self, other: Component) -> bool:
         """Whether the columns stand at the same distances of each other, up to a unit of length."""
@@ -114,19 +125,50 @@ def components_of(graph: ModelGraph, data: Data) -> tuple[Component, ...]:
     return tuple(c for group in graph.groups for c in _components(group, data))
 
 
+def _memberships(group: Group, data: Data) -> Component:
+    """A term of several levels per row: its rows are related levels, one each."""
+    root = data.root(group.factor)
+    effects = np.vstack([Z @ root for Z in data.designs(group, np.ones(data.rows))])
+    kind = _simplest(group.covariance, len(group.columns.names))
+    ones = np.ones((data.rows, len(group.columns.names)))
+    return Component(group, kind, np.arange(data.rows), ones, effects @ effects.T)
+
+
 def _components(group: Group, data: Data) -> Iterator[Component]:
+    if group.factor.signs:
+        yield _memberships(group, data)
+        return
     codes, design = data.grouping(group.factor).codes, data.matrix(group.columns)
     if group.covariance.kind in ("scalar", "idh"):
         for column in design.T:
-            yield _single(group, codes, column)
+            yield _single(group, codes, column, data)
         return
     levels = partition(np.where((design != 0).any(axis=1), codes, -1))
-    yield Component(group, _simplest(group.covariance, design.shape[1]), levels, design)
+    kind = _simplest(group.covariance, design.shape[1])
+    yield Component(group, kind, levels, design, _among(group, levels, codes, data))
 
 
-def _single(group: Group, codes: Index, column: Array) -> Component:
+def _among(group: Group, levels: Index, codes: Index, data: Data) -> Array | None:
+    """The covariance of the levels that have rows, in the order of their numbers."""
+    if not group.coupled:
+        return None
+    numbers, first = np.unique(levels, return_index=True)
+    root = data.root(group.factor)[codes[first[numbers >= 0]]]
+    K = root @ root.T
+    if group.covariance.kind in _SCALED:
+        K = K / np.mean(np.diag(K))
+        if np.allclose(K, np.eye(len(K)), atol=1e-10):
+            return None
+    return np.asarray(K)
+
+
+def _single(group: Group, codes: Index, column: Array, data: Data) -> Component:
     """A column of its own variance: its scale is in the variance, its sign in the effects."""
     levels = partition(np.where(column != 0, codes, -1))
+    among = _among(group, levels, codes, data)
+    if among is not None:
+        largest = column[np.argmax(np.abs(column))] or 1.0
+        return Component(group, Covariance("scalar"), levels, (column / largest)[:, None], among)
     first = np.zeros(int(levels.max(initial=-1)) + 1)
     for row in np.flatnonzero(levels >= 0)[::-1]:
         first[levels[row]] = column[row]

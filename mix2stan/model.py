@@ -18,18 +18,24 @@ from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
+from mix2stan.partitions import compile_folder
+from mix2stan.prior_choice import PriorArgument
 from mix2stan.prior_table import prior_table
+from mix2stan.refits import Refits
 from mix2stan.schema import remember
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from mix2stan.engines import Progress
     from mix2stan.estimates import Estimates
     from mix2stan.fit import Fit
+    from mix2stan.prior_fit import PriorSample
 
 __all__ = ["Model", "model"]
 
 
-class Model:
+class Model(Refits):
     """A mixed model, compiled to Stan.  Made by :func:`mix2stan.model` and the R functions' names.
 
     Attributes:
@@ -40,7 +46,7 @@ class Model:
         notes: remarks: rows dropped, arguments ignored, what the data cannot tell apart.
     """
 
-    def __init__(self, compiled: Compiled, given: DataArgument) -> None:
+    def __init__(self, compiled: Compiled, given: DataArgument | str | Path) -> None:
         self._compiled = compiled
         self.given = given
 
@@ -90,17 +96,25 @@ class Model:
 
     @cached_property
     def priors(self) -> pd.DataFrame:
-        """The prior of every parameter: ``density`` with its numbers, and their ``source``."""
-        return prior_table(self.graph)
+        """The prior of every parameter, and what it implies.
+
+        ``density`` with its numbers, their ``source``, whether it is ``proper``; the ``2.5%`` and
+        ``97.5%`` points of 4000 draws; and what those of a standard deviation ``implies``: how much
+        two levels differ, and the share of the variance that is between levels.
+        """
+        from mix2stan.prior_implied import with_implied
+
+        return with_implied(prior_table(self.graph), self.graph, self.stan_data)
 
     @cached_property
     def labels(self) -> Labels:
         """The user's names for the program's variables."""
-        priors = dict(zip(self.priors.index, self.priors["density"], strict=True))
+        table = prior_table(self.graph)
+        priors = dict(zip(table.index, table["density"], strict=True))
         return labels_of(self.graph, self._compiled.data, priors)
 
     def __str__(self) -> str:
-        return describe_model(self.graph, self.labels, self.priors)
+        return describe_model(self.graph, self.labels, prior_table(self.graph))
 
     def __repr__(self) -> str:
         return f"<mix2stan model: {self.call}>"
@@ -119,6 +133,8 @@ class Model:
         inits: float | Estimates | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         folder: str | Path | None = None,
         progress: Callable[[Progress], None] | None = None,
+        executor: Executor | None = None,
+        out: str | Path | None = None,
     ) -> Fit:
         """Draw from the posterior with Stan's NUTS.
 
@@ -136,13 +152,22 @@ class Model:
                 :meth:`reml` makes them, to start near.
             folder: where an engine that writes files keeps them.
             progress: called with a :class:`~mix2stan.engines.Progress` now and then.
+            executor: a ``concurrent.futures.Executor`` that runs each chain as a task.
+            out: a folder that keeps each chain as it finishes; the same call goes on with those it
+                has.  With ``executor`` or ``out`` chains run in processes of their own, each with a
+                seed from ``seed``: the same draws wherever they run, but not those of a call
+                without either.
 
         Raises:
             EngineError: if the engine fails; a chain that died is named.
+            Mix2stanError: if ``out`` holds another request, or cannot be written.
         """
+        from mix2stan.chains import recorded_seed, sample_chains
         from mix2stan.engines import Settings, pick_engine
         from mix2stan.fit import Fit
 
+        if seed is None and out is not None:
+            seed = recorded_seed(out)
         if seed is None:
             seed = int(np.random.default_rng().integers(1, 2**31 - 1))
         if inits is not None and hasattr(inits, "starts"):
@@ -160,9 +185,78 @@ class Model:
             inits=inits,
             folder=None if folder is None else Path(folder),
         )
-        program = pick_engine(engine).compile(self.stan_code, self.stan_data)
-        schema = remember(self.graph, self.data)
+        chosen, schema = pick_engine(engine), remember(self.graph, self.data)
+        if executor is not None or out is not None:
+            draws_of_all = sample_chains(
+                chosen,
+                self.stan_code,
+                self.stan_data,
+                settings,
+                self.call,
+                executor=executor,
+                out=out,
+                progress=progress,
+            )
+            return Fit.of(draws_of_all, self.labels, schema)
+        program = chosen.compile(self.stan_code, self.stan_data)
         return Fit.of(program.sample(settings, progress), self.labels, schema)
+
+    def sample_prior(self, draws: int = 1000, seed: int | None = None) -> PriorSample:
+        """Draw parameters, effects and responses from the prior, exactly and without an engine.
+
+        Args:
+            draws: the number of independent draws.
+            seed: makes them reproducible; drawn at random if None.
+
+        Returns:
+            The draws, with the tables and predictions of a fit; ``prior``, ``prior_predictive``, and
+            both in ``idata`` for ArviZ.
+
+        Raises:
+            Mix2stanError: if a prior is improper; names the parameters.
+            Unsupported: if a prior has no generator.
+        """
+        from mix2stan.prior_draws import prior_draws
+        from mix2stan.prior_fit import PriorSample
+
+        if draws < 1:
+            raise Mix2stanError(f"there cannot be {draws} draws")
+        if seed is None:
+            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        values = prior_draws(self.graph, self.data, self.stan_data, draws, seed)
+        return PriorSample(values, self.labels, remember(self.graph, self.data), seed)
+
+    def log_prior(self, fit: Fit) -> Any:
+        """The log density of the priors at every draw of a fit of this model.
+
+        It becomes the group ``log_prior`` of the fit's ``idata``, for ``az.psens``.
+
+        Returns:
+            An array of the dims ``chain draw``; constants are left out.
+        """
+        from mix2stan.prior_fit import add_log_prior
+
+        return add_log_prior(fit, self.graph, self.data, self.stan_data)
+
+    def sensitivity(self, fit: Fit) -> pd.DataFrame:
+        """How much the posterior changes if the prior, or the likelihood, is given more weight.
+
+        Power-scaling by ArviZ (Kallioinen, Paananen, Bürkner and Vehtari 2024): above 0.05 in
+        ``prior`` it depends on the prior, and below in ``likelihood`` the data say little.
+
+        Args:
+            fit: a fit of this model.
+
+        Returns:
+            A row per parameter, with the columns ``prior`` and ``likelihood``.
+
+        Raises:
+            Unsupported: if the installed ArviZ has no power-scaling.
+        """
+        from mix2stan.prior_fit import sensitivity
+
+        self.log_prior(fit)
+        return sensitivity(fit)
 
     def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:
         """The log-likelihood at a point, effects integrated out, with all constants.
@@ -232,9 +326,9 @@ class Model:
 
 def model(
     text: str,
-    data: DataArgument,
+    data: DataArgument | str | Path,
     *,
-    prior: str = "default",
+    prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
 ) -> Model:
     """Read an R model call.
@@ -242,8 +336,17 @@ def model(
     Args:
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
             in a script, also with assignments before it or with console prompts.
-        data: the data frame, or a mapping from the names in the text to data frames.
-        prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"`` or ``"flat"``.
+        data: the data frame, or a mapping from the names in the text to data frames; besides the
+            rows, first, it may hold what the call names of relationships: a pedigree, a data frame
+            with the columns ``animal``, ``sire`` and ``dam``; a covariance matrix, a data frame with
+            labels, or a :class:`mix2stan.Known`; a phylogeny, Newick text.  Or a folder of Parquet
+            files, whose rows are reduced batch by batch and never all in memory: for Gaussian models
+            with at most one grouping factor.
+        prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"``, ``"mcmcglmm"`` or
+            ``"flat"``, or if nothing is said that of the call (MCMCglmm's ``prior =``);
+            or Stan densities by the names in ``model.priors``, ``{"sd_Subject": "exponential(1)"}``,
+            where ``set`` names the set for the rest; or both as text, as they are printed:
+            ``"brms; sd_Subject ~ exponential(1)"``.  The numbers are data of the program.
         strategy: how the posterior is computed, never what it is: ``"collapsed"`` integrates effects
             and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them;
             ``"auto"`` collapses where it pays.  A mapping from grouping factors, or identifiers of
@@ -262,4 +365,6 @@ def model(
     >>> model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
+    if isinstance(data, str | Path):
+        return Model(compile_folder(text, Path(data), prior, strategy), data)
     return Model(compile_model(text, data, prior, strategy), data)

@@ -32,15 +32,18 @@ _STAN_WORDS = frozenset(
 _OWN_WORDS = frozenset(
     """
     y N K X Q eta beta theta sigma decov mu d v e w r root row rows follows lag strata stratum
-    B D E M R L p q first last place position time longest patterns begin end
+    B D E M R L axes p q first last place position time longest patterns begin end
     linear spherical stationary arma correlations
     common_correlation autoregressive_root toeplitz_correlation antedependence_root
     common_antedependence_root loadings log_bessel_k matern
     group_sums with_root shrunk unit met pair products
     y_upper y_lower observed left right interval N_observed N_left N_right N_interval
     C cuts thresholds cutpoints latent_sd rows_of mu categorical_rows
+    inverse_gamma_sd inverse_gamma_sds inverse_gamma_ratios inverse_wishart_sds
+    scaled_inverse_wishart_sds inverse_wishart_root
     trials known shape phi nu rest X_rest zi hu zoi coi alpha
     cut_zero cut_one zero one positive inner N_zero N_one N_positive N_inner
+    inherited inherited_matrix own parent squares column S
     """.split()
 )
 

@@ -138,5 +138,7 @@ PREDICTED_SETS: dict[str, Callable[[Predicted], list[Prior]]] = {
     "default": _default,
     "brms": _brms,
     "rstanarm": _rstanarm,
+    # it has no such predictors
+    "mcmcglmm": _default,
     "flat": _flat,
 }

@@ -20,17 +20,17 @@ from mix2stan.covariances import COVARIANCES, Parameter, constants_of
 from mix2stan.errors import FormulaError, suggestion
 from mix2stan.families import FAMILIES, PARAMETERS, Numbers, single_parameters
 from mix2stan.graph import Group, ModelGraph, Prior
-from mix2stan.syntax import format_number
+from mix2stan.wishart import call_priors
 
 __all__ = [
     "DENSITIES",
+    "MATRICES",
     "PRIOR_SETS",
+    "SINGLE",
     "Density",
-    "PriorText",
     "Summaries",
     "block_prior",
     "default_priors",
-    "describe",
     "group_priors",
 ]
 
@@ -38,7 +38,8 @@ Array = NDArray[np.float64]
 
 #: The standard normal density at 0 over the logistic one.
 _PROBIT = 4 / math.sqrt(2 * math.pi)
-_BOUNDS = {"loc": "", "scale": "<lower=0>", "rate": "<lower=0>"}
+#: Slots that are one number, or a matrix, whatever the size of the block.
+SINGLE, MATRICES = frozenset({"eta", "nu"}), frozenset({"scale_matrix"})
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,16 @@ class Density:
         slots: the names of the data slots, in order.
         proper: whether it integrates to one.
         functions: the template with the Stan function it needs, if any.
+        joint: whether it is one density of several parameters, which cannot be changed one by one.
+        words: what it is called, if that is not its text.
     """
 
     text: str
     slots: tuple[str, ...] = ()
     proper: bool = True
     functions: str | None = None
+    joint: bool = False
+    words: str = ""
 
 
 DENSITIES: dict[str, Density] = {
@@ -78,47 +83,64 @@ DENSITIES: dict[str, Density] = {
     "gamma_2": Density("gamma(2, {rate})", ("rate",)),
     "gamma_small": Density("gamma(0.01, {rate})", ("rate",)),
     "uniform_unit": Density("beta(1, 1)"),
+    "decov_1": Density("decov(1)", functions="functions/decov", joint=True),
+    "decov": Density("decov(sigma)", functions="functions/decov", joint=True),
+    # what a user can ask for besides: all numbers are data
+    "student": Density("student_t({df}, {loc}, {scale})", ("df", "loc", "scale")),
+    "cauchy": Density("cauchy({loc}, {scale})", ("loc", "scale")),
+    "gamma": Density("gamma({shape}, {rate})", ("shape", "rate")),
+    "inv_gamma": Density("inv_gamma({shape}, {scale})", ("shape", "scale")),
+    "beta": Density("beta({a}, {b})", ("a", "b")),
     "logistic": Density("logistic({loc}, {scale})", ("loc", "scale")),
-    "decov_1": Density("decov(1)", functions="functions/decov"),
-    "decov": Density("decov(sigma)", functions="functions/decov"),
+    "double_exponential": Density("double_exponential({loc}, {scale})", ("loc", "scale")),
+    "between": Density("", words="uniform({lower}, {upper})"),
+    "lkj_eta": Density("lkj_corr_cholesky({eta})", ("eta",)),
+    # MCMCglmm's, of covariance matrices, as densities of standard deviations and a root
+    "multi_normal": Density(
+        "multi_normal({loc}, {scale_matrix})", ("loc", "scale_matrix"), joint=True
+    ),
+    "inverse_gamma": Density(
+        "inverse_gamma_sd({nu}, {V})",
+        ("nu", "V"),
+        functions="functions/inverse_gamma_sd",
+        words="inverse_wishart(nu = {nu}, V = {V}), of the variance",
+    ),
+    "inverse_gammas": Density(
+        "inverse_gamma_sds({df}, {V})",
+        ("df", "V"),
+        functions="functions/inverse_gamma_sds",
+        joint=True,
+        words="inverse_wishart(nu = {df}, V = {V}), of the variance",
+    ),
+    "inverse_gamma_ratios": Density(
+        "inverse_gamma_ratios(sigma, {nu}, {V})",
+        ("nu", "V"),
+        functions="functions/inverse_gamma_ratios",
+        joint=True,
+        words="inverse_wishart(nu = {nu}, V = {V}), of the variance (sigma times this)^2",
+    ),
+    "inverse_wishart": Density(
+        "inverse_wishart_sds({L}, {nu}, {scale_matrix})",
+        ("nu", "scale_matrix"),
+        functions="functions/inverse_wishart_sds",
+        joint=True,
+        words="inverse_wishart(nu = {nu}), of the covariance matrix",
+    ),
+    "scaled_inverse_wishart": Density(
+        "scaled_inverse_wishart_sds({L}, {nu}, {V}, {alpha_V})",
+        ("nu", "V", "alpha_V"),
+        functions="functions/scaled_inverse_wishart_sds",
+        joint=True,
+        words="scaled inverse_wishart(nu = {nu}), of the covariance matrix",
+    ),
+    "inverse_wishart_root": Density(
+        "inverse_wishart_root({nu})",
+        ("nu",),
+        functions="functions/inverse_wishart_root",
+        words="correlations of inverse_wishart(nu = {nu})",
+    ),
+    "with_sds": Density("", joint=True, words="in the density of the covariance matrix"),
 }
-
-
-@dataclass(frozen=True)
-class PriorText:
-    """A prior as the templates write it."""
-
-    block: str
-    density: Density
-
-    def data(self, size: str | None) -> str:
-        """Declarations of its data slots; ``size`` is the Stan size of the block, None for a real."""
-        kind = "real{bound}" if size is None else "vector{bound}[" + size + "]"
-        lines = (
-            f"{kind.format(bound=_BOUNDS[slot])} {self.block}_{slot};"
-            for slot in self.density.slots
-        )
-        return "\n".join(lines)
-
-    def statement(self, target: str) -> str:
-        """The sampling statement for ``target``; nothing for a flat prior."""
-        if not self.density.text:
-            return ""
-        names = {slot: f"{self.block}_{slot}" for slot in self.density.slots}
-        return f"{target} ~ {self.density.text.format(**names)};"
-
-
-def describe(prior: Prior, element: int) -> str:
-    """The density of one element of a block, with its numbers.
-
-    >>> describe(Prior("sigma", "half_student_t", (("scale", (44.7,)),)), 0)
-    'student_t(3, 0, 44.7)'
-    """
-    density = DENSITIES[prior.density]
-    if not density.text:
-        return "uniform" if density.proper else "flat"
-    numbers = {slot: format_number(values[element], 5) for slot, values in prior.values}
-    return density.text.format(**numbers)
 
 
 @dataclass(frozen=True)
@@ -162,6 +184,11 @@ class Summaries:
     def rms(self) -> float:
         """Root mean square of the response, 1 if it is zero throughout."""
         return 1.0 if self.y is None else float(np.sqrt(np.mean(self.y**2))) or 1.0
+
+    @property
+    def rms_X(self) -> Array:
+        """Root mean square of each column of X."""
+        return np.asarray(np.sqrt(np.mean(self.X**2, axis=0)))
 
     @property
     def centre_words(self) -> str:
@@ -307,7 +334,7 @@ def _normal_coefficients(data: Summaries) -> list[Prior]:
     if weights is not None:
         source = f"{data.centre_words}, as the columns add up to the intercept; {by_sd} / sd(x)"
         return [block_prior("beta", "normal", source, loc=data.mean * weights, scale=scales)]
-    rms_x = np.sqrt(np.mean(data.X**2, axis=0))
+    rms_x = data.rms_X
     scales = 2.5 * data.rms / np.where(rms_x > 0, rms_x, 1.0)
     source = f"{data.times('2.5', 'rms')} / rms(x), as there is no intercept"
     return [block_prior("beta", "normal", source, loc=np.zeros(len(scales)), scale=scales)]
@@ -394,9 +421,18 @@ def _flat(graph: ModelGraph, data: Summaries) -> list[Prior]:
     return priors + _spread(graph, sigma, lambda name: block_prior(name, "flat", source))
 
 
+def _mcmcglmm(graph: ModelGraph, data: Summaries) -> list[Prior]:
+    """What MCMCglmm has a prior of, and the default set of the rest."""
+    theirs = call_priors(graph)
+    blocks = {p.block for p in theirs}
+    without = {"intercept", "beta"} if "beta" in blocks else set()
+    return [*theirs, *(p for p in _default(graph, data) if p.block not in blocks | without)]
+
+
 PRIOR_SETS: dict[str, SetRule] = {
     "default": _default,
     "brms": _brms,
     "rstanarm": _rstanarm,
+    "mcmcglmm": _mcmcglmm,
     "flat": _flat,
 }

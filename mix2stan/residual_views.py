@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mix2stan.graph import ErrorCorrelation, Prior, Residual, VarianceFunction
-from mix2stan.priors import DENSITIES, PriorText
+from mix2stan.prior_text import PriorText, prior_texts
 from mix2stan.residuals import CORRELATIONS, VARIANCES, ErrorBlock, error_blocks, has_unit
 
 __all__ = ["ErrorsView", "ParameterView", "VarianceView", "errors_view"]
@@ -69,7 +69,7 @@ class ErrorsView:
 
 def errors_view(residual: Residual, priors: Sequence[Prior]) -> ErrorsView:
     """The view of resolved errors."""
-    texts = {p.block: PriorText(p.block, DENSITIES[p.density]) for p in priors}
+    texts = prior_texts(priors)
     blocks = error_blocks(residual)
     correlation = residual.correlation
     row = CORRELATIONS[correlation.kind] if correlation else None

@@ -28,6 +28,7 @@ __all__ = [
     "distances",
     "error_blocks",
     "has_unit",
+    "known_errors",
     "partial_autocorrelations",
     "reported",
     "stationary",
@@ -374,6 +375,13 @@ def error_blocks(residual: Residual) -> tuple[ErrorBlock, ...]:
     if residual.correlation is not None:
         blocks += _correlation_blocks(residual.correlation)
     return tuple(blocks)
+
+
+def known_errors(residual: Residual) -> bool:
+    """Whether errors are independent and sigma is all that is to be estimated of them."""
+    if residual.correlation is not None or residual.dispersion is not None or residual.of_fitted:
+        return False
+    return not any(block.free for block in error_blocks(residual))
 
 
 def has_unit(block: ErrorBlock) -> bool:

@@ -12,6 +12,7 @@ from mix2stan.collapsed_data import orthogonaliser
 from mix2stan.covariances import constants_of
 from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group, ModelGraph, Predictor
+from mix2stan.kinship_data import kinship_data
 from mix2stan.matrices import Data
 from mix2stan.responses import known_part, observed
 
@@ -38,7 +39,8 @@ def cells(graph: ModelGraph, data: Data) -> Cells:
     if graph.population.columns.names:
         parts.append(data.matrix(graph.population.columns))
     for group in graph.groups:
-        parts += [data.grouping(group.factor).codes, data.matrix(group.columns)]
+        parts += [levels.codes for levels in data.memberships(group.factor)]
+        parts.append(data.matrix(group.columns))
     table = np.column_stack(parts)
     _, first, of = np.unique(table, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -144,13 +146,23 @@ def group_data(group: Group, data: Data, rows: Index) -> dict[str, Any]:
     """The levels and columns of a sampled term, of the rows given, and the constants it has."""
     levels = data.grouping(group.factor)
     codes = levels.codes[rows]
-    entries: dict[str, Any] = {f"J_{group.id}": len(levels.levels), group.id: codes + 1}
-    if group.covariance.kind != "scalar":
+    entries: dict[str, Any] = {f"J_{group.id}": len(levels.levels)}
+    if group.factor.signs:
+        for i, member in enumerate(data.memberships(group.factor), start=1):
+            entries[f"level_{group.id}_{i}"] = member.codes[rows] + 1
+    else:
+        entries[group.id] = codes + 1
+    if group.factor.apart:
+        entries[f"Q_{group.id}"] = len(group.columns.names)
+    elif group.covariance.kind != "scalar":
         Z = data.matrix(group.columns)[rows]
         entries |= {f"Q_{group.id}": Z.shape[1], f"Z_{group.id}": Z}
     elif not group.columns.intercept_only:
         entries[f"Z_{group.id}"] = data.matrix(group.columns)[rows, 0]
     how = group.parameterisation
+    kinship = data.kinship(group.factor)
+    if kinship is not None:
+        entries |= kinship_data(group.id, kinship, how.centred)
     if how.moved:
         entries[f"row_{group.id}"] = np.unique(codes, return_index=True)[1] + 1
     if how.columns:

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.design import Column, Evaluation, Frame, ModelFrame, grouping
+from mix2stan.design import Column, Evaluation, Frame, Grouping, ModelFrame, grouping
 from mix2stan.errors import DataError, suggestion
-from mix2stan.graph import UNITS, Factor, ModelGraph
+from mix2stan.graph import UNITS, Factor, ModelGraph, Population
 from mix2stan.matrices import Data
 from mix2stan.schema_text import decode, encode
 from mix2stan.syntax import Call, Node, names_in
@@ -90,9 +90,8 @@ class Schema:
     @cached_property
     def fitted(self) -> Rows:
         """The rows of the fit."""
-        levels = {
-            g.factor: Levels(self.data.grouping(g.factor).codes, ()) for g in self.graph.groups
-        }
+        factors = (g.factor for g in self.graph.groups if not g.factor.signs)
+        levels = {factor: Levels(self.data.grouping(factor).codes, ()) for factor in factors}
         everything = np.arange(self.data.rows)
         return Rows(self.data, everything, self.data.frame.rows, levels, True)
 
@@ -114,24 +113,33 @@ class Schema:
             kind = type(newdata).__name__
             raise DataError(f"newdata has to be a pandas data frame, not {kind}")
         wanted = dict.fromkeys(self.population())
-        factors: tuple[Factor, ...] = ()
-        if groups:
-            factors = tuple(dict.fromkeys(g.factor for g in self.graph.groups))
-            formulas = [f for g in self.graph.groups for f in g.columns.formulas]
-            wanted |= dict.fromkeys(v for f in formulas for v in self._variables(f))
+        terms = self.graph.groups if response else self.graph.groups_of("")
+        terms = terms if groups else ()
+        wanted |= dict.fromkeys(v for g in terms for f in g.columns.formulas for v in self._in(f))
+        inner = self._blocks() if response else ()
         if response:
-            wanted |= dict.fromkeys(self.graph.residual.variables())
+            others = (v for p in self.graph.predictors for v in self._of(p.population))
+            wanted |= dict.fromkeys(others)
+            wanted |= {v: None for v in self.graph.residual.variables() if v not in inner}
             wanted |= dict.fromkeys(self._response())
-        frame = self._aligned(newdata, [*wanted, *(v for f in factors for v in f.variables)])
+        factors = tuple(dict.fromkeys(g.factor for g in terms if not g.factor.signs))
+        frame = self._aligned(
+            newdata, [*wanted, *inner, *(v for f in factors for v in f.variables)]
+        )
         evaluation = Evaluation(frame, dict(self.data.frame.states))
         found = {f: self._grouping(f, evaluation) for f in factors}
         model = self.data.frame.replay(frame, tuple(wanted))
+        blocks = {v: evaluation.variable(_bare(v)) for v in inner}
         known = np.zeros(frame.n, dtype=bool)
         known[model.rows] = True
-        for level in found.values():
-            known &= level.codes >= 0
+        for missing in (
+            *(v.codes < 0 for v in found.values()),
+            *(c.missing for c in blocks.values()),
+        ):
+            known &= ~missing
         keep, complete = known[model.rows], np.flatnonzero(known)
         columns = {node: c.rows(keep) for node, c in model.columns.items()}
+        columns |= {node: c.rows(complete) for node, c in blocks.items()}
         data = self.data.on(ModelFrame(columns, complete, frame.n - len(complete), model.states))
         levels = {f: Levels(v.codes[complete], v.new) for f, v in found.items()}
         return Rows(data, complete, np.asarray(newdata.index), levels, False)
@@ -144,13 +152,20 @@ class Schema:
         )
 
     def population(self) -> tuple[Node, ...]:
-        """The variables of the population part, offsets last."""
-        part = self.graph.population
-        nodes = [v for f in part.columns.formulas for v in self._variables(f)]
-        return tuple(dict.fromkeys([*nodes, *part.offsets]))
+        """The variables of the population parts, offsets last."""
+        parts = (predictor.population for predictor in self.graph.every_predictor)
+        return tuple(dict.fromkeys(node for part in parts for node in self._of(part)))
 
-    def _variables(self, formula: Node) -> tuple[Node, ...]:
+    def _of(self, part: Population) -> list[Node]:
+        return [*(v for f in part.columns.formulas for v in self._in(f)), *part.offsets]
+
+    def _in(self, formula: Node) -> tuple[Node, ...]:
         return self.data.terms(formula).variables
+
+    def _blocks(self) -> tuple[Node, ...]:
+        """The variables of the factor within whose levels errors are correlated; any may be new."""
+        correlation = self.graph.residual.correlation
+        return correlation.block.variables if correlation and correlation.block else ()
 
     def _response(self) -> tuple[Node, ...]:
         """What says how many trials a row has, if any."""
@@ -214,6 +229,13 @@ class Schema:
             "dropped": frame.dropped,
         }
         values = {f"column_{i}": c.values for i, c in enumerate(used.values())}
+        related = dict.fromkeys(g.factor for g in self.graph.groups if g.factor.relationship)
+        found = [self.data.grouping(factor) for factor in related if not factor.signs]
+        about["related"] = [
+            [encode(factor), list(levels.levels)]
+            for factor, levels in zip((f for f in related if not f.signs), found, strict=True)
+        ]
+        values |= {f"related_{i}": levels.codes for i, levels in enumerate(found)}
         return about, values | {"rows": frame.rows}
 
     @classmethod
@@ -237,6 +259,14 @@ class Schema:
         frame = ModelFrame(learnt.columns, rows, about["dropped"], states)
         names, contrasts = tuple(about["names"]), dict(about["contrasts"])
         data = Data(frame, names, graph.response.expression, contrasts)
+        # the numbers of a known covariance are not kept, the levels it is about are
+        related = {
+            decode(factor): Grouping(
+                np.asarray(values[f"related_{i}"], dtype=np.int64), tuple(levels)
+            )
+            for i, (factor, levels) in enumerate(about["related"])
+        }
+        data = data.take(np.arange(len(rows)), related) if related else data
         return cls(graph, data, raw, names, contrasts)
 
 
@@ -244,8 +274,7 @@ def remember(graph: ModelGraph, data: Data) -> Schema | None:
     """The schema of a completed model; None if the data do not say what they came from."""
     if data.raw is None:
         return None
-    expressions = [*data.frame.columns, *graph.population.offsets]
-    used = dict.fromkeys(n.name for e in expressions for n in names_in(e))
+    used = dict.fromkeys(n.name for e in data.frame.columns for n in names_in(e))
     rows = data.frame.rows
     columns = {n: data.raw.columns[n].rows(rows) for n in used if n in data.raw.columns}
     plain = replace(graph, priors=(), notes=())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mix2stan.collapsed_data import collapsed_data, row_order
 from mix2stan.covariances import parameter_of
@@ -12,8 +13,9 @@ from mix2stan.elimination import elimination
 from mix2stan.families import PARAMETERS
 from mix2stan.graph import ModelGraph
 from mix2stan.matrices import Data
+from mix2stan.priors import MATRICES, SINGLE
 from mix2stan.residual_data import residual_entries
-from mix2stan.residuals import error_blocks
+from mix2stan.residuals import error_blocks, known_errors
 from mix2stan.sampled_data import group_data, sampled_data
 from mix2stan.structured_data import structured_data
 
@@ -25,7 +27,7 @@ def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     if graph.strategy.samples_effects:
         entries = sampled_data(graph, data) | residual_entries(graph.residual, data)
         return entries | _scales(graph)
-    if not graph.residual.plain:
+    if not known_errors(graph.residual):
         return structured_data(graph, data) | _scales(graph, ("intercept", "beta"))
     order = row_order(graph, data)
     entries = collapsed_data(graph, data)
@@ -40,16 +42,23 @@ def _scales(graph: ModelGraph, without: tuple[str, ...] = ()) -> dict[str, Any]:
     for prior in graph.priors:
         if prior.block in without:
             continue
-        scalar = _is_scalar(graph, prior.block)
+        scalar = len(prior.places) == 1 or _is_scalar(graph, prior.block)
         for slot, values in prior.values:
-            entries[f"{prior.block}_{slot}"] = values[0] if scalar else np.array(values)
+            one = scalar or slot in SINGLE
+            entries[f"{prior.stem}_{slot}"] = values[0] if one else _shaped(slot, values)
     return entries
+
+
+def _shaped(slot: str, values: tuple[float, ...]) -> NDArray[np.float64]:
+    """A vector, or the square matrix that is stored row by row."""
+    array = np.array(values)
+    return array.reshape(2 * (round(len(values) ** 0.5),)) if slot in MATRICES else array
 
 
 def _is_scalar(graph: ModelGraph, block: str) -> bool:
     """Whether a block of parameters is declared as a real."""
     parameters = [parameter_of(g, block) for g in graph.groups]
-    single = any(p is not None and p.shape == "real" for p in parameters)
+    single = any(p is not None and p.shape != "vector" for p in parameters)
     single |= any(b.name == block and b.scalar for b in error_blocks(graph.residual))
     intercept = block in {f"intercept{p.suffix}" for p in graph.every_predictor}
     return intercept or block in PARAMETERS or single

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
+
 import mix2stan as m2s
 from tests.conftest import table
 
@@ -14,8 +17,20 @@ GOLDENS = Path(__file__).parent / "goldens"
 class Case(NamedTuple):
     data: str
     call: str
-    prior: str = "default"
+    prior: str | None = "default"
     strategy: str | dict[str, str] = "noncentred"
+    #: Whether what relates its levels is given with the data.
+    related: bool = False
+
+
+def relationships() -> dict[str, pd.DataFrame | str]:
+    """Of the 18 subjects of sleepstudy: a pedigree, a tree of them, and a covariance."""
+    subjects = [str(s) for s in table("sleepstudy")["Subject"].unique()]
+    parents = {"sire": [None] * 6 + subjects[:3] * 4, "dam": [None] * 6 + subjects[3:6] * 4}
+    tips = [f"{s}:1" for s in subjects]
+    tree = f"(({','.join(tips[:9])}):1,({','.join(tips[9:])}):1);"
+    K = pd.DataFrame(np.eye(18) + 0.5, subjects, subjects)
+    return {"ped": pd.DataFrame({"animal": subjects, **parents}), "tree": tree, "K": K}
 
 
 PROGRAMS = {
@@ -290,15 +305,118 @@ PROGRAMS = {
         "MCMCglmm(I(sex == 'Male') ~ 1, random = ~dam, family = \"categorical\", "
         "prior = list(R = list(V = 1, fix = 1)))",
     ),
+    "collapsed_errors_nested": Case(
+        "Pastes",
+        "lme(strength ~ 1, random = ~1 | batch/cask, weights = varIdent(form = ~1 | cask))",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_crossed": Case(
+        "Penicillin",
+        "MCMCglmm(diameter ~ 1, random = ~plate + sample, rcov = ~idh(sample):units)",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_many": Case(
+        "Ovary",
+        "lme(follicles ~ Time, random = ~Time + I(Time^2) + I(Time^3) + I(Time^4) + I(Time^5) | Mare, "
+        "correlation = corAR1())",
+        strategy="collapsed",
+    ),
+    "collapsed_weights": Case(
+        "Orthodont",
+        "lmer(distance ~ age + (age | Subject) + (1 | Sex), weights = age)",
+        strategy={"Sex": "noncentred"},
+    ),
+    "pedigree": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = inverseA(ped)$Ainv))",
+        related=True,
+    ),
+    "pedigree_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = inverseA(ped)$Ainv))",
+        strategy="centred",
+        related=True,
+    ),
+    "phylogeny": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, "
+        "ginverse = list(Subject = inverseA(tree)$Ainv))",
+        related=True,
+    ),
+    "phylogeny_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, "
+        "ginverse = list(Subject = inverseA(tree)$Ainv))",
+        strategy="centred",
+        related=True,
+    ),
+    "known_covariance": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = solve(K)))",
+        related=True,
+    ),
+    "known_covariance_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, ginverse = list(Subject = solve(K)))",
+        strategy="centred",
+        related=True,
+    ),
+    "known_inverse_centred": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = K))",
+        strategy="centred",
+        related=True,
+    ),
+    "collapsed_pedigree": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = inverseA(ped)$Ainv))",
+        strategy="collapsed",
+        related=True,
+    ),
+    "collapsed_related_dense": Case(
+        "sleepstudy",
+        "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, "
+        "ginverse = list(Subject = inverseA(ped)$Ainv))",
+        strategy="collapsed",
+        related=True,
+    ),
+    "memberships": Case("Pastes", "MCMCglmm(strength ~ 1, random = ~mm(cask + batch))"),
+    "effects_of_two_factors": Case("BTdata", "MCMCglmm(tarsus ~ 1, random = ~str(dam + sex))"),
+    "collapsed_memberships": Case(
+        "Pastes", "MCMCglmm(strength ~ 1, random = ~mm(cask - batch))", strategy="collapsed"
+    ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),
+    "prior_stated": Case(
+        "sleepstudy",
+        "lmer(Reaction ~ Days + (Days | Subject))",
+        "brms; Intercept ~ student_t(5, 250, 50); beta[Days] ~ double_exponential(0, 5); "
+        "sd_Subject ~ exponential(0.1); sd_Subject[Days] ~ student_t(4, 0, 10); "
+        "cor_Subject ~ lkj(2); sigma ~ uniform(0, 100)",
+    ),
+    "prior_mcmcglmm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "mcmcglmm"),
+    "prior_expanded": Case(
+        "Orthodont",
+        "MCMCglmm(distance ~ age, random = ~us(1 + age):Subject, rcov = ~idh(Sex):units, prior = "
+        "list(R = list(V = diag(2), nu = 0.02), G = list(G1 = list(V = diag(2), nu = 2, "
+        "alpha.mu = c(0, 0), alpha.V = diag(2) * 25))))",
+        None,
+    ),
+    "prior_known": Case(
+        "BTdata",
+        "MCMCglmm(tarsus ~ sex, random = ~us(sex):dam, prior = list(R = list(V = 1, nu = 0.002), "
+        "G = list(G1 = list(V = diag(3) * 0.1 + 0.2, fix = 1))))",
+        None,
+        "auto",
+    ),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),
 }
 
 
 def model_of(name: str) -> m2s.Model:
     case = PROGRAMS[name]
-    return m2s.model(case.call, table(case.data), prior=case.prior, strategy=case.strategy)
+    data = {"d": table(case.data), **relationships()} if case.related else table(case.data)
+    return m2s.model(case.call, data, prior=case.prior, strategy=case.strategy)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.conftest import FIXTURES
+from tests.conftest import FIXTURES, table
 
 CALL = "lmer(Reaction ~ Days + (1 | Subject), data = sleepstudy)"
 DATA = ["--data", str(FIXTURES / "data" / "sleepstudy.csv")]
@@ -84,3 +84,24 @@ def test_doctor_tries_the_embedded_engine():
     checks = {c["name"]: c for c in json.loads(done.stdout)}
     assert checks["stanli"]["ok"] is True
     assert "exact: 0.50" in checks["stanli"]["detail"]
+
+
+def test_a_bootstrap_goes_on_in_its_folder(tmp_path):
+    command = ("bootstrap", CALL, *DATA, "-n", "3", "--method", "ml", "--out", str(tmp_path / "b"))
+    first, again = (run(*command, "--json") for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout) == json.loads(again.stdout)
+    assert json.loads(first.stdout)["sigma"]["estimate"] > 0
+    other = run(*command[:-2], "--out", str(tmp_path / "b"), "--type", "cases")
+    assert other.returncode == 1 and "another request" in other.stderr
+
+
+def test_a_folder_of_parquet_files_is_data(tmp_path):
+    pytest.importorskip("pyarrow")
+    table("sleepstudy").to_parquet(tmp_path / "rows.parquet")
+    done = run(
+        "fit", CALL, "--data", str(tmp_path), "--method", "reml", "--json", "--engine", "stanli"
+    )
+    assert done.returncode == 0, done.stderr
+    here = run("fit", CALL, *DATA, "--method", "reml", "--json", "--engine", "stanli")
+    assert json.loads(done.stdout)["logLik"] == pytest.approx(json.loads(here.stdout)["logLik"])

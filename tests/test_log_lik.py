@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, special, stats
 
 import mix2stan as m2s
-from mix2stan.distributions import DISTRIBUTIONS
+from mix2stan.distributions import DISTRIBUTIONS, distribution_of
 from mix2stan.families import FAMILIES
 from tests.conftest import table
 from tests.programs import model_of
@@ -63,8 +63,9 @@ def test_distributions_are_scipys(family):
         assert np.exp(mu + row.shift(P)) == pytest.approx(scipy.mean())
 
 
-def test_every_family_has_its_distribution():
-    assert set(DISTRIBUTIONS) >= {name for name, row in FAMILIES.items() if not row.categories}
+def test_a_family_without_its_distribution_is_refused():
+    with pytest.raises(m2s.Unsupported, match="cannot be computed for a tweedie response"):
+        distribution_of("tweedie")
 
 
 def test_pointwise_given_the_effects():

@@ -409,3 +409,82 @@ def test_standardised_residuals_are_whitened():
         for s in range(len(eta))
     ]
     np.testing.assert_allclose(fit.residuals("standardised"), np.mean(white, axis=0), rtol=1e-8)
+
+
+def test_other_parameters_have_their_predictors():
+    fit = fit_of("predicted_sigma")
+    days = table("sleepstudy")["Days"].to_numpy()
+    codes = table("sleepstudy")["Subject"].cat.codes.to_numpy()
+    owned = next(g for g in fit.schema.graph.groups if g.owner == "sigma")
+    beta = flat(fit, "beta_sigma")
+    log_sigma = beta[:, :1] + beta[:, 1:] * days + flat(fit, f"b_{owned.id}")[:, codes]
+    mean = draws_of(fit.predict())
+    y = table("sleepstudy")["Reaction"].to_numpy()
+    expected = stats.norm.logpdf(y, mean, np.exp(log_sigma))
+    np.testing.assert_allclose(draws_of(fit.log_lik()), expected, rtol=1e-10)
+    errors = draws_of(fit.predict(kind="response", seed=1)) - mean
+    assert (errors / np.exp(log_sigma)).std() == pytest.approx(1, abs=0.02)
+    new = pd.DataFrame({"Days": [0.0, 9.0], "Subject": ["308", "new"]})
+    assert np.isfinite(fit.predict(new, "response", seed=1)).all()
+    with pytest.raises(m2s.Unsupported, match="of the mean alone"):
+        fit.log_lik("Subject")
+    assert fit.hypothesis("sigma[Days] > -100")["probability"].tolist() == [1.0]
+
+
+def test_new_blocks_of_correlated_errors():
+    fit = fit_of("errors_ar1")
+    rows = fit.schema.raw()
+    renamed = rows.assign(Mare=rows["Mare"].astype(str) + "x")
+    errors = draws_of(fit.predict(renamed, "response", seed=1)) - draws_of(
+        fit.predict(renamed, seed=1)
+    )
+    assert np.isfinite(errors).all()
+    same = draws_of(fit.predict(rows, "response", seed=1)) - draws_of(fit.predict(rows, seed=1))
+    assert errors.std() == pytest.approx(same.std(), rel=0.05)
+
+
+@functools.cache
+def short_fit(name):
+    """Draws that have not converged: the algebra holds for any."""
+    settings = {"warmup": 10, "draws": 10, "max_treedepth": 4, "seed": 1, "engine": "stanli"}
+    return model_of(name).sample(chains=1, **settings)
+
+
+def test_several_responses_are_predicted_in_their_rows():
+    fit, model = short_fit("traits"), model_of("traits")
+    eta = flat(fit, "beta") @ model.X.to_numpy().T
+    for group, term in zip(model.graph.groups, model.Z, strict=True):
+        b = flat(fit, f"b_{group.id}")
+        eta += (term.matrix @ b.reshape(len(b), -1).T).T
+    np.testing.assert_allclose(draws_of(fit.predict()), eta, rtol=1e-10, atol=1e-10)
+    errors = draws_of(fit.predict(kind="response", seed=1)) - eta
+    raw = fit.schema.raw()
+    first, second = (errors[:, (raw["trait"] == t).to_numpy()] for t in ("tarsus", "back"))
+    found = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(first, second, strict=True)])
+    assert found == pytest.approx(flat(fit, "cor_R")[:, 0, 1].mean(), abs=0.05)
+
+
+def test_related_levels_are_predicted_but_not_integrated(tmp_path):
+    fit, model = short_fit("pedigree"), model_of("pedigree")
+    eta = flat(fit, "beta") @ model.X.to_numpy().T
+    for group, term in zip(model.graph.groups, model.Z, strict=True):
+        b = flat(fit, f"b_{group.id}")
+        eta += (term.matrix @ b.reshape(len(b), -1).T).T
+    again = m2s.load(fit.save(tmp_path / "fit.nc"))
+    for one in (fit, again):
+        np.testing.assert_allclose(draws_of(one.predict()), eta, rtol=1e-10, atol=1e-10)
+    with pytest.raises(m2s.Unsupported, match="related"):
+        fit.predict(re="integrate")
+    with pytest.raises(m2s.Unsupported, match="cannot be predicted with the effects of mm"):
+        short_fit("memberships").predict()
+    assert np.isfinite(short_fit("memberships").predict(re="population")).all()
+
+
+def test_a_law_is_enough_for_predictions():
+    fit = short_fit("zero_inflated")
+    mu = np.exp(draws_of(fit.predict(kind="linpred")))
+    zeros = 1 - draws_of(fit.predict()) / mu
+    assert ((zeros > 0) & (zeros < 1)).all()
+    assert (draws_of(fit.predict(kind="response", seed=1)) == 0).mean() > zeros.mean()
+    with pytest.raises(m2s.Unsupported, match="density of a zero_inflated_poisson"):
+        fit.log_lik()

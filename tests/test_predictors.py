@@ -256,3 +256,64 @@ OFF = {
 def test_what_a_family_does_not_take_is_named(call):
     with pytest.raises(m2s.FormulaError, match=OFF[call]):
         m2s.model(call, DATA)
+
+
+# -- predictions -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def inflated():
+    """A fit of zeros and of a shape that have predictors, both with terms of g."""
+    call = (
+        "glmmTMB(n ~ x + (1 | g), ziformula = ~ z + offset(0.1 * x) + (1 | g), "
+        "dispformula = ~ f, family = nbinom2)"
+    )
+    return m2s.model(call, DATA).sample(1, 150, 50, seed=4, engine="stanli")
+
+
+def parts_of(fit, data):
+    """Mean, share of zeros and shape at every draw and row, from the draws."""
+    draws = {name: np.asarray(v.values)[0] for name, v in fit.posterior.items()}
+    g = np.array([list("pqrst").index(level) for level in data["g"]])
+    one = np.ones(len(data))
+    eta = draws["beta"] @ np.array([one, data["x"]]) + draws["b_g"][:, g]
+    logit = draws["beta_zi"] @ np.array([one, data["z"]]) + draws["b_zi_g"][:, g]
+    logit = logit + 0.1 * data["x"].to_numpy()
+    cells = np.array([one, data["f"] == "b", data["f"] == "c"], dtype=float)
+    return np.exp(eta), 1 / (1 + np.exp(-logit)), np.exp(draws["beta_shape"] @ cells)
+
+
+@pytest.mark.parametrize("rows", [slice(None), [3, 1, 50]])
+def test_predictions_have_every_predictor(inflated, rows, tmp_path):
+    again = m2s.load(inflated.save(tmp_path / "fit.nc"))
+    data = DATA.iloc[rows].drop(columns="n")
+    mu, zi, _ = parts_of(inflated, data)
+    for fit in (inflated, again):
+        linear = fit.predict(data, kind="linpred", summary=False).values[0]
+        np.testing.assert_allclose(linear, np.log(mu), rtol=1e-10)
+        expected = fit.predict(data, kind="epred", summary=False).values[0]
+        np.testing.assert_allclose(expected, (1 - zi) * mu, rtol=1e-10)
+    drawn = inflated.predict(data, kind="response", summary=False, seed=1).values[0]
+    assert drawn.mean() == pytest.approx(((1 - zi) * mu).mean(), rel=0.3)
+
+
+def test_pointwise_likelihoods_have_every_predictor(inflated):
+    mu, zi, shape = parts_of(inflated, DATA)
+    n = DATA["n"].to_numpy()
+    density = (1 - zi) * stats.nbinom(shape, shape / (shape + mu)).pmf(n) + zi * (n == 0)
+    np.testing.assert_allclose(inflated.log_lik().values[0], np.log(density), rtol=1e-9)
+    for kind in ("response", "pearson", "quantile"):
+        assert np.isfinite(inflated.residuals(kind)).all()
+    with pytest.raises(m2s.Unsupported, match="effects of zi"):
+        inflated.log_lik(by="g")
+    with pytest.raises(m2s.Unsupported, match="effects of zi"):
+        inflated.predict(DATA, kind="epred", re="integrate")
+
+
+def test_a_predictor_of_sigma_does_not_change_the_mean():
+    model = m2s.model("glmmTMB(y ~ x, dispformula = ~ f + (1 | g))", DATA)
+    fit = model.sample(1, 100, 50, seed=4, engine="stanli")
+    draws = {name: np.asarray(v.values)[0] for name, v in fit.posterior.items()}
+    mean = fit.predict(kind="epred", re="integrate", summary=False).values[0]
+    np.testing.assert_allclose(mean, draws["beta"] @ model.X.to_numpy().T, rtol=1e-10)
+    assert np.isfinite(fit.predict(DATA.assign(g="new"), kind="response", seed=2)).all()

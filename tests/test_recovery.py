@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import mix2stan as m2s
+from mix2stan.distributions import DISTRIBUTIONS
 from mix2stan.families import FAMILIES, PARAMETERS
 from mix2stan.links import LINKS
 
@@ -40,7 +41,7 @@ def simulated(name, rows=900, groups=30, seed=8):
     eta = INTERCEPT + SLOPE * x + b[g]
     values = {p: np.asarray(TRUTH[p]) for p in family.parameters}
     values["trials"] = np.full(rows, 12.0)
-    y = family.law.draw(rng, LINKS[link].inverse(eta), values)
+    y = DISTRIBUTIONS[name].simulate(rng, LINKS[link].inverse(eta), values)
     return pd.DataFrame({"y": y, "f": 12 - y, "x": x, "g": [f"g{k:02d}" for k in g]})
 
 
@@ -86,8 +87,8 @@ def test_a_predictor_of_zeros_is_found():
     b, c = rng.normal(0, 0.5, groups), rng.normal(0, 0.8, groups)
     zi = 1 / (1 + np.exp(0.8 - 0.7 * z - c[g]))
     shape = np.exp(1.0 - 0.5 * x)
-    law = FAMILIES["zero_inflated_negbinomial"].law
-    y = law.draw(rng, np.exp(1.5 + 0.4 * x + b[g]), {"zi": zi, "shape": shape})
+    law = DISTRIBUTIONS["zero_inflated_negbinomial"]
+    y = law.simulate(rng, np.exp(1.5 + 0.4 * x + b[g]), {"zi": zi, "shape": shape})
     df = pd.DataFrame({"y": y, "x": x, "z": z, "g": g.astype(str)})
     call = (
         "glmmTMB(y ~ x + (1 | g), ziformula = ~ z + (1 | g), dispformula = ~ x, family = nbinom2)"

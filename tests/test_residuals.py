@@ -207,7 +207,10 @@ def test_other_structures_have_nlmes_estimates(fit):
 # -- programs --------------------------------------------------------------------------------------
 
 DIRECT = [n for n in PROGRAMS if n.startswith("errors_")]
-COLLAPSED = [n for n in PROGRAMS if n.startswith("collapsed_errors_")]
+#: Powers of time make the dense matrix of the six effects too ill-conditioned to compare with.
+COLLAPSED = [
+    n for n in PROGRAMS if n.startswith("collapsed_errors_") and n != "collapsed_errors_many"
+]
 
 
 def log_density(parameter, name, value):
@@ -396,12 +399,12 @@ def test_the_order_of_the_rows_does_not_matter(structure, stanli):
     assert a == pytest.approx(b, rel=1e-11)
 
 
-def test_errors_across_groups_are_not_collapsed():
+def test_errors_across_groups_leave_no_block():
     data = table("Ovary").assign(half=lambda d: np.where(np.arange(len(d)) % 2, "a", "b"))
     call = "lme(follicles ~ Time, random = ~1 | Mare, correlation = corAR1(form = ~1 | half))"
     model = m2s.model(call, data)
-    assert model.graph.strategy.kind == "noncentred"
-    assert "correlated" in model.graph.strategy.reason
+    assert model.graph.strategy.kind == "collapsed"
+    assert model.graph.residual.correlation.within == ()
 
 
 def test_blocks_of_one_pattern_share_a_factor():

@@ -46,11 +46,20 @@ def _known_sd(group: Group) -> Array:
     return np.asarray(np.sqrt(group.covariance.variances))
 
 
+def _known_root(group: Group) -> Array:
+    q = len(group.columns.names)
+    return np.asarray(np.linalg.cholesky(np.reshape(group.covariance.variances, (q, q))))
+
+
 def _distance(group: Group) -> Array:
     return spatial.distances(group.columns.names)
 
 
-_CONSTANTS: dict[str, Callable[[Group], Array]] = {"known_sd": _known_sd, "distance": _distance}
+_CONSTANTS: dict[str, Callable[[Group], Array]] = {
+    "known_sd": _known_sd,
+    "known_root": _known_root,
+    "distance": _distance,
+}
 
 
 def covariance_of(group: Group, values: Mapping[str, Any]) -> Array:

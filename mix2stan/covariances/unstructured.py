@@ -56,6 +56,15 @@ def _block(q: int, order: int, values: Values) -> Array:
     return covariance
 
 
+def _given(q: int, order: int, values: Values) -> Array:
+    root = np.asarray(values["known_root"])
+    return np.asarray(root @ root.T)
+
+
+def _solve_nothing(q: int, order: int, covariance: Array, constants: Values) -> dict[str, Any]:
+    return {}
+
+
 def _free_sds(q: int, order: int) -> int:
     return order - 1
 
@@ -163,14 +172,14 @@ ROWS: dict[str, CovarianceRow] = {
         fewest=2,
     ),
     "known": CovarianceRow(
-        title="known variances, no covariance",
+        title="all variances and covariances known",
         template="covariances/known",
         parameters=(),
         sds="known",
-        correlated=False,
-        matrix=lambda q, order, values: np.diag(np.square(values["known_sd"])),
-        solve=lambda q, order, covariance, constants: {},
-        constants=("known_sd",),
+        correlated=True,
+        matrix=_given,
+        solve=_solve_nothing,
+        constants=("known_root",),
     ),
     "cors": CovarianceRow(
         title="all covariances free, the later variances 1",

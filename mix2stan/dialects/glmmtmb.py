@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mix2stan.design import terms
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import grouping_factors, response_of, split_bars, summands
 from mix2stan.dialects.families import Distribution, family_of
@@ -9,7 +10,17 @@ from mix2stan.dialects.lme4 import groups_of
 from mix2stan.dialects.predictors import Further, further_predictor
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES, with_zeros
-from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Residual, Response
+from mix2stan.graph import (
+    Columns,
+    Covariance,
+    Factor,
+    Group,
+    ModelGraph,
+    Population,
+    Relationship,
+    Residual,
+    Response,
+)
 from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, String, walk
 
 __all__ = ["FUNCTIONS", "STRUCTURES"]
@@ -186,9 +197,11 @@ def _has_offset(node: Node) -> bool:
 
 
 def _structured(term: Call) -> list[Group]:
-    """``cs(0 + f | g)``, ``rr(0 + f | g, d = 2)``."""
+    """``cs(0 + f | g)``, ``rr(0 + f | g, d = 2)``, ``propto(0 + f | g, K)``."""
+    if term.function == "propto":
+        return [_proportional(term)]
     if term.function not in STRUCTURES:
-        hint = f"available: {', '.join(STRUCTURES)}"
+        hint = f"available: {', '.join(STRUCTURES)}, propto"
         raise Unsupported(f"{term.function}() cannot be expressed", span=term.span, hint=hint)
     kind, (first, *others) = STRUCTURES[term.function], term.args
     match first.value:
@@ -204,6 +217,22 @@ def _structured(term: Call) -> list[Group]:
         Group(Columns((columns,)), factor, covariance, span=term.span)
         for factor in grouping_factors(factors)
     ]
+
+
+def _proportional(term: Call) -> Group:
+    """A known covariance of the levels of f, within every level of g, up to one variance."""
+    hint = "write propto(0 + f | g, K): the levels of one factor, and their covariance"
+    match [argument.value for argument in term.args]:
+        case [Operator(symbol="|", operands=(columns, group)), Name() as matrix]:
+            parts, factors = terms(columns, columns=()), grouping_factors(group)
+            variables = [v for t in parts.terms for v in t.variables]
+            if parts.intercept or len(variables) != 1 or len(factors) != 1:
+                raise FormulaError("propto() takes one factor", span=columns.span, hint=hint)
+            related = Relationship("covariance", matrix)
+            factor = Factor((variables[0], *factors[0].variables), relationship=related)
+            one = Columns((Number(1.0, span=term.span),))
+            return Group(one, factor, Covariance("us"), span=term.span)
+    raise FormulaError("propto() takes a bar and a matrix", span=term.span, hint=hint)
 
 
 def _factors(term: Call) -> int:

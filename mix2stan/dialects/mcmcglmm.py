@@ -9,12 +9,14 @@ from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arg
 from mix2stan.dialects.bars import response_of
 from mix2stan.dialects.families import family_of
 from mix2stan.dialects.mcmcglmm_errors import errors_of, errors_of_traits
-from mix2stan.dialects.mcmcglmm_prior import fixed_residual
+from mix2stan.dialects.mcmcglmm_prior import call_prior, fixed_residual
 from mix2stan.dialects.mcmcglmm_random import random_groups
+from mix2stan.dialects.mcmcglmm_related import related
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import (
     UNITS,
+    CallPrior,
     Censoring,
     Columns,
     Covariance,
@@ -36,20 +38,23 @@ _SIGNATURE = Signature(
     ),
     ignored=frozenset(
         {
-            "start", "prior", "tune", "nodes", "scale", "nitt", "thin", "burnin", "pr", "pl",
+            "start", "prior", "tune", "nodes", "nitt", "thin", "burnin", "pr", "pl",
             "verbose", "DIC", "singular.ok", "saveX", "saveZ", "saveXL", "slice", "trunc", "saveWS",
         }
     ),
     refused={
         "mev": "known error variances cannot be expressed",
-        "pedigree": "effects of related individuals cannot be expressed",
-        "ginverse": "effects of related levels cannot be expressed",
         "theta_scale": "scaled effects cannot be expressed",
     },
 )  # fmt: skip
 
 #: Families whose residual variance the prior has to fix, by what they are.
 _FIXED = {"ordinal": "cumulative", "threshold": "cumulative", "categorical": "bernoulli"}
+
+_NO_PRIOR = (
+    "without 'prior', MCMCglmm takes V = I and nu = 0, which is improper; here the priors are those "
+    "listed, and prior='mcmcglmm' takes its own"
+)
 
 
 #: Families of which an interval is known: the response is its two ends.
@@ -68,15 +73,18 @@ def lower_mcmcglmm(call: Call) -> Request:
     if traits:
         return _several(arguments, formula, traits)
     response = _response(arguments, response_of(formula, "MCMCglmm"))
-    groups, rcov = random_groups(arguments), arguments.get("rcov")
+    groups, rcov = related(random_groups(arguments), arguments), arguments.get("rcov")
     residual = errors_of(rcov)
+    prior = call_prior(arguments.get("prior"), len(groups), fixed=_is_fixed(arguments))
     if response.family != "gaussian":
         if rcov is not None and not residual.plain:
             message = "a residual structure of a response that is not Gaussian cannot be expressed"
             raise Unsupported(message, span=rcov.span, hint="rcov = ~ units can")
         if not response.anchored:
-            groups += (_overdispersion(arguments),)
-    graph = ModelGraph(response, Population(Columns((formula.right,))), groups, residual)
+            groups += (_overdispersion(arguments, prior),)
+    population = Population(Columns((formula.right,)))
+    notes = () if "prior" in arguments.values else (_NO_PRIOR,)
+    graph = ModelGraph(response, population, groups, residual, notes=notes, prior=prior)
     return request(arguments, graph)
 
 
@@ -161,21 +169,29 @@ def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -
     graph = ModelGraph(
         Response(name),
         Population(Columns((formula.right,))),
-        random_groups(arguments),
+        related(random_groups(arguments), arguments),
         errors_of_traits(arguments.get("rcov"), arguments.call.span),
     )
     return replace(request(arguments, graph), stacked=traits)
 
 
-def _overdispersion(arguments: Arguments) -> Group:
+def _is_fixed(arguments: Arguments) -> bool:
+    """Whether the family is one whose residual variance the prior fixes."""
+    family = next(iter(_families(arguments)), None)
+    return isinstance(family, String) and family.value in _FIXED
+
+
+def _overdispersion(arguments: Arguments, prior: CallPrior | None) -> Group:
     """MCMCglmm's residual, normal on the scale of the predictor: an effect of every row."""
     span, family = arguments.call.span, arguments.get("family")
     factor = Factor((Name(UNITS, span=span),))
-    covariance = Covariance("us")
+    covariance, residual = Covariance("us"), prior.residual if prior else None
     if isinstance(family, String) and family.value in _FIXED:
         V = fixed_residual(arguments.get("prior"), family.value, family.span)
         covariance = Covariance("known", variances=(V,))
-    return Group(Columns((Number(1.0, span=span),)), factor, covariance, span=span)
+        residual = replace(residual, kind="known") if residual else None
+    columns = Columns((Number(1.0, span=span),))
+    return Group(columns, factor, covariance, span=span, prior=residual)
 
 
 FUNCTIONS = {"MCMCglmm": lower_mcmcglmm}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from mix2stan.dialects.bars import summands
 from mix2stan.dialects.mcmcglmm_random import linked
 from mix2stan.errors import FormulaError, Span, Unsupported
 from mix2stan.graph import UNITS, ErrorCorrelation, Factor, Residual, VarianceFunction
-from mix2stan.syntax import Argument, Call, Formula, Name, Node, Operator
+from mix2stan.syntax import Argument, Call, Formula, Name, Node, Operator, String
 
 __all__ = ["errors_of", "errors_of_traits"]
 
@@ -13,7 +16,10 @@ _TRAIT = Name("trait")
 
 
 def errors_of(rcov: Node | None) -> Residual:
-    """``~ units``: one variance; ``~ idh(f):units``: one for each level of f."""
+    """``~ units``: one variance; ``~ idh(f):units``: one for each level of f.
+
+    So is ``~ at.level(f, "a"):units + at.level(f, "b"):units`` if f has no other levels.
+    """
     if rcov is None:
         return Residual()
     match _right(rcov):
@@ -23,9 +29,23 @@ def errors_of(rcov: Node | None) -> Residual:
             factors = linked(function.args[0].value) if len(function.args) == 1 else []
             if factors and all(isinstance(f, Name) for f in factors):
                 return Residual((_variances(factors, rcov.span),))
+    levels = [_at_level(term) for term in summands(_right(rcov))]
+    listed = [level for level in levels if level is not None]
+    if len(listed) == len(levels) and len({variable for variable, _ in listed}) == 1:
+        part = _variances([listed[0][0]], rcov.span)
+        return Residual((replace(part, named=tuple(name for _, name in listed)),))
     message = "this residual structure cannot be expressed"
     hint = "rcov = ~ units and rcov = ~ idh(f):units, with a factor f, can"
     raise Unsupported(message, span=rcov.span, hint=hint)
+
+
+def _at_level(term: Node) -> tuple[Name, str] | None:
+    """The factor and the level of ``at.level(f, "a"):units``, or None."""
+    match linked(term):
+        case [Call(function="at.level", args=(factor, level)), Name(name="units")]:
+            if isinstance(factor.value, Name) and isinstance(level.value, String):
+                return factor.value, level.value.value
+    return None
 
 
 def errors_of_traits(rcov: Node | None, call: Span) -> Residual:

@@ -1,11 +1,111 @@
-"""What MCMCglmm's ``prior =`` says of the structure of a term: known variances, and ``fix``."""
+"""MCMCglmm's ``prior = list(R = , G = list(G1 = list(V, nu, alpha.mu, alpha.V, fix)), B = )``."""
 
 from __future__ import annotations
 
-from mix2stan.errors import FormulaError, Span
-from mix2stan.syntax import Call, Node, Number, Operator, Parens
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["fixed_from", "fixed_residual", "known_variances"]
+from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
+from mix2stan.graph import CallPrior, Rows, WishartPrior
+from mix2stan.syntax import Argument, Call, Node, Number, Operator, Parens
+
+__all__ = [
+    "call_prior",
+    "fixed_from",
+    "fixed_residual",
+    "is_read",
+    "known_covariance",
+    "known_variances",
+    "term_prior",
+]
+
+Array = NDArray[np.float64]
+
+_ENTRIES = ("R", "G", "B", "S")
+_OF_TERM = ("V", "nu", "fix", "alpha.mu", "alpha.V", "beta.mu", "beta.V", "covu")
+_OF_COEFFICIENTS = ("mu", "V")
+
+
+def is_read(prior: Node | None) -> bool:
+    """Whether it is a list, rather than the name of one that is not in the text."""
+    return isinstance(prior, Call) and prior.function == "list"
+
+
+def call_prior(prior: Node | None, terms: int, *, fixed: bool = False) -> CallPrior | None:
+    """The prior of the coefficients and of the errors; None if there is none.
+
+    Args:
+        prior: the call's prior.
+        terms: how many terms ``random`` has.
+        fixed: whether the family has a residual variance that the prior fixes.
+
+    Raises:
+        FormulaError: if it cannot be read, or G has not as many elements as there are terms.
+    """
+    if prior is None or not is_read(prior):
+        return None
+    entries = _named(prior, _ENTRIES)
+    G = entries.get("G")
+    if G is not None:
+        count = len(_arguments(G))
+        if count != terms:
+            what = "1 term" if terms == 1 else f"{terms} terms"
+            message = f"G of the prior has {count} elements, and 'random' {what}"
+            raise FormulaError(message, span=G.span)
+    if "S" in entries:
+        message = "the prior of theta_scale cannot be expressed"
+        raise Unsupported(message, span=entries["S"].span)
+    residual, B = WishartPrior("us"), entries.get("B")
+    if "R" in entries:
+        residual = _wishart(entries["R"], "us")
+        if _element(entries["R"], "fix", None) is not None and not fixed:
+            message = "a residual variance that is known cannot be expressed"
+            hint = "leave fix away, or make it nearly known: nu = 1e6"
+            raise Unsupported(message, span=entries["R"].span, hint=hint)
+    mean: tuple[float, ...] = ()
+    variance: Rows = ()
+    if B is not None:
+        of_B = _named(B, _OF_COEFFICIENTS)
+        if "mu" in of_B:
+            mean = _numbers(of_B["mu"])
+        variance = _square(of_B["V"]) if "V" in of_B else ()
+    return CallPrior(mean, variance, residual, prior.span)
+
+
+def term_prior(prior: Node | None, term: int, kind: str) -> WishartPrior | None:
+    """The prior of a term's covariance; improper, as MCMCglmm's default, if G is not there.
+
+    Args:
+        prior: the call's prior.
+        term: the place of the term, from 0.
+        kind: its covariance structure.
+    """
+    if prior is None or not is_read(prior):
+        return None
+    entry = _entry(prior, term)
+    return WishartPrior(kind) if entry is None else _wishart(entry, kind)
+
+
+def known_covariance(prior: Node | None, term: int) -> tuple[float, ...] | None:
+    """A term's V row by row, if ``fix = 1`` says that it is known; None if not.
+
+    Raises:
+        Unsupported: if a block of it is known.
+    """
+    entry = _entry(prior, term)
+    fix = _element(entry, "fix", None)
+    if entry is None or fix is None:
+        return None
+    if fix != Number(1.0):
+        hint = "fix = 1 fixes all of it; cors() and sub() have fixed blocks"
+        raise Unsupported("a known block of V cannot be expressed", span=fix.span, hint=hint)
+    V = _element(entry, "V", None)
+    if V is None:
+        raise FormulaError("fix = 1 needs V", span=entry.span, hint="write list(V = 1, fix = 1)")
+    matrix = np.array(_square(V))
+    if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() <= 0:
+        raise FormulaError("V is not a covariance matrix", span=V.span)
+    return tuple(matrix.ravel().tolist())
 
 
 def fixed_from(prior: Node | None, term: int, function: Call) -> int:
@@ -14,7 +114,7 @@ def fixed_from(prior: Node | None, term: int, function: Call) -> int:
     Raises:
         FormulaError: if the prior does not say.
     """
-    match _entry(prior, term, "fix"):
+    match _element(_entry(prior, term), "fix", None):
         case Number(value=value) if value >= 1 and value == int(value):
             return int(value)
         case None:
@@ -31,12 +131,12 @@ def known_variances(prior: Node | None, term: int, function: Call) -> tuple[floa
     Raises:
         FormulaError: if the prior does not say, or a variance is not positive.
     """
-    V = _entry(prior, term, "V")
+    V = _element(_entry(prior, term), "V", None)
     if V is None:
         hint = f"write prior = list(G = list(G{term + 1} = list(V = diag(c(1, 4)), nu = 3)))"
         message = f"{function.function}() needs 'V' in the prior"
         raise FormulaError(message, span=function.span, hint=hint)
-    variances = tuple(_diagonal(V))
+    variances = tuple(np.diag(_square(V)).tolist())
     if min(variances) <= 0:
         raise FormulaError("the variances in V have to be positive", span=V.span)
     return variances
@@ -54,16 +154,33 @@ def fixed_residual(prior: Node | None, family: str, span: Span) -> float:
         message = f"the residual variance of the family {family} is not identified"
         hint = "fix it: prior = list(R = list(V = 1, fix = 1))"
         raise FormulaError(message, span=span if R is None else R.span, hint=hint)
-    variances = _diagonal(V)
+    variances = np.diag(_square(V))
     if len(variances) != 1 or variances[0] <= 0:
         raise FormulaError("the residual variance has to be a positive number", span=V.span)
-    return variances[0]
+    return float(variances[0])
 
 
-def _entry(prior: Node | None, term: int, name: str) -> Node | None:
-    """``prior$G[[term]]$name``."""
-    terms = _element(prior, "G", None)
-    return _element(_element(terms, f"G{term + 1}", term), name, None)
+def _wishart(entry: Node, kind: str) -> WishartPrior:
+    values = _named(entry, _OF_TERM)
+    for name in ("beta.mu", "beta.V", "covu"):
+        if name in values:
+            raise Unsupported(f"{name} of the prior cannot be expressed", span=values[name].span)
+    if "V" not in values:
+        hint = "write list(V = 1, nu = 0.002)"
+        raise FormulaError("V is missing in the prior", span=entry.span, hint=hint)
+    nu = _numbers(values["nu"]) if "nu" in values else (0.0,)
+    if len(nu) != 1 or nu[0] < 0:
+        raise FormulaError("nu has to be a number, not negative", span=values["nu"].span)
+    alpha_V = _square(values["alpha.V"]) if "alpha.V" in values else ()
+    if not np.any(alpha_V):
+        alpha_V = ()
+    alpha_mu = _numbers(values["alpha.mu"]) if "alpha.mu" in values else ()
+    return WishartPrior(kind, nu, _square(values["V"]), alpha_mu, alpha_V, entry.span)
+
+
+def _entry(prior: Node | None, term: int) -> Node | None:
+    """``prior$G[[term]]``."""
+    return _element(_element(prior, "G", None), f"G{term + 1}", term)
 
 
 def _element(node: Node | None, name: str, position: int | None) -> Node | None:
@@ -78,37 +195,87 @@ def _element(node: Node | None, name: str, position: int | None) -> Node | None:
     return None
 
 
-def _diagonal(V: Node) -> list[float]:
-    """The diagonal of ``diag(…)``, ``matrix(…)`` or a number, times or over numbers."""
-    match V:
-        case Parens(inner=inner):
-            return _diagonal(inner)
-        case Number(value=value):
-            return [value]
-        case Operator(symbol="*", operands=(Number(value=factor), other)):
-            return [factor * v for v in _diagonal(other)]
-        case Operator(symbol="*", operands=(other, Number(value=factor))):
-            return [factor * v for v in _diagonal(other)]
-        case Operator(symbol="/", operands=(other, Number(value=divisor))) if divisor:
-            return [v / divisor for v in _diagonal(other)]
-        case Call(function="diag", args=(only,)):
-            values = _vector(only.value)
-            return [1.0] * int(values[0]) if len(values) == 1 else values
-        case Call(function="diag", args=(first, second)):
-            values, (n, *_) = _vector(first.value), _vector(second.value)
-            return [values[i % len(values)] for i in range(int(n))]
-        case Call(function="matrix", args=(first, *_)):
-            values = _vector(first.value)
-            n = round(len(values) ** 0.5)
-            if n * n == len(values):
-                return values[:: n + 1]
-    raise FormulaError("V cannot be read", span=V.span, hint="write V = diag(c(1, 4))")
+def _arguments(node: Node) -> tuple[Argument, ...]:
+    if not isinstance(node, Call) or node.function != "list":
+        hint = "write list(G1 = list(V = 1, nu = 0.002))"
+        raise FormulaError("the prior has lists here", span=node.span, hint=hint)
+    return node.args
 
 
-def _vector(node: Node) -> list[float]:
+def _named(node: Node, known: tuple[str, ...]) -> dict[str, Node]:
+    """The elements of a list whose names are known; ``n`` is an older name of ``nu``."""
+    found: dict[str, Node] = {}
+    for argument in _arguments(node):
+        name = "nu" if argument.name == "n" else argument.name or ""
+        if name not in known:
+            hint = suggestion(name, known, what="what can be in it")
+            raise FormulaError(f"the prior has no {name!r} here", span=argument.span, hint=hint)
+        found[name] = argument.value
+    return found
+
+
+# -- numbers ---------------------------------------------------------------------------------------
+
+
+def _numbers(node: Node) -> tuple[float, ...]:
+    return tuple(_array(node).ravel().tolist())
+
+
+def _square(node: Node) -> Rows:
+    """A matrix, a number being one by one."""
+    array = _array(node)
+    matrix = array.reshape(1, 1) if array.size == 1 else array
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        hint = "write V = diag(c(1, 4))"
+        raise FormulaError(f"{node} is no square matrix", span=node.span, hint=hint)
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
+_ARITHMETIC = {"*": np.multiply, "/": np.divide, "+": np.add, "-": np.subtract}
+
+
+def _array(node: Node) -> Array:
+    """Numbers, and what ``c rep diag matrix`` and arithmetic make of them; looked up, not run."""
     match node:
         case Number(value=value):
-            return [value]
+            return np.array([value])
+        case Parens(inner=inner):
+            return _array(inner)
+        case Operator(symbol="-", operands=(only,)):
+            return -_array(only)
+        case Operator(symbol=symbol, operands=operands) if symbol in _ARITHMETIC:
+            first, *others = (_array(o) for o in operands)
+            for other in others:
+                if first.size > 1 and other.size > 1 and first.shape != other.shape:
+                    raise FormulaError("these are of different sizes", span=node.span)
+                first = np.asarray(_ARITHMETIC[symbol](first, other), dtype=float)
+            return first
         case Call(function="c", args=args) if args:
-            return [v for argument in args for v in _vector(argument.value)]
-    raise FormulaError("numbers are expected here", span=node.span, hint="write c(1, 4)")
+            return np.concatenate([_array(a.value).ravel() for a in args])
+        case Call(function="rep", args=(first, second)):
+            return np.repeat(_array(first.value), int(_array(second.value)[0]))
+        case Call(function="diag", args=(only,)):
+            values = _array(only.value).ravel()
+            return np.eye(int(values[0])) if len(values) == 1 else np.diag(values)
+        case Call(function="diag", args=(first, second)):
+            n = int(_array(second.value)[0])
+            return np.diag(np.resize(_array(first.value).ravel(), n))
+        case Call(function="matrix", args=(first, *sizes)):
+            return _filled(_array(first.value).ravel(), sizes, node)
+    hint = "numbers, c(), rep(), diag() and matrix() can be read, as in V = diag(c(1, 4))"
+    raise FormulaError(f"{node} cannot be read in a prior", span=node.span, hint=hint)
+
+
+def _filled(values: Array, sizes: list[Argument], node: Node) -> Array:
+    """``matrix(values, nrow, ncol)``, by columns; its sides in any way R takes them."""
+    given = {
+        a.name or place: a.value for a, place in zip(sizes, ("nrow", "ncol", ""), strict=False)
+    }
+    sides = {side: int(_array(given[side])[0]) for side in ("nrow", "ncol") if side in given}
+    default = round(len(values) ** 0.5) if not sides else None
+    rows = sides.get("nrow") or default or len(values) // sides["ncol"]
+    columns = sides.get("ncol") or default or max(1, len(values) // rows)
+    # V is symmetric, so that byrow = TRUE is the same matrix
+    if rows * columns < len(values) or rows < 1:
+        raise FormulaError(f"{node} is no matrix", span=node.span)
+    return np.resize(values, (columns, rows)).T

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from mix2stan.dialects.arguments import Arguments
 from mix2stan.dialects.bars import summands
-from mix2stan.dialects.mcmcglmm_prior import fixed_from, known_variances
+from mix2stan.dialects.mcmcglmm_prior import (
+    fixed_from,
+    known_covariance,
+    known_variances,
+    term_prior,
+)
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import Columns, Covariance, Factor, Group
 from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, Parens
@@ -27,7 +33,9 @@ VARIANCE_FUNCTIONS = {
     "cor": "corg",
 }
 _ANTE = re.compile(r"ante(c?)([1-9][0-9]?)(v?)")
-_NOT_READ = frozenset({"str", "mm", "at.set", "leg", "spl"})
+_NOT_READ = frozenset({"at.set", "leg", "spl"})
+#: Functions of several factors of the same levels.
+_MEMBERSHIPS = ("mm", "str")
 
 
 def random_groups(arguments: Arguments) -> tuple[Group, ...]:
@@ -49,6 +57,8 @@ def _random_terms(arguments: Arguments) -> tuple[Node, ...]:
 def _group(term: Node, prior: Node | None, place: int) -> Group:
     """One term: a factor, or a variance function linked to a factor by ``:``."""
     first, *rest = linked(term)
+    if isinstance(first, Call) and first.function in _MEMBERSHIPS and not rest:
+        return _memberships(first)
     if isinstance(first, Call) and first.function == "at.level":
         columns: Node = Operator("+", (Number(0.0), first), span=first.span)
         covariance = Covariance("us")
@@ -61,7 +71,46 @@ def _group(term: Node, prior: Node | None, place: int) -> Group:
         hint = f"write {first}:g"
         raise FormulaError("this term has no grouping factor", span=term.span, hint=hint)
     factor = Factor(tuple(_factor_variable(n, term) for n in rest), "first_fastest")
-    return Group(Columns((columns,)), factor, covariance, span=term.span)
+    given = term_prior(prior, place, covariance.kind)
+    known = None if covariance.order else known_covariance(prior, place)
+    if known is not None and given is not None:
+        covariance = Covariance("known", variances=known)
+        given = replace(given, kind="known")
+    return Group(Columns((columns,)), factor, covariance, span=term.span, prior=given)
+
+
+def _memberships(term: Call) -> Group:
+    """``mm(a + b)``: effects of the same levels added; ``str(a + b)``: each its own, correlated."""
+    apart = term.function == "str"
+    signed = [pair for a in term.args for pair in _signed(a.value, 1)]
+    names = [v for _, v in signed]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        hint = f"write {term.function}(a + b), of two factors with the same levels"
+        raise FormulaError(f"{term} needs several factors", span=term.span, hint=hint)
+    signs = tuple(sign for sign, _ in signed)
+    if apart and -1 in signs:
+        message = "the effects of str() are never added: there is nothing to subtract"
+        raise FormulaError(message, span=term.span, hint="mm(a - b) subtracts")
+    variables = tuple(_factor_variable(v, term) for v in names)
+    factor = Factor(variables, "first_fastest", signs=signs, apart=apart)
+    one = Number(1.0, span=term.span)
+    columns = Columns((one,) * len(names) if apart else (one,))
+    return Group(columns, factor, Covariance("us"), span=term.span)
+
+
+def _signed(node: Node, sign: int) -> list[tuple[int, Node]]:
+    """The factors of ``a + b - c``, with their signs."""
+    match node:
+        case Parens(inner=inner):
+            return _signed(inner, sign)
+        case Operator(symbol="+", operands=operands):
+            return [pair for operand in operands for pair in _signed(operand, sign)]
+        case Operator(symbol="-", operands=(first, *others)) if others:
+            rest = [pair for other in others for pair in _signed(other, -sign)]
+            return [*_signed(first, sign), *rest]
+        case Operator(symbol="-", operands=(inner,)):
+            return _signed(inner, -sign)
+    return [(sign, node)]
 
 
 def _covariance(function: Call, prior: Node | None, place: int) -> Covariance:
@@ -107,7 +156,7 @@ def _columns(function: Call) -> Node:
 
 
 def _is_structure(name: str) -> bool:
-    known = name in VARIANCE_FUNCTIONS or name in _NOT_READ
+    known = name in VARIANCE_FUNCTIONS or name in _NOT_READ or name in _MEMBERSHIPS
     return known or _ANTE.fullmatch(name) is not None
 
 

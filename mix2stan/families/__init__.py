@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from mix2stan.families import basic, categories, further, zeros
 from mix2stan.families.basic import (
     PARAMETERS,
@@ -23,6 +25,7 @@ __all__ = [
     "free_thresholds",
     "parameter_row",
     "single_parameters",
+    "threshold_labels",
     "with_zeros",
 ]
 
@@ -38,6 +41,15 @@ def single_parameters(graph: ModelGraph) -> tuple[str, ...]:
 def free_thresholds(graph: ModelGraph) -> bool:
     """Whether the model has thresholds in the place of an intercept."""
     return FAMILIES[graph.response.family].ordinal is not None and not graph.response.anchored
+
+
+def threshold_labels(graph: ModelGraph) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The thresholds, named as ordinal's ``clm`` does by the categories they part: ``low|high``."""
+    levels = graph.response.levels
+    if FAMILIES[graph.response.family].ordinal is None:
+        return ()
+    names = tuple(f"{a}|{b}" for a, b in itertools.pairwise(levels))
+    return (("cutpoints", names[1:]),) if graph.response.anchored else (("thresholds", names),)
 
 
 def with_zeros(family: str) -> tuple[str, str] | None:

@@ -14,8 +14,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.families import laws
-from mix2stan.families.laws import Law
 from mix2stan.families.ordinal import Ordinal
 from mix2stan.links import LINKS
 
@@ -187,14 +185,13 @@ class Family:
         ordinal: its thresholds, if its response has ordered categories.
         mathematics: what the distribution is called in headers, if that is not its Stan density.
         dispersion: the parameter that glmmTMB's ``dispformula`` is about.
-        law: draws, means and variances in numpy.
         mcmcglmm_link: the link of MCMCglmm's predictor, if that is not the default.
         meanings: what parameters are called where their own words do not fit.
         starts: where chains start parameters, if not where they usually do.
         zero: the log of the probability of a zero, row by row, as Stan text.
         row_sets: which rows the density takes apart, by name, from the response.
         base: the family that a wrapper is around, and ``without_zeros`` the one that is left if its
-            zeros are no more than usual.
+            zeros are no more than usual; ``keeps_zeros`` whether those of the base stay.
     """
 
     links: tuple[str, ...]
@@ -217,7 +214,6 @@ class Family:
     ordinal: Ordinal | None = None
     mathematics: str = ""
     dispersion: str = ""
-    law: Law = laws.GAUSSIAN
     mcmcglmm_link: str = ""
     meanings: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     starts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -227,6 +223,7 @@ class Family:
     )
     base: str = ""
     without_zeros: str = ""
+    keeps_zeros: bool = False
 
     @property
     def counts_trials(self) -> bool:
@@ -275,7 +272,6 @@ ROWS: dict[str, Family] = {
         density="normal({mu}, sigma)",
         r_names=("gaussian",),
         mcmcglmm=("gaussian",),
-        law=laws.GAUSSIAN,
         variance=np.ones_like,
         dispersion="sigma",
         parameters=("sigma",),
@@ -286,7 +282,6 @@ ROWS: dict[str, Family] = {
         support="real",
         density="student_t(nu, {mu}, sigma)",
         r_names=("student", "t_family"),
-        law=laws.STUDENT,
         variance=np.ones_like,
         dispersion="sigma",
         parameters=("sigma", "nu"),
@@ -296,7 +291,6 @@ ROWS: dict[str, Family] = {
         support="positive",
         density="lognormal({mu}, sigma)",
         r_names=("lognormal",),
-        law=laws.LOGNORMAL,
         variance=np.ones_like,
         dispersion="sigma",
         parameters=("sigma",),
@@ -308,7 +302,6 @@ ROWS: dict[str, Family] = {
         density="poisson({mu})",
         r_names=("poisson",),
         mcmcglmm=("poisson",),
-        law=laws.POISSON,
         zero="-{mu}",
         variance=lambda mu: mu,
         integer=True,
@@ -323,7 +316,6 @@ ROWS: dict[str, Family] = {
         support="count",
         density="neg_binomial_2({mu}, shape)",
         r_names=("negbinomial", "nbinom2"),
-        law=laws.NEGBINOMIAL,
         zero="-shape .* log1p({mu} ./ shape)",
         variance=lambda mu: mu,
         dispersion="shape",
@@ -338,7 +330,6 @@ ROWS: dict[str, Family] = {
         support="binary",
         density="bernoulli({mu})",
         r_names=("bernoulli",),
-        law=laws.BERNOULLI,
         variance=_of_proportion,
         integer=True,
         natural={"logit": "bernoulli_logit({eta})"},
@@ -352,7 +343,6 @@ ROWS: dict[str, Family] = {
         density="binomial(trials, {mu})",
         r_names=("binomial",),
         mcmcglmm=("multinomial2",),
-        law=laws.BINOMIAL,
         zero="to_vector(trials) .* log1m({mu})",
         variance=_of_proportion,
         integer=True,
@@ -367,7 +357,6 @@ ROWS: dict[str, Family] = {
         support="positive",
         density="gamma(shape, shape ./ {mu})",
         r_names=("Gamma",),
-        law=laws.GAMMA,
         variance=np.square,
         dispersion="shape",
         parameters=("shape",),
@@ -378,7 +367,6 @@ ROWS: dict[str, Family] = {
         support="positive",
         density="inverse_gaussian({mu}, shape)",
         r_names=("inverse.gaussian",),
-        law=laws.INVERSE_GAUSSIAN,
         variance=lambda mu: mu**3,
         dispersion="shape",
         parameters=("shape",),
@@ -390,7 +378,6 @@ ROWS: dict[str, Family] = {
         support="unit",
         density="beta_proportion({mu}, phi)",
         r_names=("beta", "beta_family", "Beta"),
-        law=laws.BETA,
         variance=_of_proportion,
         dispersion="phi",
         parameters=("phi",),

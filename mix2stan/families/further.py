@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from mix2stan.families import laws
 from mix2stan.families.basic import Family
 
 __all__ = ["ROWS"]
@@ -17,7 +16,6 @@ ROWS: dict[str, Family] = {
         support="count",
         density="neg_binomial_2({mu}, {mu} ./ phi)",
         r_names=("nbinom1",),
-        law=laws.NBINOM1,
         zero="-{mu} ./ phi .* log1p(phi)",
         variance=lambda mu: mu,
         dispersion="phi",
@@ -33,7 +31,6 @@ ROWS: dict[str, Family] = {
         r_names=("geometric",),
         mcmcglmm=("geometric",),
         mcmcglmm_link="-log",
-        law=laws.GEOMETRIC,
         zero="-log1p({mu})",
         variance=lambda mu: mu + mu**2,
         integer=True,
@@ -45,7 +42,6 @@ ROWS: dict[str, Family] = {
         support="trials",
         density="beta_binomial(trials, {mu} .* phi, (1 - {mu}) .* phi)",
         r_names=("beta_binomial", "betabinomial"),
-        law=laws.BETA_BINOMIAL,
         zero=(
             "lbeta({mu} .* phi, to_vector(trials) + (1 - {mu}) .* phi)"
             " - lbeta({mu} .* phi, (1 - {mu}) .* phi)"
@@ -62,7 +58,6 @@ ROWS: dict[str, Family] = {
         support="positive",
         density="lognormal_mean({mu}, sigma)",
         r_names=("lognormal_mean",),
-        law=laws.LOGNORMAL_MEAN,
         variance=np.ones_like,
         dispersion="sigma",
         parameters=("sigma",),
@@ -75,7 +70,6 @@ ROWS: dict[str, Family] = {
         support="real",
         density="skew_normal_mean({mu}, sigma, alpha)",
         r_names=("skew_normal", "skewnormal"),
-        law=laws.SKEW_NORMAL,
         variance=np.ones_like,
         dispersion="sigma",
         parameters=("sigma", "alpha"),
@@ -88,7 +82,6 @@ ROWS: dict[str, Family] = {
         r_names=("exponential",),
         mcmcglmm=("exponential",),
         mcmcglmm_link="-log",
-        law=laws.EXPONENTIAL,
         variance=np.square,
         natural={"log": "exponential(exp(-({eta})))", "-log": "exponential(exp({eta}))"},
         domain=lambda mu: np.asarray(mu > 0),
@@ -98,7 +91,6 @@ ROWS: dict[str, Family] = {
         support="positive",
         density="weibull(shape, {mu} ./ tgamma(1 + inv(shape)))",
         r_names=("weibull",),
-        law=laws.WEIBULL,
         variance=np.square,
         starts={"shape": 1.0},
         dispersion="shape",
@@ -111,7 +103,6 @@ ROWS: dict[str, Family] = {
         density="zero_one_inflated_beta({mu}, phi, zoi, coi, zero, one, inner)",
         mathematics="zero_one_inflated_beta({mu}, phi, zoi, coi)",
         r_names=("zero_one_inflated_beta",),
-        law=laws.ZERO_ONE_BETA,
         variance=lambda mu: mu * (1 - mu),
         dispersion="phi",
         parameters=("phi", "zoi", "coi"),
@@ -126,7 +117,6 @@ ROWS: dict[str, Family] = {
         natural={"logit": "ordered_beta({eta}, phi, cut_zero, cut_one, zero, one, inner)"},
         mathematics="ordered_beta({mu}, phi, cut_zero, cut_one)",
         r_names=("ordered_beta", "ordbeta"),
-        law=laws.ORDERED_BETA,
         variance=lambda mu: mu * (1 - mu),
         dispersion="phi",
         parameters=("phi", "cut_zero", "cut_one"),

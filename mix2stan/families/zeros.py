@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mix2stan.families import basic, further, laws
+from mix2stan.families import basic, further
 from mix2stan.families.basic import Array, Family
 
 __all__ = ["ROWS", "hurdle", "truncated", "zero_inflated"]
@@ -75,17 +75,15 @@ def _with_zeros(base: str, name: str, parameter: str, template: str, **changes: 
 
 def zero_inflated(base: str) -> Family:
     """Zeros from elsewhere besides those of the base."""
-    law = laws.zero_inflated(_BASES[base].law)
     name = f"zero_inflated_{base}"
-    return _with_zeros(base, name, "zi", "zero_inflated", law=law, without_zeros=base)
+    return _with_zeros(base, name, "zi", "zero_inflated", without_zeros=base, keeps_zeros=True)
 
 
 def hurdle(
     base: str, name: str, parameter: str = "hu", left: str = "", **changes: object
 ) -> Family:
     """Zeros of a probability of their own, and the base without its zeros."""
-    law = laws.hurdle(_BASES[base].law, parameter)
-    given: dict[str, object] = {"law": law, "without_zeros": left or base, **changes}
+    given: dict[str, object] = {"without_zeros": left or base, **changes}
     return _with_zeros(base, name, parameter, "hurdle", **given)
 
 
@@ -98,7 +96,6 @@ def truncated(base: str, mcmcglmm: tuple[str, ...] = (), names: tuple[str, ...] 
         "truncated",
         density=f"{name}({_arguments(base)})",
         support="positive_count",
-        law=laws.truncated(_BASES[base].law),
         r_names=(name, *names),
         mcmcglmm=mcmcglmm,
     )

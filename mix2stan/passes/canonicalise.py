@@ -9,6 +9,7 @@ from mix2stan.design import terms
 from mix2stan.graph import Columns, Covariance, Group, ModelGraph
 from mix2stan.passes.context import Context
 from mix2stan.syntax import Number
+from mix2stan.wishart import side_by_side
 
 __all__ = ["canonicalise"]
 
@@ -33,7 +34,7 @@ def canonicalise(graph: ModelGraph, context: Context) -> ModelGraph:
 
 def _combination(group: Group, context: Context) -> Group:
     """``idv(0 + f):g`` as an intercept of f:g."""
-    if group.covariance.kind != "idv" or len(group.columns.formulas) != 1:
+    if group.covariance.kind != "idv" or len(group.columns.formulas) != 1 or group.coupled:
         return group
     parts = terms(group.columns.formulas[0], columns=())
     variables = tuple(v for term in parts.terms for v in term.variables)
@@ -66,4 +67,6 @@ def _mergeable(a: Group, b: Group) -> bool:
 
 def _merge(a: Group, b: Group) -> Group:
     columns = Columns(a.columns.formulas + b.columns.formulas, a.columns.names + b.columns.names)
-    return replace(a, columns=columns, covariance=Covariance("idh"), span=a.span.to(b.span))
+    prior = side_by_side((a.prior, len(a.columns.names)), (b.prior, len(b.columns.names)))
+    span = a.span.to(b.span)
+    return replace(a, columns=columns, covariance=Covariance("idh"), span=span, prior=prior)

@@ -43,22 +43,26 @@ def check(graph: ModelGraph, context: Context) -> ModelGraph:
     remarks = [
         r
         for group in graph.groups
-        for r in _remarks(group, context.data.rows, residual and not group.owner)
+        for r in _remarks(group, context.data.count, residual and not group.owner)
     ]
     return note(graph, *remarks, *_confounded(graph, context))
 
 
 def _confounded(graph: ModelGraph, context: Context) -> list[str]:
     """Effects that vary by the same groups of rows, whatever the factors are called."""
-    by: dict[tuple[str, bytes, str], list[str]] = {}
+    by: dict[tuple[str, bytes, str, str], list[str]] = {}
     for group in graph.groups:
         if group.factor.levels == 1:
             continue
+        if group.factor.signs:
+            continue
         partition = _partition(context.data.grouping(group.factor).codes)
+        # related levels differ from independent ones of the same rows
+        known = str(group.factor.relationship or "")
         for name in group.columns.names:
-            by.setdefault((group.owner, partition, name), []).append(str(group.factor))
+            by.setdefault((group.owner, partition, known, name), []).append(str(group.factor))
     remarks: dict[str, None] = {}
-    for (_, _, name), factors in by.items():
+    for (*_, name), factors in by.items():
         if len(factors) == 1:
             continue
         cannot = "the data cannot tell their variances apart"
@@ -83,6 +87,8 @@ def _remarks(group: Group, rows: int, residual: bool) -> list[str]:
     levels, effects = group.factor.levels, group.factor.levels * len(group.columns.names)
     if levels == 1:
         return [f"{group.factor} has one level: its variance comes from the prior alone"]
+    if group.coupled:
+        return []
     if residual and levels == rows and group.columns.intercept_only:
         return [f"{group.factor} has one row per level: its variance is confounded with sigma"]
     if residual and effects >= rows and group.covariance.kind in _WITH_NOISE:

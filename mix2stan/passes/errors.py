@@ -7,10 +7,18 @@ from dataclasses import replace
 import numpy as np
 
 from mix2stan.errors import FormulaError, Unsupported, suggestion
-from mix2stan.graph import ErrorCorrelation, ModelGraph, Residual, VarianceFunction, note
+from mix2stan.graph import (
+    ErrorCorrelation,
+    Factor,
+    Group,
+    ModelGraph,
+    Residual,
+    VarianceFunction,
+    note,
+)
 from mix2stan.passes.context import Context
 from mix2stan.residual_data import blocks_of, general_root, positions
-from mix2stan.residuals import VARIANCES
+from mix2stan.residuals import VARIANCES, known_errors
 
 __all__ = ["resolve_errors"]
 
@@ -36,9 +44,13 @@ def resolve_errors(graph: ModelGraph, context: Context) -> ModelGraph:
     correlation = graph.residual.correlation
     if correlation is not None:
         correlation = replace(
-            _correlation(correlation, context), nested=_nested(correlation, graph, context)
+            _correlation(correlation, context), within=_within(correlation, graph, context)
         )
-    return note(replace(graph, residual=Residual(tuple(parts), correlation)), *remarks)
+    graph = replace(graph, residual=Residual(tuple(parts), correlation))
+    if not known_errors(graph.residual):
+        groups = tuple(replace(g, inside=_inside(g, graph, context)) for g in graph.groups)
+        graph = replace(graph, groups=groups)
+    return note(graph, *remarks)
 
 
 def _variance(part: VarianceFunction, graph: ModelGraph, context: Context) -> VarianceFunction:
@@ -48,6 +60,7 @@ def _variance(part: VarianceFunction, graph: ModelGraph, context: Context) -> Va
     met = groups.codes[_r_order(graph, context)]
     _, where = np.unique(met, return_index=True)
     levels = [groups.levels[c] for c in met[np.sort(where)]]
+    _check_named(part, levels)
     named = {
         _stratum(s, levels, part)
         for given in (part.fixed, part.start)
@@ -70,6 +83,17 @@ def _variance(part: VarianceFunction, graph: ModelGraph, context: Context) -> Va
         raise FormulaError(message, span=part.span, hint="fix the ratios of other strata")
     ordered = [*first, *(s for s in levels if s in known), *(s for s in levels if s not in known)]
     return replace(part, levels=tuple(dict.fromkeys(ordered)), fixed=fixed, start=start)
+
+
+def _check_named(part: VarianceFunction, levels: list[str]) -> None:
+    """Strata listed one by one are all there are, each once: every row has one error."""
+    listed = [_stratum(name, levels, part) for name in part.named]
+    missing = [level for level in levels if level not in listed] if listed else []
+    twice = [name for name in listed if listed.count(name) > 1]
+    if missing or twice:
+        what = f"{missing[0]} have no residual" if missing else f"{twice[0]} have two residuals"
+        hint = f"every row has exactly one: write idh({part.strata}):units"
+        raise FormulaError(f"the rows of {part.strata} {what}", span=part.span, hint=hint)
 
 
 def _r_order(graph: ModelGraph, context: Context) -> np.ndarray:
@@ -122,13 +146,27 @@ def _correlation(correlation: ErrorCorrelation, context: Context) -> ErrorCorrel
     return correlation
 
 
-def _nested(correlation: ErrorCorrelation, graph: ModelGraph, context: Context) -> bool:
-    """Whether every block lies within one level of each group."""
+def _inside(group: Group, graph: ModelGraph, context: Context) -> tuple[Factor, ...]:
+    """The other factors that are constant within the levels of a term."""
+    own = context.data.grouping(group.factor).codes
+    found = []
+    for factor in dict.fromkeys(g.factor for g in graph.groups if g.factor != group.factor):
+        pairs = np.column_stack([own, context.data.grouping(factor).codes])
+        if len(np.unique(pairs, axis=0)) == group.factor.levels:
+            found.append(factor)
+    return tuple(found)
+
+
+def _within(
+    correlation: ErrorCorrelation, graph: ModelGraph, context: Context
+) -> tuple[Factor, ...]:
+    """The grouping factors that are constant within every block."""
     data = context.data
     blocks = blocks_of(correlation, data)
     of_row = np.repeat(np.arange(len(blocks.sizes)), blocks.sizes)
-    for group in graph.groups:
-        codes = data.grouping(group.factor).codes[blocks.order]
-        if (codes != codes[blocks.first[:-1]][of_row]).any():
-            return False
-    return True
+    found = []
+    for factor in dict.fromkeys(g.factor for g in graph.groups):
+        codes = data.grouping(factor).codes[blocks.order]
+        if (codes == codes[blocks.first[:-1]][of_row]).all():
+            found.append(factor)
+    return tuple(found)

@@ -27,6 +27,8 @@ Codes = NDArray[np.int64]
 
 #: Summing observations has to leave at most this share of them.
 _WORTH_POOLING = 0.7
+#: Levels of a known matrix beyond which its root is too large to be data.
+_MOST_ROOT = 3_000
 #: Information times variance from which on an effect is sampled as it is.
 _OUTWEIGHS = 1.0
 
@@ -34,10 +36,10 @@ _OUTWEIGHS = 1.0
 def parameterise(graph: ModelGraph, context: Context) -> ModelGraph:
     """Choose for every group term, unless all are to be sampled alike."""
     if not graph.strategy.samples_effects:
-        return graph
+        return _small_roots(graph)
     if context.strategy == "auto":
         if graph.response.linear:
-            return graph
+            return _small_roots(graph)
         graph = _pool(graph, context)
         centred = _informed(graph, context)
     else:
@@ -46,7 +48,21 @@ def parameterise(graph: ModelGraph, context: Context) -> ModelGraph:
         centred = frozenset(g.id for g in asked)
     groups = _around(graph, context, centred)
     kind = "centred" if centred else "noncentred"
-    return replace(graph, groups=groups, strategy=replace(graph.strategy, kind=kind))
+    return _small_roots(replace(graph, groups=groups, strategy=replace(graph.strategy, kind=kind)))
+
+
+def _small_roots(graph: ModelGraph) -> ModelGraph:
+    """Effects of a known matrix that is large centred: its root, which the others need, is dense."""
+    return replace(graph, groups=tuple(_small_root(group) for group in graph.groups))
+
+
+def _small_root(group: Group) -> Group:
+    known = group.factor.relationship
+    if group.integrated or known is None or known.form != "matrix":
+        return group
+    if group.factor.levels <= _MOST_ROOT:
+        return group
+    return replace(group, parameterisation=replace(group.parameterisation, centred=True))
 
 
 def _pool(graph: ModelGraph, context: Context) -> ModelGraph:
@@ -77,6 +93,11 @@ def _informed(graph: ModelGraph, context: Context) -> frozenset[str]:
         if np.mean(heard) * tau2 > _OUTWEIGHS:
             centred.add(group.id)
         passed[group.id] = heard / (1 + heard * tau2)
+    for group in (g for g in graph.groups_of("") if g.coupled and _is_single(g)):
+        own = context.data.grouping(group.factor).codes
+        about = np.bincount(own, fit.weights, group.factor.levels)
+        if np.mean(about) * fit.variances[group.id] > _OUTWEIGHS:
+            centred.add(group.id)
     return frozenset(centred)
 
 
@@ -99,7 +120,12 @@ def _heard(
 
 
 def _single(groups: tuple[Group, ...]) -> list[Group]:
-    return [g for g in groups if g.covariance.kind == "scalar" and g.columns.intercept_only]
+    """The terms that others can be centred on: coupled effects have a mean of their own."""
+    return [g for g in groups if _is_single(g) and not g.coupled]
+
+
+def _is_single(group: Group) -> bool:
+    return group.covariance.kind == "scalar" and group.columns.intercept_only
 
 
 def _parents(

@@ -7,35 +7,72 @@ from dataclasses import replace
 import numpy as np
 
 from mix2stan.families import FAMILIES, free_thresholds
-from mix2stan.graph import ModelGraph, Predictor, Prior
+from mix2stan.graph import ModelGraph, Predictor, Prior, note
 from mix2stan.passes.context import Context
 from mix2stan.predictor_priors import Predicted, predictor_priors
 from mix2stan.priors import Summaries, default_priors
 from mix2stan.residual_priors import residual_priors
 from mix2stan.responses import link_scale, observed
+from mix2stan.stated_priors import state
+from mix2stan.wishart import unlike
 
 __all__ = ["set_priors"]
 
 
 def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
-    """The named set of default priors, scaled to the data."""
+    """The named set of default priors, scaled to the data, and what the user states besides."""
     data, columns = context.data, graph.population.columns
     intercept = columns.names[:1] == ("(Intercept)",)
     y, X, thresholds = link_scale(graph, data), data.matrix(columns), free_thresholds(graph)
     if thresholds:
         # slopes are judged as beside an intercept, whose prior the thresholds have
         X, intercept = np.hstack([np.ones((data.rows, 1)), X]), True
-    summaries = Summaries(y, X, intercept, _words(graph))
-    priors = default_priors(graph, summaries, context.prior)
+    summaries = context.summaries(y, X, intercept, _words(graph))
+    wanted = context.prior.set
+    named = wanted or ("default" if graph.prior is None else "mcmcglmm")
+    graph = _without_own(graph) if wanted else _own(graph, context)
+    priors = default_priors(graph, summaries, named)
     if thresholds:
         priors = tuple(p for p in priors if p.block != "intercept")
-    errors = residual_priors(graph, data, flat=context.prior == "flat")
+    blocks = {p.block for p in priors}
+    errors = [
+        p for p in residual_priors(graph, data, flat=named == "flat") if p.block not in blocks
+    ]
     further = [
         prior
         for predictor in graph.predictors
         for prior in _predicted(graph, context, predictor, max(2.5, round(summaries.mad, 1)))
     ]
-    return replace(graph, priors=(*priors, *further, *errors))
+    every = (*priors, *further, *errors)
+    return replace(graph, priors=state(graph, every, context.prior.densities))
+
+
+def _without_own(graph: ModelGraph) -> ModelGraph:
+    """The model without the priors of its call: a set was asked for."""
+    if graph.prior is None:
+        return graph
+    groups = tuple(replace(g, prior=None) for g in graph.groups)
+    remark = "the prior of the call is not used, as a set of priors was asked for"
+    return note(replace(graph, groups=groups, prior=None), remark)
+
+
+def _own(graph: ModelGraph, context: Context) -> ModelGraph:
+    """The model with the priors of its call, V of the errors in the order of our strata."""
+    if graph.prior is None:
+        return graph
+    given = graph.prior
+    ours = [str(g.factor) for g in graph.groups if unlike(g) and g.covariance.kind != "known"]
+    if ours:
+        what = f"the covariance of {' and '.join(ours)} has not MCMCglmm's prior"
+        graph = note(graph, f"{what}, which cannot be expressed: the priors are those listed")
+    V = np.array(given.residual.V)
+    for part in graph.residual.variances:
+        levels = list(context.data.grouping(part.strata).levels) if part.strata else []
+        if V.shape == (len(levels), len(levels)) and set(levels) == set(part.levels):
+            order = [levels.index(level) for level in part.levels]
+            V = V[np.ix_(order, order)]
+    residual = replace(given.residual, V=tuple(tuple(row) for row in V.tolist()))
+    return replace(graph, prior=replace(given, residual=residual))
 
 
 def _predicted(
@@ -48,7 +85,8 @@ def _predicted(
     y = FAMILIES[graph.response.family].scale(observed(graph, context.data).y)
     groups = graph.groups_of(predictor.parameter)
     predicted = Predicted(predictor.parameter, groups, Summaries(None, X, intercept), y, sd_scale)
-    return predictor_priors(predicted, context.prior)
+    named = context.prior.set or "default"
+    return predictor_priors(predicted, named)
 
 
 def _words(graph: ModelGraph) -> str:

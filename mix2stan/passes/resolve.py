@@ -8,7 +8,7 @@ import numpy as np
 
 from mix2stan.design import independent_columns
 from mix2stan.families import free_thresholds
-from mix2stan.graph import Columns, Group, ModelGraph, Predictor, note
+from mix2stan.graph import Columns, Factor, Group, ModelGraph, Predictor, note
 from mix2stan.passes.context import Context
 from mix2stan.syntax import Number
 
@@ -62,10 +62,21 @@ def _resolve_predictor(
 
 def _resolve_group(group: Group, context: Context) -> Group:
     data = context.data
+    group = replace(group, factor=_alone(group.factor, context))
     names = data.names(group.columns.formulas)
-    levels = len(data.grouping(group.factor).levels)
-    return replace(
-        group,
-        columns=Columns(group.columns.formulas, names),
-        factor=replace(group.factor, levels=levels),
-    )
+    if group.factor.apart:
+        names = tuple(str(v) for v in group.factor.variables)
+    levels, kinship = len(data.grouping(group.factor).levels), data.kinship(group.factor)
+    factor = replace(group.factor, levels=levels)
+    if kinship is not None and factor.relationship is not None:
+        factor = replace(factor, relationship=replace(factor.relationship, form=kinship.form))
+    return replace(group, columns=Columns(group.columns.formulas, names), factor=factor)
+
+
+def _alone(factor: Factor, context: Context) -> Factor:
+    """Related levels within a factor of one level: without that."""
+    if factor.relationship is None or factor.signs or len(factor.variables) == 1:
+        return factor
+    if len(context.data.grouping(Factor(factor.variables[1:])).levels) > 1:
+        return factor
+    return replace(factor, variables=factor.variables[:1])

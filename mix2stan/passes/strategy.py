@@ -3,14 +3,16 @@
 The cost of a gradient decides.  A *block* (one factor, eliminated level by level) costs its levels,
 whatever the number of rows.  *Dense* terms cost the cube of their effects in a Cholesky factor, and
 the products of columns that meet in a level of the block.  A *sampled* term costs the rows, and its
-effects make trajectories long.  So everything is integrated out up to a size of the dense part that
-is about as dear as sampling, and the largest terms beyond it are sampled.
+effects make trajectories long.  Where rows have to be made independent first, a block costs the rows,
+as do the factors in which it is nested, and dense terms cost them many times.  So everything is
+integrated out up to a size of the dense part that is about as dear as sampling, and the largest terms
+beyond it are sampled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import Group, ModelGraph, Parameterisation, Strategy
 from mix2stan.matrices import Data
 from mix2stan.passes.context import Context
+from mix2stan.residuals import known_errors
 
 __all__ = ["STRATEGIES", "choose_strategy", "integrate_all", "obstacle_to_collapsing"]
 
@@ -26,18 +29,35 @@ STRATEGIES = ("auto", "collapsed", "noncentred", "centred")
 #: What can be asked for one term.
 TREATMENTS = ("integrated", "noncentred", "centred")
 
-#: Beyond this the unrolled text of whitened rows is longer than anyone reads.
-_MOST_EFFECTS = 5
 #: Beyond this the K x K precision costs more than the effects it saves.
 _MOST_COLUMNS = 40
-#: Dense effects, and products of columns that meet, that are cheaper to integrate out than to sample.
-_DENSE, _PRODUCTS = 200, 400_000
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Sizes of the dense terms: their effects, and the products of columns that meet in the block.
+
+    Where errors have a structure, the dense columns are whole ones, and a gradient costs the square of
+    their number (``columns``, those of the population among them) in every row: then these and their
+    ``elements`` count.
+    """
+
+    dense: int
+    products: int
+    columns: int
+    elements: int
+
+
+#: Up to these it is cheaper to integrate dense effects out than to sample them.
+_CHEAP = _Limits(200, 400_000, 30, 2_000_000)
 #: The same where it is asked for, or needed for a likelihood: what memory allows.
-_MOST_DENSE, _MOST_PRODUCTS = 3_000, 20_000_000
+_MOST = _Limits(3_000, 20_000_000, 3_000, 20_000_000)
+#: Related levels that are separated, which takes a time of their cube, and their square as data.
+_MOST_SEPARATED = 3_000
 #: Elements of the dense columns, row by row, in a program that has rows.
 _MOST_ELEMENTS = 500_000
 #: Priors of coefficients under which they can be integrated out.
-_CONJUGATE = ("normal", "flat")
+_CONJUGATE = ("normal", "multi_normal", "flat")
 
 
 def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
@@ -64,7 +84,13 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
         return replace(whole, strategy=Strategy("collapsed", "as asked"))
     if obstacle is not None:
         return replace(graph, strategy=Strategy("noncentred", obstacle))
-    chosen = _centre_informed(_affordable(graph, context.data), context.data)
+    chosen = _affordable(graph, context.data)
+    if not known_errors(graph.residual) and not all(g.integrated for g in chosen.groups):
+        parts = elimination(_integrate(graph, graph.groups).groups, graph.residual)
+        names = " and ".join(str(g.factor) for g in parts.dense)
+        reason = f"the errors have a structure, and the effects of {names} are too many"
+        return replace(graph, strategy=Strategy("noncentred", f"{reason} to be integrated out"))
+    chosen = _centre_informed(chosen, context.data)
     sampled = [str(g.factor) for g in chosen.groups if not g.integrated]
     reason = "the response is Gaussian"
     if sampled:
@@ -103,7 +129,7 @@ def _term_by_term(graph: ModelGraph, wanted: Mapping[str, str], data: Data) -> M
             raise Unsupported(f"no term can be integrated out: {obstacle}", hint="noncentred")
         return replace(_centre(graph, treatments), strategy=Strategy("noncentred", obstacle))
     chosen = [g for g in graph.groups if treatments.get(g.id, "integrated") == "integrated"]
-    if not graph.residual.plain and len(chosen) < len(graph.groups):
+    if not known_errors(graph.residual) and len(chosen) < len(graph.groups):
         return replace(_centre(graph, treatments), strategy=Strategy("noncentred", "as asked"))
     graph = _integrate(_centre(graph, treatments), chosen)
     _check_size(graph, data)
@@ -123,31 +149,19 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
         named = " and ".join(p.parameter for p in graph.predictors)
         return f"{named} {'has' if len(graph.predictors) == 1 else 'have'} a predictor of its own"
     columns = len(graph.population.columns.names)
-    obstacle = None if graph.residual.plain else _obstacle_of_errors(graph)
-    if obstacle is not None:
-        return obstacle
-    if not columns and not graph.groups and graph.residual.plain:
+    known = known_errors(graph.residual)
+    if graph.residual.of_fitted:
+        return "the variance of the errors depends on the effects"
+    if not graph.residual.plain and any(g.coupled for g in graph.groups):
+        return "the errors have a structure, and the levels are related"
+    if not columns and not graph.groups and known:
         return "there is nothing to integrate out"
     if columns > _MOST_COLUMNS:
         return f"there are more than {_MOST_COLUMNS} population effects"
     for prior in graph.priors:
-        heavy = prior.block == "intercept" and graph.residual.plain and prior.density == "student_t"
+        heavy = prior.block == "intercept" and prior.density == "student_t"
         if prior.block in ("intercept", "beta") and prior.density not in _CONJUGATE and not heavy:
             return "the prior of the population effects is not normal"
-    return None
-
-
-def _obstacle_of_errors(graph: ModelGraph) -> str | None:
-    """What of structured errors keeps effects from being integrated out, or None."""
-    if graph.residual.of_fitted:
-        return "the variance of the errors depends on the effects"
-    correlation = graph.residual.correlation
-    if correlation is not None and not correlation.nested:
-        return "errors of different groups are correlated"
-    if len(graph.groups) > 1:
-        return "the errors have a structure, and there are several group terms"
-    if any(len(g.columns.names) > _MOST_EFFECTS for g in graph.groups):
-        return f"the errors have a structure, and a level more than {_MOST_EFFECTS} effects"
     return None
 
 
@@ -163,8 +177,9 @@ def integrate_all(graph: ModelGraph, data: Data) -> ModelGraph:
 
 
 def _check_size(graph: ModelGraph, data: Data) -> None:
-    if not _fits(graph, data, _MOST_DENSE, _MOST_PRODUCTS):
-        names = " and ".join(str(g.factor) for g in elimination(graph.groups).dense)
+    if not _fits(graph, data, _MOST):
+        parts = elimination(graph.groups, graph.residual)
+        names = " and ".join(str(g.factor) for g in parts.dense)
         raise Unsupported(
             f"the effects of {names} are too many to be integrated out together",
             hint="strategy = 'auto' samples those",
@@ -179,14 +194,18 @@ def _integrate(graph: ModelGraph, chosen: Collection[Group]) -> ModelGraph:
 def _affordable(graph: ModelGraph, data: Data) -> ModelGraph:
     """The block integrated out, then as many other terms as pay, the smallest first."""
     whole = _integrate(graph, graph.groups)
-    if _fits(whole, data, _DENSE, _PRODUCTS):
+    if _fits(whole, data, _CHEAP):
         return whole
-    parts = elimination(whole.groups)
-    chosen: list[Group] = list(parts.block)
-    for group in sorted(parts.dense, key=size):
+    if not known_errors(graph.residual):
+        return _integrate(graph, ())
+    # related levels are no block beside terms that are sampled
+    free = tuple(g for g in whole.groups if not g.coupled)
+    chosen: list[Group] = list(elimination(free).block)
+    others = [g for g in whole.groups if g not in chosen]
+    for group in sorted(others, key=size):
         candidate = _integrate(graph, [*chosen, group])
         elements = elimination(candidate.groups).columns * data.rows
-        if elements <= _MOST_ELEMENTS and _fits(candidate, data, _DENSE, _PRODUCTS):
+        if elements <= _MOST_ELEMENTS and _fits(candidate, data, _CHEAP):
             chosen.append(group)
     return _integrate(graph, chosen)
 
@@ -204,25 +223,41 @@ def _centre_informed(graph: ModelGraph, data: Data) -> ModelGraph:
     r = y - X @ np.linalg.lstsq(X, y, rcond=None)[0] if X.shape[1] else y
     treatments = {}
     for group in sampled:
-        codes = data.grouping(group.factor).codes
+        _, codes = np.unique(data.grouping(group.factor).codes, return_inverse=True)
         n = np.bincount(codes)
+        if len(n) == len(r):
+            # a row per level says nothing of the variance within
+            continue
         means = np.bincount(codes, r) / n
         within = np.sum((r - means[codes]) ** 2) / max(len(r) - len(n), 1)
         between = max(np.var(means) - within * np.mean(1 / n), 0.0)
-        if np.mean(n) * between > within:
+        if len(r) / group.factor.levels * between > within:
             treatments[group.id] = "centred"
     return _centre(graph, treatments)
 
 
-def _fits(graph: ModelGraph, data: Data, dense: int, products: int) -> bool:
-    """Whether the dense terms have so many effects, and so many meet in the block, at most."""
-    parts = elimination(graph.groups)
+def _fits(graph: ModelGraph, data: Data, limits: _Limits) -> bool:
+    """Whether the dense terms have so many effects, and so many meet in the block, at most.
+
+    Where rows are made independent first, all columns of the dense terms meet in each of them.
+    """
+    parts = elimination(graph.groups, graph.residual)
+    separated = sum(size(g) for g in parts.block if g.coupled)
+    if separated > _MOST_SEPARATED:
+        return False
     if not parts.dense:
         return True
-    if parts.columns > dense:
+    if parts.columns > limits.dense:
         return False
+    if not known_errors(graph.residual):
+        columns = parts.columns + len(graph.population.columns.names)
+        return columns <= limits.columns and data.rows * columns <= limits.elements
     if not parts.block:
         return True
+    if separated or any(g.coupled for g in parts.dense):
+        # what is a combination of all levels meets everything
+        meeting = parts.columns + len(graph.population.columns.names)
+        return size(parts.block[0]) * meeting * (meeting + 1) / 2 <= limits.products
     block = data.grouping(parts.block[0].factor)
     met = np.full(len(block.levels), len(graph.population.columns.names), dtype=float)
     for group in parts.dense:
@@ -230,4 +265,4 @@ def _fits(graph: ModelGraph, data: Data, dense: int, products: int) -> bool:
         pairs = np.unique(block.codes.astype(np.int64) * len(other.levels) + other.codes)
         levels = pairs // len(other.levels)
         met += len(group.columns.names) * np.bincount(levels, minlength=len(met))
-    return bool(np.sum(met * (met + 1)) / 2 <= products)
+    return bool(np.sum(met * (met + 1)) / 2 <= limits.products)

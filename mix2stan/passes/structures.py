@@ -37,6 +37,9 @@ def _mistake(group: Group) -> str | None:
     low, high = row.orders(q)
     if not low <= covariance.order <= high:
         return f"{row.number} has to be between {low} and {high} for {columns}: {covariance.order}"
-    if covariance.variances and len(covariance.variances) != q:
+    many = q * q if "known_root" in row.constants else q
+    if covariance.variances and len(covariance.variances) != many:
+        if many != q:
+            return f"V is not {q} x {q}, for {columns}"
         return f"there are {len(covariance.variances)} known variances for {columns}"
     return None

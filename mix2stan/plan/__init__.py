@@ -7,12 +7,13 @@ its components are the templates that together make it up.
 
 from __future__ import annotations
 
-from mix2stan.covariances import COVARIANCES
 from mix2stan.graph import ModelGraph
 from mix2stan.plan.collapsed import collapsed
-from mix2stan.plan.parts import Component, GroupView, Part, Plan, comment
+from mix2stan.plan.parts import Component, GroupView, Part, Plan, comment, functions_of
 from mix2stan.plan.sampled import ModelView, sampled
+from mix2stan.plan.whitened import whitened
 from mix2stan.priors import DENSITIES
+from mix2stan.residuals import known_errors
 
 __all__ = ["Component", "GroupView", "ModelView", "Part", "Plan", "plan"]
 
@@ -20,16 +21,19 @@ __all__ = ["Component", "GroupView", "ModelView", "Part", "Plan", "plan"]
 def plan(graph: ModelGraph) -> Plan:
     """Choose the templates for a graph that the passes have completed."""
     rule = RULES[graph.strategy.kind]
-    functions = dict.fromkeys(
-        f for g in graph.groups for f in COVARIANCES[g.covariance.kind].functions
-    )
+    functions = dict.fromkeys(f for g in graph.groups for f in functions_of(g))
     functions |= dict.fromkeys(f for p in graph.priors if (f := DENSITIES[p.density].functions))
     extra = [Part((Component(f, None),)) for f in functions]
     return Plan(comment(graph.call, 1000), (*rule(graph), *extra))
 
 
+def integrated(graph: ModelGraph) -> list[Part]:
+    """Collapsed: sums over the rows, which are made independent first where that takes parameters."""
+    return collapsed(graph) if known_errors(graph.residual) else whitened(graph)
+
+
 #: How each strategy is planned.
 RULES = {
     **dict.fromkeys(("noncentred", "centred", "joint"), sampled),
-    **dict.fromkeys(("collapsed", "profiled"), collapsed),
+    **dict.fromkeys(("collapsed", "profiled"), integrated),
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mix2stan.elimination import Elimination, elimination
-from mix2stan.graph import ModelGraph
+from mix2stan.elimination import Elimination, elimination, is_rotated
+from mix2stan.graph import Group, ModelGraph, Residual
 from mix2stan.plan.parts import (
     Component,
     GroupView,
@@ -16,10 +16,11 @@ from mix2stan.plan.parts import (
     terms,
     texts,
 )
-from mix2stan.plan.whitened import whitened
-from mix2stan.priors import PriorText
+from mix2stan.prior_text import PriorText
+from mix2stan.residual_views import errors_view
+from mix2stan.residuals import known_errors
 
-__all__ = ["BlockView", "CollapsedView", "collapsed"]
+__all__ = ["BlockView", "CollapsedView", "collapsed", "collapsed_view", "dense_parts"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class BlockView:
 
     ``id``, ``label`` and ``J`` (its number of levels) are those of the first of its terms; ``q`` counts
     the effects of all.  ``w`` and ``d`` are the name and the number of the columns that are integrated
-    out after it, empty if there are none; ``rows`` is whether the program has rows.
+    out after it, empty if there are none; ``known`` are the errors' sds by which rows are divided, if
+    they differ; ``rows`` is whether the program has rows, and ``mark`` tells its quantities from those
+    of another.
     """
 
     id: str
@@ -38,7 +41,9 @@ class BlockView:
     names: tuple[str, ...]
     w: str
     d: str
+    known: str
     rows: bool
+    mark: str = ""
 
     @property
     def q(self) -> int:
@@ -64,8 +69,9 @@ class BlockView:
         return f"A_{term.id}" if term.scalar else f"A_{term.id}[{i}, {j}]"
 
     def column(self, k: int) -> str:
-        """The design column of effect k; empty for an intercept."""
-        return "" if self.names[k - 1] == "(Intercept)" else f"Z_{self.id}_{k}"
+        """The design column of effect k; empty for one of ones."""
+        ones = self.names[k - 1] == "(Intercept)" and not self.known
+        return "" if ones else f"Z_{self.id}_{k}"
 
     def target(self, k: int) -> str:
         """Where the draws of effect k go."""
@@ -77,14 +83,16 @@ class BlockView:
 class CollapsedView:
     """What the templates of a collapsed response see.
 
-    ``integrated`` says in words what is integrated out.  ``w`` and ``d`` are the name and the number of
+    ``integrated`` says in words what is integrated out; the factors ``above`` are eliminated after the
+    block, level by level too.  ``w`` and ``d`` are the name and the number of
     the columns of that, besides the block: ``Q`` for the population's alone, ``W`` with those of
     ``dense`` terms, ``scaled`` if these were divided by their lengths.  ``scale`` is how their effects
     are made from standard normals: by scales ``s``, or by a root ``F`` of their covariance.
-    ``sampled`` are the terms that stay in the predictor; then the program has ``rows``.  ``normal`` is
-    whether the prior of the coefficients is normal (it is flat otherwise), ``heavy`` whether that of
-    the intercept is Student's t, and ``log_det`` the part of
-    the log density that their variance has (none where they are profiled: maximum likelihood).
+    ``known`` is the formula of the errors' sds over sigma, known ones, by which rows are divided; empty
+    for errors of one variance.  ``sampled`` are the terms that stay in the predictor; then the program
+    has ``rows``.  ``normal`` is whether the prior of the coefficients is normal (it is flat otherwise),
+    ``heavy`` whether that of the intercept is Student's t, and ``log_det`` the part of the log density
+    that their variance has (none where they are profiled: maximum likelihood).
     """
 
     response: str
@@ -92,10 +100,12 @@ class CollapsedView:
     population: bool
     terms: tuple[Component, ...]
     block: BlockView | None
+    above: tuple[BlockView, ...]
     dense: tuple[GroupView, ...]
     sampled: tuple[Component, ...]
     integrated: str
     scaled: bool
+    known: str
     normal: bool
     heavy: bool
     profiled: bool
@@ -104,6 +114,10 @@ class CollapsedView:
     @property
     def rows(self) -> bool:
         return bool(self.sampled)
+
+    @property
+    def predictor(self) -> tuple[Component, ...]:
+        return self.terms
 
     @property
     def w(self) -> str:
@@ -127,7 +141,8 @@ class CollapsedView:
 
     @property
     def integrated_terms(self) -> tuple[GroupView, ...]:
-        return (*self.dense, *(self.block.terms if self.block else ()))
+        blocks = (self.block, *self.above) if self.block else ()
+        return (*self.dense, *(term for block in blocks for term in block.terms))
 
     @property
     def log_det(self) -> str:
@@ -138,20 +153,16 @@ class CollapsedView:
 
 def collapsed(graph: ModelGraph) -> list[Part]:
     """Coefficients and effects integrated out, as far as the strategy pass found it possible."""
-    if not graph.residual.plain:
-        return whitened(graph)
     parts = elimination(graph.groups)
-    view = _view(graph, parts)
+    view = collapsed_view(graph, parts)
     response = [Component("collapsed/response", view)]
     response += [Component("collapsed/prior_normal", view)] if view.normal else []
     plan = [Part(tuple(response))]
     if view.block:
         block = [Component("collapsed/block", view.block)]
-        block += [Component(g.covariance, g) for g in view.block.terms]
+        block += [c for g in view.block.terms for c in _integrated(g)]
         plan.append(Part(tuple(block)))
-    plan += [
-        Part((Component("collapsed/dense", g), Component(g.covariance, g))) for g in view.dense
-    ]
+    plan += dense_parts(view)
     plan += [Part(group_components(group_view(g, graph.priors), g)) for g in parts.sampled]
     plan.append(Part((Component("residuals/homoscedastic", view),)))
     needs_sums = view.block and (view.dense or view.rows)
@@ -160,12 +171,26 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     return [*plan, *(Part((Component(f, None),)) for f in functions)]
 
 
-def _view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
+def dense_parts(view: CollapsedView) -> list[Part]:
+    """The dense terms, a paragraph each."""
+    return [Part((Component("collapsed/dense", g), *_integrated(g))) for g in view.dense]
+
+
+def _integrated(view: GroupView) -> tuple[Component, ...]:
+    """The covariance of a term's effects, and what they are made from if it is not theirs."""
+    root = (Component("relationships/rotated", view),) if view.rotated else ()
+    return (Component(view.covariance, view), *root)
+
+
+def collapsed_view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
+    """The view of a model whose terms are eliminated in these parts."""
     population = bool(graph.population.columns.names)
+    known = graph.residual if known_errors(graph.residual) else Residual()
+    errors = errors_view(known, graph.priors)
     dense: list[GroupView] = []
     start = "1"
     for group in parts.dense:
-        one = group_view(group, graph.priors)
+        one = replace(group_view(group, graph.priors), rotated=is_rotated(group, parts))
         effects = f"J_{one.id}" if one.scalar else f"J_{one.id} * Q_{one.id}"
         stop = effects if start == "1" else f"{start[:-4]} + {effects}"
         dense.append(replace(one, range=f"{start} : {stop}"))
@@ -182,27 +207,40 @@ def _view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
         population=population,
         terms=terms(graph, everything),
         block=None,
+        above=(),
         dense=tuple(dense),
         sampled=tuple(Component(g.columns, g) for g in sampled),
         integrated=integrated,
         scaled=any(not g.columns.intercept_only for g in parts.dense),
+        known=" * ".join(v.formula for v in errors.variances),
         normal=any(p.density != "flat" for p in graph.priors if p.block in ("intercept", "beta")),
         heavy=any(p.density == "student_t" for p in graph.priors if p.block == "intercept"),
         profiled=graph.strategy.kind == "profiled",
         priors=texts(graph.priors, "sigma"),
     )
-    return replace(view, block=_block(graph, parts, view)) if parts.block else view
+    blocks = tuple(_block(graph, terms, view, i, parts) for i, terms in enumerate(parts.chain))
+    return replace(view, block=blocks[0], above=blocks[1:]) if blocks else view
 
 
-def _block(graph: ModelGraph, parts: Elimination, view: CollapsedView) -> BlockView:
-    views = tuple(group_view(g, graph.priors) for g in parts.block)
+def _block(
+    graph: ModelGraph,
+    groups: tuple[Group, ...],
+    view: CollapsedView,
+    place: int,
+    parts: Elimination,
+) -> BlockView:
+    views = tuple(
+        replace(group_view(g, graph.priors), rotated=is_rotated(g, parts)) for g in groups
+    )
     return BlockView(
         id=views[0].id,
         label=views[0].label,
         J=f"J_{views[0].id}",
         terms=views,
-        names=tuple(name for g in parts.block for name in g.columns.names),
+        names=tuple(name for g in groups for name in g.columns.names),
         w=view.w,
         d=view.d,
+        known=view.known,
         rows=view.rows,
+        mark=str(place + 1) if place else "",
     )

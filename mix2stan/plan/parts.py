@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mix2stan.covariances import COVARIANCES
+from mix2stan.covariances import COVARIANCES, Parameter
 from mix2stan.graph import Group, ModelGraph, Prior
-from mix2stan.priors import DENSITIES, PriorText
+from mix2stan.prior_text import PriorText, prior_texts
 
 __all__ = [
     "Component",
@@ -15,6 +15,7 @@ __all__ = [
     "Plan",
     "comment",
     "effect_name",
+    "functions_of",
     "group_components",
     "group_view",
     "terms",
@@ -56,7 +57,10 @@ class GroupView:
     among those of W in a collapsed program.  In a sampled one ``effect`` is what enters the
     predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms and
     ``x`` the design whose columns are in it; ``suffix`` ends the names of what belongs to its
-    predictor.
+    predictor.  ``relationship`` is the template of related levels, and ``centred`` whether the
+    effects are sampled as they are; ``signs`` are those of the levels that every row has.
+    ``rotated`` says that not they are integrated out, but effects of which they are combinations.
+    ``sizes`` are the Stan sizes of its parameters, None of what has one number.
     """
 
     id: str
@@ -76,6 +80,17 @@ class GroupView:
     parents: tuple[str, ...] = ()
     x: str = ""
     suffix: str = ""
+    relationship: str = ""
+    centred: bool = False
+    signs: tuple[str, ...] = ()
+    rotated: bool = False
+    sizes: tuple[tuple[str, str | None], ...] = ()
+
+    def other_scales(self) -> str:
+        """The data of the priors of its parameters besides the standard deviations."""
+        sizes = dict(self.sizes)
+        texts = (p.data(sizes[name]) for name, p in self.priors.items() if name != "sd")
+        return "\n".join(text for text in texts if text)
 
 
 def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
@@ -83,11 +98,14 @@ def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         columns = "columns/matrix"
     else:
         columns = "columns/intercept" if group.columns.intercept_only else "columns/slope"
+    if group.factor.signs:
+        columns = "columns/apart" if group.factor.apart else "columns/members"
     row = COVARIANCES[group.covariance.kind]
     q, order = len(group.columns.names), group.covariance.order
     blocks = {p.name: f"{p.name}_{group.id}" for p in row.parameters}
     found = texts(priors, *blocks.values())
     rank = row.rank(q, order)
+    related = group.factor.relationship
     return GroupView(
         id=group.id,
         label=comment(group.factor),
@@ -101,18 +119,40 @@ def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
         order=order,
         rank=f"Q_{group.id}" if rank == q else str(rank),
         effect=effect_name(group),
+        sizes=tuple((p.name, _size(p, group)) for p in row.parameters),
+        relationship="" if related is None else f"relationships/{related.form}",
+        centred=group.parameterisation.centred,
+        signs=tuple("+" if sign > 0 else "-" for sign in group.factor.signs),
     )
 
 
+def _size(parameter: Parameter, group: Group) -> str | None:
+    q = len(group.columns.names)
+    n = parameter.size(q, group.covariance.order)
+    return None if parameter.shape != "vector" else f"Q_{group.id}" if n == q else str(n)
+
+
 def group_components(view: GroupView, group: Group) -> tuple[Component, ...]:
-    shape = "matrix" if view.columns == "columns/matrix" else "vector"
+    shape = "vector" if view.scalar else "matrix"
     how = group.parameterisation
     way = "moved" if how.moved else "centred" if how.centred else "noncentred"
-    templates = [view.columns, view.covariance, f"effects/{way}_{shape}"]
+    related = [view.relationship] if view.relationship else []
+    way = f"related_{way}" if related else way
+    templates = [view.columns, view.covariance, *related, f"effects/{way}_{shape}"]
     if way == "moved":
         templates += ["effects/mean_columns"] if view.x else []
         templates += ["effects/mean_parents"] if view.parents else []
     return tuple(Component(t, view) for t in templates)
+
+
+def functions_of(group: Group) -> tuple[str, ...]:
+    """The templates of the Stan functions that a term needs."""
+    related, how = group.factor.relationship, group.parameterisation
+    recursive = related is not None and related.form == "recursion"
+    sampled = not (group.integrated or how.centred)
+    shape = "" if group.covariance.kind == "scalar" else "_matrix"
+    inherited = (f"functions/inherited{shape}",) if recursive and sampled else ()
+    return (*COVARIANCES[group.covariance.kind].functions, *inherited)
 
 
 def effect_name(group: Group) -> str:
@@ -127,7 +167,7 @@ def terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component, 
 
 
 def texts(priors: tuple[Prior, ...], *blocks: str) -> dict[str, PriorText]:
-    return {p.block: PriorText(p.block, DENSITIES[p.density]) for p in priors if p.block in blocks}
+    return prior_texts(p for p in priors if p.block in blocks)
 
 
 def comment(node: object, longest: int = 60) -> str:

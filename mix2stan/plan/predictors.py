@@ -17,7 +17,7 @@ from mix2stan.plan.parts import (
     group_view,
     texts,
 )
-from mix2stan.priors import PriorText
+from mix2stan.prior_text import PriorText
 
 __all__ = ["PredictorView", "group_parts", "population_parts", "predicted_parts", "predictor_view"]
 
@@ -160,9 +160,9 @@ def _sampled_view(
 
 def _priors_of(names: tuple[str, ...], priors: dict[str, PriorText]) -> list[str]:
     """The templates of the coefficients' priors."""
-    if names == ("(Intercept)",):
-        return ["population/prior_intercept"]
     if "intercept" not in priors:
         return ["population/prior_all"]
+    if names == ("(Intercept)",):
+        return ["population/prior_intercept"]
     mean = ["population/prior_mean_response"] if priors["intercept"].density.text else []
     return [*mean, "population/prior_slopes"]

@@ -20,7 +20,7 @@ from mix2stan.plan.predictors import (
     with_population,
 )
 from mix2stan.plan.whitened import StructuredView, structured
-from mix2stan.priors import PriorText
+from mix2stan.prior_text import PriorText
 from mix2stan.residual_views import errors_view
 
 __all__ = ["ModelView", "ParameterView", "family_of", "sampled"]
@@ -94,7 +94,8 @@ def sampled(graph: ModelGraph) -> list[Part]:
         response.append(Component("families/row_sets", family_view(graph, family)))
     errors: list[Part] = []
     if not graph.residual.plain:
-        structure = StructuredView(view, errors_view(graph.residual, graph.priors))
+        found = errors_view(graph.residual, graph.priors)
+        structure = StructuredView.of(view, found, graph.strategy.kind == "joint")
         response, errors = structured(structure)
     parts = [Part(tuple(response)), *population_parts(view)]
     if family.ordinal:

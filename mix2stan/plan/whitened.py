@@ -5,105 +5,125 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mix2stan.elimination import elimination
 from mix2stan.graph import ModelGraph
-from mix2stan.plan.parts import Component, GroupView, Part, comment, group_view, terms, texts
-from mix2stan.priors import PriorText
+from mix2stan.plan.collapsed import BlockView, CollapsedView, collapsed_view, dense_parts
+from mix2stan.plan.parts import Component, Part
 from mix2stan.residual_views import ErrorsView, errors_view
 
 if TYPE_CHECKING:
     from mix2stan.plan.sampled import ModelView
 
-__all__ = ["StructuredView", "WhitenedModel", "WhitenedView", "structured", "whitened"]
+__all__ = ["StructuredView", "WhitenedView", "structured", "whitened"]
 
 
 @dataclass(frozen=True)
-class WhitenedModel:
-    """The model as a collapsed program with structured errors has it.
+class Stage:
+    """A factor that is eliminated level by level once those within its levels are gone.
 
-    ``integrated`` says in words what is integrated out, ``normal`` whether the prior of the
-    coefficients is normal (it is flat otherwise), ``profiled`` whether they are at their maximum
-    instead of integrated out (maximum likelihood), and ``population`` whether there are any.
+    Its sums are of its own columns and of those it carries, the ones of the factors above it:
+    ``n`` in all.  ``below`` is the stage before it, ``holders`` the identifier, the number of levels
+    and the name of each factor above it, and ``carried`` their effects, a text per column.
     """
 
-    response: str
-    formula: str
-    population: bool
-    predictor: tuple[Component, ...]
-    groups: tuple[GroupView, ...]
-    integrated: str
-    normal: bool
-    profiled: bool
-    priors: dict[str, PriorText]
+    block: BlockView
+    below: Stage | None
+    n: int
+    holders: tuple[tuple[str, str, str], ...]
+    carried: tuple[str, ...]
 
-    #: the prior of the coefficients is one of theta alone
-    dense: tuple[GroupView, ...] = ()
-    heavy: bool = False
+
+def stages_of(chain: tuple[BlockView, ...]) -> tuple[Stage, ...]:
+    """The stages of a chain of factors, the finest first."""
+    stages: list[Stage] = []
+    for i, block in enumerate(chain):
+        above = chain[i + 1 :]
+        carried = []
+        for other in above:
+            level = f"{other.id}_of_{block.id}"
+            for k in range(1, other.q + 1):
+                # b_a, or b_a[ : , k] of the level
+                effect, *column = other.target(k).split("[ : ")
+                carried.append(f"{effect}[{level}{''.join(column) or ']'}")
+        holders = tuple((o.id, o.J, o.label) for o in above)
+        below = stages[-1] if stages else None
+        stages.append(Stage(block, below, block.q + len(carried), holders, tuple(carried)))
+    return tuple(stages)
 
 
 @dataclass(frozen=True)
 class WhitenedView:
     """What the templates of a collapsed program with structured errors see.
 
-    ``width`` is the number of columns of [r Q], ``columns`` of [r Q Z], as Stan has them, and
-    ``content`` says what they are.
+    The ``rows`` of the program are [r Z Q Z]: Z of the dense terms, then of the ``stages``.  ``width``
+    is the number of columns before these, ``columns`` of all, as Stan has them, and ``content`` says
+    what they are.
     """
 
-    model: WhitenedModel
+    model: CollapsedView
     errors: ErrorsView
-    width: str
-    columns: str
-    content: str
+    stages: tuple[Stage, ...]
 
-    @classmethod
-    def of(cls, model: WhitenedModel, errors: ErrorsView) -> WhitenedView:
-        width = "K + 1" if model.population else "1"
-        columns = " + ".join([width, *(f"Q_{g.id}" for g in model.groups)])
-        content = "[r Q" if model.population else "[y"
-        content += "".join(f" Z_{g.id}" for g in model.groups) + "], r = y - Q theta_hat"
-        content = content if model.population else content.split(",")[0]
-        return cls(model, errors, width, columns, content)
+    @property
+    def width(self) -> str:
+        return f"{self.model.d} + 1" if self.model.d else "1"
+
+    @property
+    def columns(self) -> str:
+        return self.place(sum(stage.block.q for stage in self.stages))
+
+    @property
+    def content(self) -> str:
+        parts = ["r" if self.model.population else "y"]
+        parts += [f"Z_{g.id}" for g in self.model.dense]
+        parts += ["Q"] if self.model.population else []
+        parts += [f"Z_{g.id}" for stage in self.stages for g in stage.block.terms]
+        says = ", r = y - Q theta_hat" if self.model.population else ""
+        return f"[{' '.join(parts)}]{says}"
 
     def place(self, k: int) -> str:
-        """The column of [r Q Z] at which column k of Z stands."""
-        return f"K + {k + 1}" if self.model.population else f"{k + 1}"
+        """The column of the rows at which column k of the stages stands."""
+        return f"{self.model.d} + {k + 1}" if self.model.d else f"{k + 1}"
 
 
 @dataclass(frozen=True)
 class StructuredView:
-    """What the templates of a direct program with structured errors see."""
+    """What the templates of a direct program with structured errors see.
+
+    ``likelihood`` is the statement about the response, or about the independent errors w.
+    """
 
     model: ModelView
     errors: ErrorsView
+    likelihood: str
+
+    @classmethod
+    def of(cls, model: ModelView, errors: ErrorsView, constants: bool) -> StructuredView:
+        """The view; whether the constants of the density are kept."""
+        what, about = ("w", "0, sigma") if errors.correlated else ("y", "mu, sigma * d")
+        kept = f"target += normal_lpdf({what} | {about});"
+        return cls(model, errors, kept if constants else f"{what} ~ normal({about});")
 
 
 def whitened(graph: ModelGraph) -> list[Part]:
     """Effects and coefficients integrated out, the rows made independent first."""
-    view = _view(graph)
-    model, errors = view.model, view.errors
+    parts = elimination(graph.groups, graph.residual)
+    model = collapsed_view(graph, parts)
+    stages = stages_of((model.block, *model.above) if model.block else ())
+    view = WhitenedView(model, errors_view(graph.residual, graph.priors), stages)
     response = [Component("collapsed/whitened", view)]
     response += [Component("collapsed/prior_normal", model)] if model.normal else []
-    parts = [Part(tuple(response))]
-    parts += [Part((Component(g.covariance, g),)) for g in model.groups]
-    parts += [Part((Component("residuals/homoscedastic", model),))]
-    return [*parts, *error_parts(view, errors)]
-
-
-def _view(graph: ModelGraph) -> WhitenedView:
-    population = bool(graph.population.columns.names)
-    groups = tuple(group_view(g, graph.priors) for g in graph.groups)
-    names = [*(["beta"] if population else []), *(f"b_{g.id}" for g in groups)]
-    model = WhitenedModel(
-        response=comment(graph.response.expression),
-        formula=comment(graph.population.columns),
-        population=population,
-        predictor=terms(graph, groups),
-        groups=groups,
-        integrated=" and ".join(names) + (" are" if len(names) > 1 else " is"),
-        normal=any(p.density == "normal" for p in graph.priors if p.block in ("intercept", "beta")),
-        profiled=graph.strategy.kind == "profiled",
-        priors=texts(graph.priors, "sigma"),
-    )
-    return WhitenedView.of(model, errors_view(graph.residual, graph.priors))
+    plan = [Part(tuple(response))]
+    for stage in stages:
+        components = [Component("collapsed/whitened_block", stage)]
+        components += [Component(g.covariance, g) for g in stage.block.terms]
+        plan.append(Part(tuple(components)))
+    plan += dense_parts(model)
+    plan.append(Part((Component("residuals/homoscedastic", model),)))
+    functions = ["functions/group_sums"] if model.block else []
+    functions += ["functions/with_root"] if model.scale == "F" else []
+    plan += [Part((Component(f, None),)) for f in functions]
+    return [*plan, *error_parts(view, view.errors)]
 
 
 def structured(view: StructuredView) -> tuple[list[Component], list[Part]]:

@@ -123,8 +123,9 @@ class _Names:
             if variable.startswith("R_") or variable == "cor_R":
                 places = [(i, j) for i, j in places if j < i]
             found |= {name: (variable, p) for name, p in zip(labels, places, strict=True)}
-        for k, name in enumerate(self.fit.labels.coefficients):
-            found.setdefault(name, ("beta", (k,)))
+        for variable, labels in self.fit.names("fixef").items():
+            for k, name in enumerate(labels):
+                found.setdefault(name, (variable, (k,)))
         return found
 
     def draws(self, node: Name) -> Array:

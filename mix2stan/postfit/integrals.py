@@ -16,7 +16,7 @@ from scipy import special
 from mix2stan.errors import Unsupported
 from mix2stan.links import LINKS
 
-__all__ = ["averaged", "nodes"]
+__all__ = ["averaged", "check_link", "nodes"]
 
 Array = NDArray[np.float64]
 
@@ -50,14 +50,23 @@ _MEANS: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
+def check_link(link: str) -> None:
+    """Refuse a link whose inverse has no mean over normal predictors.
+
+    Raises:
+        Unsupported: for such a link.
+    """
+    if link not in _MEANS:
+        message = f"the mean over group effects does not exist for the link {link!r}"
+        hint = 're = "conditional" or "population" predicts at given effects'
+        raise Unsupported(message, hint=hint)
+
+
 def averaged(link: str, eta: Array, variance: Array) -> Array:
     """The mean of the inverse link of a normal with these means and variances.
 
     Raises:
         Unsupported: for a link whose inverse has no mean.
     """
-    if link not in _MEANS:
-        message = f"the mean over group effects does not exist for the link {link!r}"
-        hint = 're = "conditional" or "population" predicts at given effects'
-        raise Unsupported(message, hint=hint)
+    check_link(link)
     return np.asarray(_MEANS[link](eta, variance))

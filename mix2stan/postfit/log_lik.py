@@ -13,7 +13,7 @@ from mix2stan.matrices import Data
 from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.integrals import nodes
 from mix2stan.postfit.predict import predictor_of, without_groups
-from mix2stan.postfit.predictor import Predictor
+from mix2stan.postfit.predictor import Predictor, independent
 from mix2stan.responses import observed
 
 if TYPE_CHECKING:
@@ -30,11 +30,17 @@ _STACK = 8_000_000
 
 def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
     """See :meth:`mix2stan.fit.Fit.log_lik`."""
-    predictor = predictor_of(fit, draws=draws, seed=0)
+    predictor = predictor_of(fit, draws=draws, seed=0, response=True)
     if by == "obs":
         values = _conditional(predictor)
         return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)
-    factor = _factor_named(fit.schema.graph, by)
+    graph = fit.schema.graph
+    factor = _factor_named(graph, by)
+    if len(graph.groups) > len(graph.groups_of("")):
+        message = "effects are integrated out of the mean alone, and here are others"
+        raise Unsupported(message, hint='by = "obs" is given the effects')
+    for group in graph.groups:
+        independent(group)
     levels = predictor.rows.data.grouping(factor)
     _check_nested(predictor.graph, predictor.rows.data, levels.codes, by)
     marginal = _gaussian if predictor.graph.response.linear else _by_quadrature
@@ -54,6 +60,10 @@ def _check_nested(graph: ModelGraph, data: Data, codes: Index, by: str) -> None:
     """Refuse a factor whose levels share anything that is not integrated within one of them."""
     others = {str(g.factor): data.grouping(g.factor).codes for g in graph.groups}
     correlation = graph.residual.correlation
+    for group in graph.groups:
+        if group.coupled:
+            message = f"the levels of {by} are not independent: those of {group.factor} are related"
+            raise Unsupported(message, hint='by = "obs" is given the effects')
     if correlation is not None and correlation.block is None:
         raise Unsupported(f"the errors of the levels of {by} are correlated")
     if correlation is not None and correlation.block is not None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mix2stan.distributions import DISTRIBUTIONS
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
 from mix2stan.postfit.errors import correlation_roots
@@ -69,7 +70,7 @@ def predictor_of(
     seed: int | None = None,
     response: bool = False,
 ) -> Predictor:
-    """What computes the predictor of some rows.
+    """What computes the predictor of some rows; with ``response`` also what else its distribution has.
 
     With ``re = "integrate"`` and the response wanted, every level is treated as a new one.
     """
@@ -82,11 +83,16 @@ def predictor_of(
             message, hint="the draws of every category's effects are in fit.posterior"
         )
     sample = sample_of(fit, draws)
-    rows = fit.schema.rows(newdata, groups=re != "population", response=response)
+    graph = fit.schema.graph
+    # an expectation such as the lognormal's needs more than the predictor of the mean
+    row = DISTRIBUTIONS.get(graph.response.family)
+    whole = response or (row is not None and row.mean_has_parameters)
+    rows = fit.schema.rows(newdata, groups=re != "population", response=whole)
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
     fresh = re == "integrate" and response
-    groups = fit.schema.graph.groups if re == "conditional" or fresh else ()
+    groups = graph.groups if whole else graph.groups_of("")
+    groups = groups if re == "conditional" or fresh else ()
     return Predictor(sample, rows, groups, "sample" if fresh else new_levels, fresh, seed)
 
 
@@ -127,8 +133,10 @@ def _linear(task: _Task, block: slice) -> Array:
 def _expected(task: _Task, block: slice) -> Array:
     predictor = task.predictor
     eta = predictor.linear(block)
-    parameters = predictor.parameters(block, eta) if predictor.distribution.mean_link else {}
-    if task.re != "integrate" or not predictor.graph.groups:
+    parameters = (
+        predictor.parameters(block, eta) if predictor.distribution.mean_has_parameters else {}
+    )
+    if task.re != "integrate" or not predictor.graph.groups_of(""):
         return predictor.expected(eta, parameters)
     return predictor.integrated(eta, predictor.random_variance(block), parameters)
 
@@ -189,5 +197,5 @@ def simulate(fit: Fit, n: int, seed: int | None) -> pd.DataFrame:
 
 
 def without_groups(predictor: Predictor) -> Predictor:
-    """The same rows and draws without group effects."""
-    return replace(predictor, groups=())
+    """The same rows and draws without the group effects of the mean."""
+    return replace(predictor, groups=tuple(g for g in predictor.groups if g.owner))

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from mix2stan.distributions import Distribution, distribution_of
 from mix2stan.errors import DataError, Unsupported
-from mix2stan.families import FAMILIES
+from mix2stan.families import FAMILIES, single_parameters
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.links import LINKS
 from mix2stan.postfit.errors import error_multiplier
-from mix2stan.postfit.integrals import averaged
+from mix2stan.postfit.integrals import averaged, check_link, nodes
 from mix2stan.postfit.sample import Sample
 from mix2stan.responses import known_part, observed
 from mix2stan.schema import Rows
 
-__all__ = ["NEW_LEVELS", "Effects", "NewLevels", "Predictor"]
+__all__ = ["NEW_LEVELS", "Effects", "NewLevels", "Predictor", "independent"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -32,6 +32,18 @@ NEW_LEVELS = ("sample", "zero", "error")
 
 #: Numbers in one block: 32 MB of them.
 _BLOCK = 4_000_000
+
+
+def independent(group: Group) -> None:
+    """Refuse a term whose levels are related: its effects cannot be drawn or integrated one by one.
+
+    Raises:
+        Unsupported: for such a term.
+    """
+    if group.coupled:
+        message = f"the levels of {group.factor} are related, or a row belongs to several of them"
+        hint = 're = "conditional" and "population" predict for the levels of the fit'
+        raise Unsupported(message, hint=hint)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +67,15 @@ class Predictor:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for group in self.groups:
+            if group.factor.signs:
+                message = f"rows cannot be predicted with the effects of {group.factor}"
+                raise Unsupported(message, hint='re = "population" predicts without them')
+            if self.fresh:
+                independent(group)
+            new = self.rows.levels[group.factor].new
+            if new and self.new_levels == "sample":
+                independent(group)
         if self.new_levels != "error":
             return
         for group in self.groups:
@@ -83,17 +104,22 @@ class Predictor:
         for start in range(0, self.rows.n, step):
             yield slice(start, min(start + step, self.rows.n))
 
-    def linear(self, block: slice) -> Array:
-        """The predictor, shape (m, S)."""
-        eta = self._X[block] @ self._beta + self._known[block][:, None]
+    def linear(self, block: slice, parameter: str = "") -> Array:
+        """The predictor of the mean, or of another parameter that has one; shape (m, S)."""
+        X, beta, known = self._population(parameter)
+        eta = X[block] @ beta + known[block][:, None]
         for number, group in enumerate(self.groups):
+            if group.owner != parameter:
+                continue
             codes, Z = self._codes(group)[block], self._designs[group.id][block]
             eta += self._part(number, group, codes, Z)
         return eta
 
     def random_variance(self, block: slice, groups: tuple[Group, ...] | None = None) -> Array:
-        """The variance of the random part, z' Sigma z summed over terms, shape (m, S)."""
-        groups = self.graph.groups if groups is None else groups
+        """The variance of the mean's random part, z' Sigma z summed over terms, shape (m, S)."""
+        groups = self.graph.groups_of("") if groups is None else groups
+        for group in groups:
+            independent(group)
         m = block.stop - block.start
         total = np.zeros((m, self.sample.size))
         for group in groups:
@@ -105,15 +131,26 @@ class Predictor:
     def expected(self, eta: Array, parameters: dict[str, Array]) -> Array:
         """The expected response (of one trial) at a predictor."""
         row = self.distribution
+        if row.mean is not None:
+            return np.asarray(row.mean(self.mu(eta), parameters))
         link = row.mean_link or self.graph.response.link
         return np.asarray(LINKS[link].inverse(eta + row.shift(parameters)))
 
     def integrated(self, eta: Array, variance: Array, parameters: dict[str, Array]) -> Array:
         """The expected response, the mean over normal effects of that variance."""
-        row = self.distribution
-        return averaged(
-            row.mean_link or self.graph.response.link, eta + row.shift(parameters), variance
-        )
+        row, link = self.distribution, self.graph.response.link
+        if row.mean is None:
+            return averaged(row.mean_link or link, eta + row.shift(parameters), variance)
+        if len(self.graph.groups) > len(self.graph.groups_of("")):
+            owner = next(g.owner for g in self.graph.groups if g.owner)
+            message = f"the mean over effects of {owner} and of the mean cannot be computed"
+            hint = 're = "conditional" or "population" predicts at given effects'
+            raise Unsupported(message, hint=hint)
+        check_link(link)
+        total = np.zeros(eta.shape)
+        for x, w in zip(*nodes(), strict=True):
+            total += w * self.expected(eta + x * np.sqrt(variance), parameters)
+        return total
 
     def mu(self, eta: Array) -> Array:
         """The inverse link."""
@@ -122,7 +159,10 @@ class Predictor:
     def parameters(self, block: slice, eta: Array) -> dict[str, Array]:
         """What the family has besides its mean, by name, each of a shape like (m, S)."""
         family = FAMILIES[self.graph.response.family]
-        values = {name: self.sample.value(name) for name in family.parameters}
+        values = {name: self.sample.value(name) for name in single_parameters(self.graph)}
+        for predictor in self.graph.predictors:
+            name = predictor.parameter
+            values[name] = np.asarray(LINKS[predictor.link].inverse(self.linear(block, name)))
         residual = self.graph.residual
         if residual.variances:
             values["sigma"] = values["sigma"] * error_multiplier(
@@ -146,21 +186,27 @@ class Predictor:
 
     # -- inside ------------------------------------------------------------------------------------
 
-    @cached_property
-    def _beta(self) -> Array:
-        return self.sample.coefficients()
+    def _population(self, parameter: str) -> tuple[Array, Array, Array]:
+        """Design, coefficients and offsets of a predictor."""
+        if parameter not in self._populations:
+            own = next(p for p in self.graph.every_predictor if p.parameter == parameter)
+            X = self.rows.data.matrix(own.population.columns)
+            beta = self.sample.coefficients(own)
+            self._populations[parameter] = (
+                X,
+                beta,
+                known_part(self.graph, self.rows.data, parameter),
+            )
+        return self._populations[parameter]
 
     @cached_property
-    def _X(self) -> Array:
-        return self.rows.data.matrix(self.graph.population.columns)
-
-    @cached_property
-    def _known(self) -> Array:
-        return known_part(self.graph, self.rows.data)
+    def _populations(self) -> dict[str, tuple[Array, Array, Array]]:
+        return {}
 
     @cached_property
     def _designs(self) -> dict[str, Array]:
-        return {g.id: self.rows.data.matrix(g.columns) for g in self.graph.groups}
+        wanted = {g.id: g for g in (*self.groups, *self.graph.groups_of(""))}
+        return {name: self.rows.data.matrix(g.columns) for name, g in wanted.items()}
 
     @cached_property
     def _covariances(self) -> dict[str, Array]:

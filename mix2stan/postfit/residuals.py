@@ -30,7 +30,7 @@ _EDGE = 1e-12
 def residuals(fit: Fit, kind: str, draws: int | None, seed: int | None) -> pd.Series:
     """See :meth:`mix2stan.fit.Fit.residuals`."""
     one_of("type", kind, TYPES)
-    predictor = predictor_of(fit, draws=draws, seed=0)
+    predictor = predictor_of(fit, draws=draws, seed=0, response=True)
     values = TYPES[kind](predictor, seed)
     return pd.Series(values, index=pd.Index(predictor.rows.labels, name="row"), name=kind)
 
@@ -91,10 +91,10 @@ def _quantile(predictor: Predictor, seed: int | None) -> Array:
         return row.cdf(y, predictor.mu(eta), predictor.parameters(block, eta))
 
     def below(y: Array, eta: Array, block: slice) -> Array:
-        return at(y - 1, eta, block)
+        return row.less(y, predictor.mu(eta), predictor.parameters(block, eta))
 
     upper = _blocks(predictor, at)
-    if row.discrete:
+    if row.discrete or row.below is not None:
         lower = _blocks(predictor, below)
         upper = lower + np.random.default_rng(seed).uniform(size=len(upper)) * (upper - lower)
     return np.asarray(special.ndtri(np.clip(upper, _EDGE, 1 - _EDGE)))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.errors import Mix2stanError
-from mix2stan.graph import Group
+from mix2stan.graph import Group, Predictor
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
@@ -46,11 +46,11 @@ class Sample:
         flat = values.reshape(self.size, *values.shape[2:])
         return np.ascontiguousarray(np.moveaxis(flat, 0, -1))
 
-    def coefficients(self) -> Array:
-        """The population effects, shape (K, S)."""
-        if not self.fit.labels.coefficients:
+    def coefficients(self, predictor: Predictor) -> Array:
+        """The population effects of a predictor, shape (K, S)."""
+        if not predictor.population.columns.names:
             return np.zeros((0, self.size))
-        return self.value("beta")
+        return self.value(f"beta{predictor.suffix}")
 
     def effects(self, group: Group) -> Array:
         """The effects of a term, shape (J, q, S)."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mix2stan.errors import Mix2stanError, Unsupported
 from mix2stan.graph import Group
 from mix2stan.postfit.predict import predictor_of
-from mix2stan.postfit.predictor import Predictor
+from mix2stan.postfit.predictor import Predictor, independent
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
@@ -36,9 +36,11 @@ def shrinkage(fit: Fit) -> pd.DataFrame:
     graph = fit.schema.graph
     if not graph.groups:
         raise Mix2stanError("the model has no group effects, so nothing is shrunk")
-    if not graph.response.linear or not graph.residual.plain:
+    if not graph.response.linear or not graph.residual.plain or graph.predictors:
         message = "shrinkage is shown where errors are Gaussian, independent, of one variance"
         raise Unsupported(message, hint="ranef() and coef() have the effects of any model")
+    for group in graph.groups:
+        independent(group)
     predictor = predictor_of(fit, seed=0)
     return pd.concat([_term(predictor, group) for group in graph.groups])
 
@@ -49,7 +51,7 @@ def _term(predictor: Predictor, group: Group) -> pd.DataFrame:
     levels, Z = data.grouping(group.factor), data.matrix(group.columns)
     names = group.columns.names
     fixed = fit.labels.coefficients
-    beta = sample.coefficients()
+    beta = sample.coefficients(predictor.graph.mean)
     shared = [fixed.index(n) if n in fixed else None for n in names]
     pooled = np.stack([beta[k] if k is not None else np.zeros(sample.size) for k in shared])
     posterior = pooled + sample.effects(group)

@@ -28,7 +28,7 @@ _NODES = 15
 
 def bayes_R2(fit: Fit, draws: int | None) -> pd.DataFrame:
     """See :meth:`mix2stan.fit.Fit.bayes_R2`."""
-    predictor = predictor_of(fit, draws=draws, seed=0)
+    predictor = predictor_of(fit, draws=draws, seed=0, response=True)
     plain = without_groups(predictor)
     conditional, marginal = _Spread(), _Spread()
     residual = np.zeros(predictor.sample.size)
@@ -72,7 +72,7 @@ def _summary(predictor: Predictor, quantities: dict[str, Array]) -> pd.DataFrame
 def variance_partition(fit: Fit, scale: str, draws: int | None) -> pd.DataFrame:
     """See :meth:`mix2stan.fit.Fit.variance_partition`."""
     one_of("scale", scale, SCALES)
-    predictor = without_groups(predictor_of(fit, draws=draws, seed=0))
+    predictor = without_groups(predictor_of(fit, draws=draws, seed=0, response=True))
     parts = SCALES[scale](predictor)
     total = np.sum(list(parts.values()), axis=0)
     table = _summary(predictor, {name: part / total for name, part in parts.items()})
@@ -82,10 +82,10 @@ def variance_partition(fit: Fit, scale: str, draws: int | None) -> pd.DataFrame:
 
 def _terms(predictor: Predictor) -> dict[str, str]:
     """What the terms are called, by identifier."""
-    names = [str(g.factor) for g in predictor.graph.groups]
+    names = [str(g.factor) for g in predictor.graph.groups_of("")]
     return {
         g.id: name if names.count(name) == 1 else g.id
-        for g, name in zip(predictor.graph.groups, names, strict=True)
+        for g, name in zip(predictor.graph.groups_of(""), names, strict=True)
     }
 
 
@@ -93,13 +93,13 @@ def _on_link_scale(predictor: Predictor) -> dict[str, Array]:
     """Variances of the population part, of each term, and of the distribution, shape (S,)."""
     n, names = predictor.rows.n, _terms(predictor)
     population = _Spread()
-    sums = {g.id: np.zeros(predictor.sample.size) for g in predictor.graph.groups}
+    sums = {g.id: np.zeros(predictor.sample.size) for g in predictor.graph.groups_of("")}
     residual = np.zeros(predictor.sample.size)
     for block in predictor.blocks():
         eta = predictor.linear(block)
         population.add(eta)
         variance = np.zeros(eta.shape)
-        for group in predictor.graph.groups:
+        for group in predictor.graph.groups_of(""):
             part = predictor.random_variance(block, (group,))
             sums[group.id] += part.sum(axis=0)
             variance += part
@@ -143,12 +143,14 @@ def _on_data_scale(predictor: Predictor) -> dict[str, Array]:
     """
     n, names, S = predictor.rows.n, _terms(predictor), predictor.sample.size
     population = _Spread()
-    sums = {g.id: np.zeros(S) for g in predictor.graph.groups}
+    sums = {g.id: np.zeros(S) for g in predictor.graph.groups_of("")}
     random, residual = np.zeros(S), np.zeros(S)
     for block in predictor.blocks():
         eta = predictor.linear(block)
         parameters = _of_one_trial(predictor, block, eta)
-        parts = {g.id: predictor.random_variance(block, (g,)) for g in predictor.graph.groups}
+        parts = {
+            g.id: predictor.random_variance(block, (g,)) for g in predictor.graph.groups_of("")
+        }
         whole = np.sum(list(parts.values()), axis=0) if parts else np.zeros(eta.shape)
         mean, square = _moments(predictor, eta, whole, 0 * whole, parameters)
         population.add(mean)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mix2stan.dialects.glmmtmb import STRUCTURES
 from mix2stan.families import FAMILIES
-from mix2stan.graph import ModelGraph, Residual
+from mix2stan.graph import Group, ModelGraph, Residual
 from mix2stan.translations.lme4 import formula_of, with_units
 from mix2stan.translations.parts import (
     Source,
@@ -20,6 +20,9 @@ from mix2stan.translations.parts import (
 )
 
 __all__ = ["log_sd_terms", "write"]
+
+#: The column of a factor of one level.
+_ONE = "one"
 
 #: glmmTMB's name of every covariance structure it has; none is needed for the first two.
 _KINDS = {kind: name for name, kind in STRUCTURES.items()} | {"scalar": "", "us": ""}
@@ -56,7 +59,7 @@ def write(source: Source) -> str:
         _family(graph),
         *_further(source),
         "" if graph.residual.plain else f"dispformula = ~{log_sd_terms(graph.residual, 'glmmTMB')}",
-        f"data = {with_units(source)}",
+        f"data = {_with_one(source)}",
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )
@@ -67,10 +70,29 @@ def _bars(source: Source, parameter: str) -> list[str]:
     nearest = "nearest: us(0 + f | g), all variances and covariances free"
     texts = []
     for group in source.graph.groups_of(parameter):
+        if _is_proportional(group):
+            first, *others = map(str, group.factor.variables)
+            within = ":".join(others) or _ONE
+            texts.append(f"propto(0 + {first} | {within}, {group.factor.relationship})")
+            continue
         name = spelt(group, _KINDS, "glmmTMB", nearest)
         more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
         texts += [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
     return texts
+
+
+def _is_proportional(group: Group) -> bool:
+    """Whether it is a known covariance of the levels of a factor, as a matrix."""
+    known = group.factor.relationship
+    matrix = known is not None and known.role == "covariance" and known.form == "matrix"
+    return matrix and group.columns.intercept_only and not group.factor.signs
+
+
+def _with_one(source: Source) -> str:
+    """The data, with a factor of one level for related levels that are within no other."""
+    alone = [g for g in source.graph.groups if len(g.factor.variables) == 1]
+    data = with_units(source)
+    return f"transform({data}, {_ONE} = 1)" if any(map(_is_proportional, alone)) else data
 
 
 def _further(source: Source) -> list[str]:

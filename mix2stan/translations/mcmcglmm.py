@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, Residual, Response
-from mix2stan.syntax import Call, Name, Node, format_number
+from mix2stan.graph import Group, Relationship, Residual, Response
+from mix2stan.syntax import Call, Name, Node, format_number, quote_name
 from mix2stan.translations.parts import (
     Source,
     call,
@@ -49,7 +49,7 @@ def write(source: Source) -> str:
     # the first threshold is zero, so there has to be an intercept
     texts = [columns_of(f, intercept="", none="") or "1" if ordered else str(f) for f in formulas]
     fixed = " + ".join(texts)
-    entries = [(group, f) for group in groups for f in formulas_of(group, source)]
+    entries = [(group, f) for group in groups for f in _formulas(group, source)]
     random = " + ".join(_term(group, formula) for group, formula in entries)
     return call(
         "MCMCglmm",
@@ -57,6 +57,7 @@ def write(source: Source) -> str:
         f"random = ~{random}" if random else "",
         _rcov(graph.residual),
         f'family = "{family}"' if family else "",
+        *_relationships(groups),
         f"data = {data}",
         _prior(groups, graph.response.latent_sd**2 if ordered else None),
     )
@@ -97,9 +98,19 @@ def _named_counts(response: Node, data: str) -> tuple[str, str]:
     return f"cbind({', '.join(names)})", changed
 
 
+def _formulas(group: Group, source: Source) -> tuple[Node, ...]:
+    """The formulas of a term; the effects of ``str(a + b)`` are no columns."""
+    return group.columns.formulas[:1] if group.factor.apart else formulas_of(group, source)
+
+
 def _term(group: Group, formula: Node) -> str:
     nearest = _NEAREST.get(group.covariance.kind, "nearest: us(f):g; glmmTMB may have it")
     function = spelt(group, _KINDS, "MCMCglmm", nearest)
+    if group.factor.signs:
+        return str(group.factor)
+    if group.coupled and len(group.factor.variables) > 1:
+        hint = "related levels of one factor can: random = ~ g, ginverse = list(g = Ainv)"
+        raise refuse("MCMCglmm", f"related levels of {group.factor}", hint)
     factor = factor_text(group.factor.variables)
     if group.columns.intercept_only:
         return factor
@@ -108,6 +119,31 @@ def _term(group: Group, formula: Node) -> str:
         name = function.removesuffix("v") if function != "ante" else function
         function = f"{name}{group.covariance.order}{'v' if function.endswith('v') else ''}"
     return f"{function}({columns_of(formula, none='')}):{factor}"
+
+
+def _relationships(groups: list[Group]) -> list[str]:
+    """``pedigree = ped``, and ``ginverse = list(sire = Ainv)`` for factors of other names."""
+    related = {
+        str(v): g.factor.relationship
+        for g in groups
+        if g.factor.relationship
+        for v in g.factor.variables
+    }
+    animal = related.get("animal")
+    found = []
+    if animal is not None and animal.role == "pedigree":
+        found.append(f"pedigree = {animal.source}")
+        found += [] if animal.scaled else ["scale = FALSE"]
+        del related["animal"]
+    entries = [f"{quote_name(name)} = {_inverse(known)}" for name, known in related.items()]
+    return found + ([f"ginverse = list({', '.join(entries)})"] if entries else [])
+
+
+def _inverse(known: Relationship) -> str:
+    if known.role == "pedigree":
+        scale = "" if known.scaled else ", scale = FALSE"
+        return f"inverseA({known.source}{scale})$Ainv"
+    return f"solve({known.source})" if known.role == "covariance" else str(known.source)
 
 
 def _rcov(residual: Residual) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -67,8 +69,11 @@ class Source:
 def source_of(model: Model) -> Source:
     """A model, and what its text says of the data."""
     given = model.given
-    frames = [given] if isinstance(given, pd.DataFrame) else given.values()
-    columns = frozenset(str(c) for frame in frames for c in frame.columns)
+    columns = frozenset(model.data.names_of_data)
+    if not isinstance(given, str | Path):
+        frames: list[Any] = [given] if isinstance(given, pd.DataFrame) else list(given.values())
+        frames = [frame for frame in frames if isinstance(frame, pd.DataFrame)]
+        columns = frozenset(str(c) for frame in frames for c in frame.columns)
     return Source(model, lower(model_call(parse(model.text), columns)))
 
 
@@ -124,6 +129,9 @@ def spelt(group: Group, spellings: dict[str, str], package: str, nearest: str) -
         Unsupported: if it has none.
     """
     kind = group.covariance.kind
+    if group.coupled and package != "MCMCglmm":
+        what = "related" if group.factor.relationship else "several"
+        raise refuse(package, f"{what} levels of {group.factor}", "MCMCglmm can")
     if kind not in spellings:
         raise refuse(package, f"the structure {group.covariance} of {group.factor}", nearest)
     return spellings[kind]

@@ -67,6 +67,19 @@ def answers() -> pd.DataFrame:
     return pd.DataFrame({"r": r, "x": x, "male": male, "person": person, "item": item})
 
 
+def series(rows: int, levels: int) -> pd.DataFrame:
+    """Series of one length each in groups of ten, their errors of three strata."""
+    rng = np.random.default_rng(4)
+    g, t = np.divmod(np.arange(rows), rows // levels)
+    a, x = g // 10, rng.normal(size=rows)
+    e = rng.normal(size=rows)
+    for i in np.flatnonzero(t):
+        e[i] = 0.6 * e[i - 1] + 0.8 * e[i]
+    y = x + rng.normal(size=levels)[g] + rng.normal(size=levels)[a] + e
+    f = rng.choice(["p", "q", "r"], rows)
+    return pd.DataFrame({"y": y, "x": x, "g": g, "a": a, "t": t, "f": f})
+
+
 class Work(NamedTuple):
     call: str
     data: Callable[[], pd.DataFrame]
@@ -85,6 +98,19 @@ WORK = {
     "rows-100k": Work("lmer(y ~ x + (x | g))", lambda: slope(100_000), both=False),
     "rows-1m": Work("lmer(y ~ x + (x | g))", lambda: slope(1_000_000), both=False),
     "insteval": Work("lmer(y ~ x + (1 | s) + (1 | d))", ratings, both=False),
+    **{
+        f"{name}-{rows // 1000}k": Work(
+            f"lme(y ~ x, random = ~ 1 | {factors}, {errors})",
+            lambda rows=rows, levels=levels: series(rows, levels),
+            both=False,
+        )
+        for name, factors, errors in (
+            ("ar1", "g", "correlation = corAR1(form = ~ t | g)"),
+            ("strata", "g", "weights = varIdent(form = ~ 1 | f)"),
+            ("nested-ar1", "a/g", "correlation = corAR1(form = ~ t | a/g)"),
+        )
+        for rows, levels in ((10_000, 500), (20_000, 1_000))
+    },
     "grouseticks": Work(
         "glmer(TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION), family = poisson)",
         lambda: table("grouseticks"),

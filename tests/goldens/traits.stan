@@ -4,18 +4,29 @@
 //   b_dam ~ multi_normal(0, D R_dam D),  D = diag(sd_dam)
 //
 // beta and b_dam are integrated out: NUTS sees the other parameters alone, the rest is drawn exactly.
+// Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
+// R = [r Q] and the columns Z_j of a level are made independent first, rows w.
+// With S = R' R - sum_j (Z_j' R)' G_j Z_j' R, S / sigma^2 holds the precision P of the rest and P times its mean.
+// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of dam over sigma^2 and j a level.
 // D = diag(d), d = var_ratio[trait]
 // R: errors at s and t, as.integer(trait) within units, correlate cor_R[s, t].
+functions {
+  // the sums of the runs of x that end at last
+  vector group_sums(vector x, array[] int last) {
+    vector[size(last)] total = cumulative_sum(x)[last];
+    return append_row(total[1], total[2 : ] - total[ : size(last) - 1]);
+  }
+}
 data {
   int<lower=1> N; // observations of `tarsus, back`
   int<lower=1> K; // population effects, trait - 1 + trait:sex
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
+  matrix[N, K + 3] rows; // [r Q Z_dam], r = y - Q theta_hat
+
   int<lower=1> J_dam; // levels of dam
   int<lower=1> Q_dam; // effects per level, 0 + trait
-  array[J_dam] int<lower=1, upper=N> first_dam; // rows of every level
-  array[J_dam] int<lower=1, upper=N> last_dam;
-  matrix[N, K + 1 + Q_dam] rows; // [r Q Z_dam], r = y - Q theta_hat
+  array[J_dam] int<lower=1, upper=N> last_dam; // the last row of every level
 
   int<lower=1> strata; // strata of the errors, trait
   array[N] int<lower=1, upper=strata> stratum;
@@ -59,8 +70,8 @@ transformed parameters {
 }
 model {
   vector[N] d = append_row(1, var_ratio)[stratum];
-  matrix[N, K + 1 + Q_dam] e = diag_pre_multiply(inv(d), rows);
-  matrix[N, K + 1 + Q_dam] w = e;
+  matrix[N, K + 3] e = rows ./ rep_matrix(d, K + 3);
+  matrix[N, K + 3] w = e;
   real log_root = 0;
   for (k in 1 : patterns) {
     array[end[k] - begin[k] + 1] int here = position[begin[k] : end[k]];
@@ -77,53 +88,53 @@ model {
     }
   }
   matrix[K + 1, K + 1] S = crossprod(w[ : , 1 : K + 1]);
-  vector[J_dam] ZZ_dam_11;
+  vector[N] Z_1 = w[ : , K + 2];
+  vector[N] Z_2 = w[ : , K + 3];
+  vector[J_dam] ZZ_dam_11 = group_sums(Z_1 .* Z_1, last_dam);
+  vector[J_dam] ZZ_dam_21 = group_sums(Z_2 .* Z_1, last_dam);
+  vector[J_dam] ZZ_dam_22 = group_sums(Z_2 .* Z_2, last_dam);
   matrix[J_dam, K + 1] ZR_dam_1;
-  vector[J_dam] ZZ_dam_21;
-  vector[J_dam] ZZ_dam_22;
   matrix[J_dam, K + 1] ZR_dam_2;
-  for (j in 1 : J_dam) {
-    int i = first_dam[j];
-    int l = last_dam[j];
-    matrix[Q_dam, K + 1 + Q_dam] part = w[i : l, K + 2 : ]' * w[i : l];
-    ZZ_dam_11[j] = part[1, K + 2];
-    ZR_dam_1[j] = part[1, 1 : K + 1];
-    ZZ_dam_21[j] = part[2, K + 2];
-    ZZ_dam_22[j] = part[2, K + 3];
-    ZR_dam_2[j] = part[2, 1 : K + 1];
+  for (k in 1 : K + 1) {
+    ZR_dam_1[ : , k] = group_sums(Z_1 .* w[ : , k], last_dam);
+    ZR_dam_2[ : , k] = group_sums(Z_2 .* w[ : , k], last_dam);
   }
-  matrix[Q_dam, Q_dam] A = diag_pre_multiply(sd_dam, L_dam) / sigma;
-  vector[J_dam] h_11 = A[1, 1] * ZZ_dam_11 + A[2, 1] * ZZ_dam_21;
-  vector[J_dam] h_12 = A[2, 2] * ZZ_dam_21;
-  vector[J_dam] h_21 = A[1, 1] * ZZ_dam_21 + A[2, 1] * ZZ_dam_22;
-  vector[J_dam] h_22 = A[2, 2] * ZZ_dam_22;
-  vector[J_dam] m_11 = 1 + A[1, 1] * h_11 + A[2, 1] * h_21;
-  vector[J_dam] m_21 = A[2, 2] * h_21;
-  vector[J_dam] m_22 = 1 + A[2, 2] * h_22;
+  matrix[Q_dam, Q_dam] A_dam = diag_pre_multiply(sd_dam, L_dam) / sigma;
+  vector[J_dam] h_11 = A_dam[1, 1] * ZZ_dam_11 + A_dam[2, 1] * ZZ_dam_21;
+  vector[J_dam] h_12 = A_dam[2, 2] * ZZ_dam_21;
+  vector[J_dam] h_21 = A_dam[1, 1] * ZZ_dam_21 + A_dam[2, 1] * ZZ_dam_22;
+  vector[J_dam] h_22 = A_dam[2, 2] * ZZ_dam_22;
+  vector[J_dam] m_11 = 1 + A_dam[1, 1] * h_11 + A_dam[2, 1] * h_21;
+  vector[J_dam] m_21 = A_dam[2, 2] * h_21;
+  vector[J_dam] m_22 = 1 + A_dam[2, 2] * h_22;
   vector[J_dam] d_1 = m_11;
   vector[J_dam] i_1 = inv_sqrt(d_1);
   vector[J_dam] l_21 = m_21 .* i_1;
   vector[J_dam] d_2 = m_22 - square(l_21);
   vector[J_dam] i_2 = inv_sqrt(d_2);
-  vector[J_dam] b_11 = A[1, 1] * i_1;
-  vector[J_dam] b_12 = A[2, 1] * i_1;
+  vector[J_dam] b_11 = A_dam[1, 1] * i_1;
+  vector[J_dam] b_12 = A_dam[2, 1] * i_1;
   vector[J_dam] b_21 = -i_2 .* (l_21 .* b_11);
-  vector[J_dam] b_22 = (A[2, 2] - l_21 .* b_12) .* i_2;
+  vector[J_dam] b_22 = (A_dam[2, 2] - l_21 .* b_12) .* i_2;
   vector[J_dam] g_11 = b_11 .* b_11 + b_21 .* b_21;
   vector[J_dam] g_21 = b_12 .* b_11 + b_22 .* b_21;
   vector[J_dam] g_22 = b_12 .* b_12 + b_22 .* b_22;
-  real log_det_dam = sum(log(d_1)) + sum(log(d_2));
-  S -= ZR_dam_1' * diag_pre_multiply(g_11, ZR_dam_1);
-  S -= ZR_dam_2' * diag_pre_multiply(g_21, ZR_dam_1);
-  S -= ZR_dam_1' * diag_pre_multiply(g_21, ZR_dam_2);
-  S -= ZR_dam_2' * diag_pre_multiply(g_22, ZR_dam_2);
-  matrix[K, K] P = S[2 : , 2 : ] / square(sigma) + prior_precision;
-  vector[K] h = S[2 : , 1] / square(sigma) + prior_linear;
+  matrix[J_dam, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_dam_1;
+  U_1 += rep_matrix(g_21, K + 1) .* ZR_dam_2; // G Z'R
+  matrix[J_dam, K + 1] U_2 = rep_matrix(g_21, K + 1) .* ZR_dam_1;
+  U_2 += rep_matrix(g_22, K + 1) .* ZR_dam_2;
+  S -= ZR_dam_1' * U_1;
+  S -= ZR_dam_2' * U_2;
+  real rr = S[1, 1];
+  vector[K] Qr = S[2 : , 1];
+  matrix[K, K] QQ = S[2 : , 2 : ];
+  matrix[K, K] P = QQ / square(sigma) + prior_precision;
+  vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v_P = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * S[1, 1] / square(sigma);
+  target += -N * log(sigma) - 0.5 * rr / square(sigma);
   target += -log_root - sum(log(d));
-  target += -0.5 * log_det_dam;
+  target += -0.5 * (sum(log(d_1)) + sum(log(d_2)));
   target += 0.5 * dot_self(v_P) - sum(log(diagonal(L_P)));
 
   sd_dam ~ student_t(3, 0, sd_dam_scale);
@@ -137,8 +148,8 @@ generated quantities {
   matrix[J_dam, Q_dam] b_dam;
   {
     vector[N] d = append_row(1, var_ratio)[stratum];
-    matrix[N, K + 1 + Q_dam] e = diag_pre_multiply(inv(d), rows);
-    matrix[N, K + 1 + Q_dam] w = e;
+    matrix[N, K + 3] e = rows ./ rep_matrix(d, K + 3);
+    matrix[N, K + 3] w = e;
     real log_root = 0;
     for (k in 1 : patterns) {
       array[end[k] - begin[k] + 1] int here = position[begin[k] : end[k]];
@@ -155,56 +166,55 @@ generated quantities {
       }
     }
     matrix[K + 1, K + 1] S = crossprod(w[ : , 1 : K + 1]);
-    vector[J_dam] ZZ_dam_11;
+    vector[N] Z_1 = w[ : , K + 2];
+    vector[N] Z_2 = w[ : , K + 3];
+    vector[J_dam] ZZ_dam_11 = group_sums(Z_1 .* Z_1, last_dam);
+    vector[J_dam] ZZ_dam_21 = group_sums(Z_2 .* Z_1, last_dam);
+    vector[J_dam] ZZ_dam_22 = group_sums(Z_2 .* Z_2, last_dam);
     matrix[J_dam, K + 1] ZR_dam_1;
-    vector[J_dam] ZZ_dam_21;
-    vector[J_dam] ZZ_dam_22;
     matrix[J_dam, K + 1] ZR_dam_2;
-    for (j in 1 : J_dam) {
-      int i = first_dam[j];
-      int l = last_dam[j];
-      matrix[Q_dam, K + 1 + Q_dam] part = w[i : l, K + 2 : ]' * w[i : l];
-      ZZ_dam_11[j] = part[1, K + 2];
-      ZR_dam_1[j] = part[1, 1 : K + 1];
-      ZZ_dam_21[j] = part[2, K + 2];
-      ZZ_dam_22[j] = part[2, K + 3];
-      ZR_dam_2[j] = part[2, 1 : K + 1];
+    for (k in 1 : K + 1) {
+      ZR_dam_1[ : , k] = group_sums(Z_1 .* w[ : , k], last_dam);
+      ZR_dam_2[ : , k] = group_sums(Z_2 .* w[ : , k], last_dam);
     }
-    matrix[Q_dam, Q_dam] A = diag_pre_multiply(sd_dam, L_dam) / sigma;
-    vector[J_dam] h_11 = A[1, 1] * ZZ_dam_11 + A[2, 1] * ZZ_dam_21;
-    vector[J_dam] h_12 = A[2, 2] * ZZ_dam_21;
-    vector[J_dam] h_21 = A[1, 1] * ZZ_dam_21 + A[2, 1] * ZZ_dam_22;
-    vector[J_dam] h_22 = A[2, 2] * ZZ_dam_22;
-    vector[J_dam] m_11 = 1 + A[1, 1] * h_11 + A[2, 1] * h_21;
-    vector[J_dam] m_21 = A[2, 2] * h_21;
-    vector[J_dam] m_22 = 1 + A[2, 2] * h_22;
+    matrix[Q_dam, Q_dam] A_dam = diag_pre_multiply(sd_dam, L_dam) / sigma;
+    vector[J_dam] h_11 = A_dam[1, 1] * ZZ_dam_11 + A_dam[2, 1] * ZZ_dam_21;
+    vector[J_dam] h_12 = A_dam[2, 2] * ZZ_dam_21;
+    vector[J_dam] h_21 = A_dam[1, 1] * ZZ_dam_21 + A_dam[2, 1] * ZZ_dam_22;
+    vector[J_dam] h_22 = A_dam[2, 2] * ZZ_dam_22;
+    vector[J_dam] m_11 = 1 + A_dam[1, 1] * h_11 + A_dam[2, 1] * h_21;
+    vector[J_dam] m_21 = A_dam[2, 2] * h_21;
+    vector[J_dam] m_22 = 1 + A_dam[2, 2] * h_22;
     vector[J_dam] d_1 = m_11;
     vector[J_dam] i_1 = inv_sqrt(d_1);
     vector[J_dam] l_21 = m_21 .* i_1;
     vector[J_dam] d_2 = m_22 - square(l_21);
     vector[J_dam] i_2 = inv_sqrt(d_2);
-    vector[J_dam] b_11 = A[1, 1] * i_1;
-    vector[J_dam] b_12 = A[2, 1] * i_1;
+    vector[J_dam] b_11 = A_dam[1, 1] * i_1;
+    vector[J_dam] b_12 = A_dam[2, 1] * i_1;
     vector[J_dam] b_21 = -i_2 .* (l_21 .* b_11);
-    vector[J_dam] b_22 = (A[2, 2] - l_21 .* b_12) .* i_2;
+    vector[J_dam] b_22 = (A_dam[2, 2] - l_21 .* b_12) .* i_2;
     vector[J_dam] g_11 = b_11 .* b_11 + b_21 .* b_21;
     vector[J_dam] g_21 = b_12 .* b_11 + b_22 .* b_21;
     vector[J_dam] g_22 = b_12 .* b_12 + b_22 .* b_22;
-    real log_det_dam = sum(log(d_1)) + sum(log(d_2));
-    S -= ZR_dam_1' * diag_pre_multiply(g_11, ZR_dam_1);
-    S -= ZR_dam_2' * diag_pre_multiply(g_21, ZR_dam_1);
-    S -= ZR_dam_1' * diag_pre_multiply(g_21, ZR_dam_2);
-    S -= ZR_dam_2' * diag_pre_multiply(g_22, ZR_dam_2);
-    matrix[K, K] P = S[2 : , 2 : ] / square(sigma) + prior_precision;
-    vector[K] h = S[2 : , 1] / square(sigma) + prior_linear;
+    matrix[J_dam, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_dam_1;
+    U_1 += rep_matrix(g_21, K + 1) .* ZR_dam_2; // G Z'R
+    matrix[J_dam, K + 1] U_2 = rep_matrix(g_21, K + 1) .* ZR_dam_1;
+    U_2 += rep_matrix(g_22, K + 1) .* ZR_dam_2;
+    S -= ZR_dam_1' * U_1;
+    S -= ZR_dam_2' * U_2;
+    real rr = S[1, 1];
+    vector[K] Qr = S[2 : , 1];
+    matrix[K, K] QQ = S[2 : , 2 : ];
+    matrix[K, K] P = QQ / square(sigma) + prior_precision;
+    vector[K] h = Qr / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);
     vector[K] v_P = mdivide_left_tri_low(L_P, h);
     vector[K] z = to_vector(normal_rng(rep_vector(0, K), 1));
-    vector[K] shift_theta = mdivide_right_tri_low((v_P + z)', L_P)'; // theta - theta_hat
-    beta = R_inverse * (theta_hat + shift_theta);
-    vector[K + 1] f = append_row(1, -shift_theta);
-    vector[J_dam] e_1 = ZR_dam_1 * f; // Z'(y - X beta)
-    vector[J_dam] e_2 = ZR_dam_2 * f; // Z'(y - X beta)
+    vector[K] c = mdivide_right_tri_low((v_P + z)', L_P)'; // the coefficients of Q
+    beta = R_inverse * (theta_hat + c);
+    vector[J_dam] e_1 = ZR_dam_1[ : , 1] - ZR_dam_1[ : , 2 : ] * c; // Z'(y - the rest)
+    vector[J_dam] e_2 = ZR_dam_2[ : , 1] - ZR_dam_2[ : , 2 : ] * c;
     vector[J_dam] z_1 = to_vector(normal_rng(rep_vector(0, J_dam), sigma));
     vector[J_dam] z_2 = to_vector(normal_rng(rep_vector(0, J_dam), sigma));
     b_dam[ : , 1] = g_11 .* e_1 + g_21 .* e_2;

@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mix2stan.errors import Unsupported
-
-__all__ = ["DISTRIBUTIONS", "Distribution", "distribution_of"]
+__all__ = ["ROWS", "Distribution", "Parameters"]
 
 Array = NDArray[np.float64]
 Parameters = Mapping[str, Array]
@@ -43,6 +41,8 @@ class Distribution:
         discrete: whether responses are counts.
         mean_link: the link of the expected response, where it is not that of the model.
         shift: what is added to the predictor before the inverse of that link.
+        mean: the expected response, of trials their share, where that is no inverse link.
+        below: the probability of less than y, where some responses alone have a mass.
     """
 
     variance: Callable[[Array, Parameters], Array]
@@ -52,18 +52,25 @@ class Distribution:
     discrete: bool = False
     mean_link: str | None = None
     shift: Callable[[Parameters], Array] = _no_shift
+    mean: Callable[[Array, Parameters], Array] | None = None
+    below: Callable[[Array, Array, Parameters], Array] | None = None
 
+    @property
+    def mean_has_parameters(self) -> bool:
+        """Whether the expected response depends on more than the predictor of the mean."""
+        return self.mean_link is not None or self.mean is not None
 
-def distribution_of(family: str) -> Distribution:
-    """The row of a family.
+    def expected(self, mu: Array, p: Parameters) -> Array:
+        """The expected response, of trials the expected share, from the inverse link of the model."""
+        if self.mean is not None:
+            return self.mean(mu, p)
+        return mu if self.mean_link is None else np.exp(mu + self.shift(p))
 
-    Raises:
-        Unsupported: if there is none.
-    """
-    if family not in DISTRIBUTIONS:
-        hint = f"it can be had for {', '.join(DISTRIBUTIONS)}"
-        raise Unsupported(f"this cannot be computed for a {family} response", hint=hint)
-    return DISTRIBUTIONS[family]
+    def less(self, y: Array, mu: Array, p: Parameters) -> Array:
+        """The probability of less than y."""
+        if self.below is not None:
+            return self.below(y, mu, p)
+        return self.cdf(y - 1 if self.discrete else y, mu, p)
 
 
 def _normal_log_density(y: Array, mu: Array, p: Parameters) -> Array:
@@ -172,7 +179,7 @@ def _beta_log_density(y: Array, mu: Array, p: Parameters) -> Array:
     return np.asarray((a - 1) * _log(y) + (b - 1) * np.log1p(-y) - special.betaln(a, b))
 
 
-DISTRIBUTIONS: dict[str, Distribution] = {
+ROWS: dict[str, Distribution] = {
     "gaussian": Distribution(
         variance=lambda mu, p: p["sigma"] ** 2 + 0 * mu,
         log_density=_normal_log_density,

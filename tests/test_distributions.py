@@ -1,10 +1,11 @@
-"""Draws, means and variances in numpy are those of the densities."""
+"""Densities, probabilities, draws, means and variances in numpy are those of the reference."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from mix2stan.distributions import DISTRIBUTIONS
 from mix2stan.families import FAMILIES
 from tests.test_families import (
     ALPHA,
@@ -37,6 +38,18 @@ VALUES = {
 VALUES = {name: np.asarray(value) for name, value in VALUES.items()}
 #: Points and masses of every kind of response: sums of both are expectations.
 ENDS = {"unit_zero": [0.0], "unit_closed": [0.0, 1.0], "nonnegative": [0.0]}
+#: Where probabilities are compared.
+AT = {
+    "real": (-0.5, 0.0, 1.5),
+    "positive": (0.3, 2.0),
+    "nonnegative": (0.0, 0.3, 2.0),
+    "unit": (0.2, 0.8),
+    "unit_zero": (0.0, 0.2, 0.8),
+    "unit_closed": (0.0, 0.2, 1.0),
+    "count": (0.0, 1.0, 5.0),
+    "positive_count": (1.0, 2.0, 5.0),
+    "trials": (0.0, 1.0, 5.0),
+}
 
 
 def points_of(support):
@@ -62,29 +75,27 @@ def points_of(support):
 
 
 @pytest.mark.parametrize("name", [n for n, f in FAMILIES.items() if not f.categories])
-def test_moments_and_draws_are_those_of_the_density(name):
-    family, mu = FAMILIES[name], np.array(0.6)
+def test_numbers_are_those_of_the_density(name):
+    family, row = FAMILIES[name], DISTRIBUTIONS[name]
+    mu, trials = np.array(0.6), 5 if family.counts_trials else 1
     y, width = points_of(family.support)
     with np.errstate(all="ignore"):
-        mass = np.exp(DENSITY[name](y, mu)) * width
+        density = DENSITY[name](y, mu)
+        mass = np.exp(density) * width
+        ours = row.log_density(y, np.full(len(y), 0.6), VALUES)
+    likely = mass > 1e-12
+    np.testing.assert_allclose(ours[likely], density[likely], rtol=1e-8, atol=1e-8)
     assert mass.sum() == pytest.approx(1, abs=1e-5)
     mean = np.sum(y * mass)
     variance = np.sum((y - mean) ** 2 * mass)
-    assert family.law.mean(mu, VALUES) == pytest.approx(mean, rel=1e-4)
-    assert family.law.variance(mu, VALUES) == pytest.approx(variance, rel=1e-3)
-    draws = family.law.draw(np.random.default_rng(3), np.full(200_000, 0.6), VALUES)
-    error = np.sqrt(variance / len(draws))
-    assert draws.mean() == pytest.approx(mean, abs=5 * error)
-    rank = np.sort(draws)
-    share = np.interp(np.quantile(draws, 0.7), y[np.argsort(y)], np.cumsum(mass[np.argsort(y)]))
-    if family.support in ("real", "positive", "unit"):
-        assert share == pytest.approx(0.7, abs=0.01)
-    zero = mass[y == 0].sum()
-    assert np.mean(rank == 0) == pytest.approx(zero, abs=0.01)
-
-
-@pytest.mark.parametrize("name", [n for n, f in FAMILIES.items() if f.zero])
-def test_the_probability_of_a_zero_is_the_density_there(name):
-    mu = np.array([0.1, 0.5, 0.9])
-    zero = FAMILIES[name].law.zero(mu, VALUES)
-    np.testing.assert_allclose(zero, np.exp(DENSITY[name](np.zeros(3), mu)), rtol=1e-12)
+    assert row.expected(mu, VALUES) * trials == pytest.approx(mean, rel=1e-4)
+    assert row.variance(mu, VALUES) * trials**2 == pytest.approx(variance, rel=1e-3)
+    draws = row.simulate(np.random.default_rng(3), np.full(100_000, 0.6), VALUES)
+    assert draws.mean() == pytest.approx(mean, abs=5 * np.sqrt(variance / len(draws)))
+    near = 1e-10 if np.ndim(width) == 0 else 2e-3
+    for at in AT.get(family.support, (0.0, 1.0)):
+        point, many = np.array([at]), np.full(1, 0.6)
+        assert row.less(point, many, VALUES)[0] == pytest.approx(mass[y < at].sum(), abs=near)
+        assert row.cdf(point, many, VALUES)[0] == pytest.approx(mass[y <= at].sum(), abs=near)
+        massive = mass[(y == at) & (width == 1)].sum()
+        assert np.mean(draws == at) == pytest.approx(massive, abs=0.01)

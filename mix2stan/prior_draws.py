@@ -1,0 +1,215 @@
+"""Draws of everything a model has a prior of, exactly, without an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.covariances import COVARIANCES, covariance_of, parameter_of
+from mix2stan.errors import Mix2stanError, Unsupported
+from mix2stan.families import PARAMETERS
+from mix2stan.graph import Group, ModelGraph, Predictor, Prior
+from mix2stan.matrices import Data
+from mix2stan.prior_names import element_names
+from mix2stan.prior_numbers import JOINT, Joint, draw
+from mix2stan.prior_text import is_proper
+from mix2stan.priors import DENSITIES
+from mix2stan.residuals import error_blocks, stationary
+from mix2stan.stated_priors import support_of
+
+__all__ = ["block_draws", "improper_names", "prior_draws"]
+
+Array = NDArray[np.float64]
+
+
+def improper_names(graph: ModelGraph) -> list[str]:
+    """The parameters, as the table of priors has them, whose priors do not integrate to one."""
+    blocks = dict.fromkeys(p.block for p in graph.priors)
+    names = {block: element_names(graph, block, blocks) for block in blocks}
+    return [
+        names[p.block][place]
+        for p in graph.priors
+        if not is_proper(p)
+        for place in (p.places or range(len(names[p.block])))
+    ]
+
+
+def prior_draws(
+    graph: ModelGraph, data: Data, entries: Mapping[str, Any], draws: int, seed: int
+) -> dict[str, Array]:
+    """Draws of the parameters and effects by their Stan names, S first.
+
+    Args:
+        graph: the completed model.
+        data: its data, for the levels and the columns.
+        entries: the program's data.
+        draws: the number S of draws.
+        seed: makes them reproducible.
+
+    Raises:
+        Mix2stanError: if a prior is improper; names the parameters.
+        Unsupported: if a prior has no generator.
+    """
+    improper = improper_names(graph)
+    if improper:
+        raise Mix2stanError(
+            f"nothing can be drawn from improper priors: {', '.join(improper)}",
+            hint=f"give them a density, as in prior = '{improper[0]} ~ …', or take the default set",
+        )
+    rng = np.random.default_rng(seed)
+    drawn = block_draws(graph, entries, draws, rng)
+    found: dict[str, Array] = {}
+    for predictor in graph.every_predictor:
+        found |= _coefficients(predictor, data, drawn)
+    for group in graph.groups:
+        found |= _group(group, drawn, draws, rng)
+    own = {b: v for b, v in drawn.items() if b in _family_blocks(graph)}
+    return found | own | _errors(graph, drawn)
+
+
+def block_draws(
+    graph: ModelGraph, entries: Mapping[str, Any], draws: int, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Draws of the blocks whose priors are proper: shape (S, n), (S,) of a number, (S, k, k)."""
+    drawn: dict[str, Array] = {}
+    if "cor_rho_lower" in entries:
+        drawn["cor_rho_lower"] = np.array(float(entries["cor_rho_lower"]))
+    blocks = dict.fromkeys(p.block for p in graph.priors)
+    improper = {p.block for p in graph.priors if not is_proper(p)}
+    # sigma before what is said in its units
+    for block in sorted(blocks, key=lambda b: b != "sigma"):
+        known = "sigma" in drawn or not _in_units_of_sigma(graph, block)
+        if block not in drawn and block not in improper and known:
+            _draw_block(graph, block, blocks, drawn, draws, rng)
+    return drawn
+
+
+def _in_units_of_sigma(graph: ModelGraph, block: str) -> bool:
+    texts = [DENSITIES[p.density].text for p in graph.priors if p.block == block != "sigma"]
+    return any("sigma" in text for text in texts)
+
+
+def _family_blocks(graph: ModelGraph) -> set[str]:
+    return set(PARAMETERS) & {p.block for p in graph.priors}
+
+
+def _draw_block(
+    graph: ModelGraph,
+    block: str,
+    blocks: Mapping[str, Any],
+    drawn: dict[str, Array],
+    draws: int,
+    rng: np.random.Generator,
+) -> None:
+    """Draws of one block, shape (S, n), (S, k, k) or (S,), and of roots that come with it."""
+    priors = [p for p in graph.priors if p.block == block]
+    rows = _rows_of_root(graph, block)
+    size = rows or len(element_names(graph, block, blocks))
+    if priors[0].density in JOINT:
+        numbers = {slot: np.array(v) for slot, v in priors[0].values}
+        values, root = JOINT[priors[0].density](Joint(numbers, size, drawn, draws, rng))
+        if root is not None:
+            drawn[f"L_{block.partition('_')[2]}"] = root
+    elif priors[0].density == "with_sds":
+        return
+    else:
+        values = np.zeros((draws, size))
+        for prior in priors:
+            places = list(prior.places or range(size))
+            support = _support(graph, block)
+            values[:, places] = draw(prior, len(places), support, drawn, draws, rng)
+    drawn[block] = values[:, 0] if _is_number(graph, block, priors[0]) else values
+
+
+def _support(graph: ModelGraph, block: str) -> tuple[float, float]:
+    low, high = support_of(graph, block)
+    for group in graph.groups:
+        if block == f"rho_{group.id}":
+            # the least correlation that q effects can have in common
+            low = -1 / (len(group.columns.names) - 1)
+    return low, high
+
+
+def _rows_of_root(graph: ModelGraph, block: str) -> int:
+    """The number of rows of a root of correlations, 0 if it is none."""
+    if block == "cor_L" and graph.residual.correlation is not None:
+        return graph.residual.correlation.positions
+    for group in graph.groups:
+        parameter = parameter_of(group, block)
+        if parameter is not None and parameter.shape == "L":
+            return parameter.size(len(group.columns.names), group.covariance.order)
+    return 0
+
+
+def _is_number(graph: ModelGraph, block: str, prior: Prior) -> bool:
+    parameters = [parameter_of(g, block) for g in graph.groups]
+    single = any(p is not None and p.shape == "real" for p in parameters)
+    errors = {b.name: b.scalar for b in error_blocks(graph.residual)}
+    return single or errors.get(block, False) or block in _family_blocks(graph)
+
+
+def _coefficients(predictor: Predictor, data: Data, drawn: Mapping[str, Array]) -> dict[str, Array]:
+    """Coefficients, the intercept from the mean response it was said of."""
+    s, columns = predictor.suffix, predictor.population.columns
+    if not columns.names:
+        return {}
+    slopes = drawn.get(f"beta{s}")
+    if f"intercept{s}" not in drawn:
+        assert slopes is not None
+        return {f"beta{s}": slopes}
+    middle = drawn[f"intercept{s}"]
+    if slopes is None:
+        return {f"beta{s}": middle}
+    centre = data.matrix(columns).mean(axis=0)[1:]
+    return {f"beta{s}": np.column_stack([middle[:, 0] - slopes @ centre, slopes])}
+
+
+def _group(
+    group: Group, drawn: Mapping[str, Array], draws: int, rng: np.random.Generator
+) -> dict[str, Array]:
+    """A term's parameters, standard deviations and correlations, and the effects of its levels."""
+    if group.factor.relationship is not None:
+        message = f"effects of related levels of {group.factor} cannot be drawn from the prior"
+        raise Unsupported(message, hint="the same model without the relationship can")
+    row, q = COVARIANCES[group.covariance.kind], len(group.columns.names)
+    names = [f"{p.name}_{group.id}" for p in row.parameters]
+    found = {name: drawn[name] for name in names}
+    scalar = group.covariance.kind == "scalar"
+    if scalar:
+        sd = found[f"sd_{group.id}"]
+        z = rng.standard_normal((draws, group.factor.levels))
+        return found | {f"b_{group.id}": sd[:, None] * z}
+    covariances = np.array(
+        [covariance_of(group, {name: found[name][i] for name in names}) for i in range(draws)]
+    )
+    sds = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    if row.sds == "each":
+        found[f"sd_{group.id}"] = sds
+    if row.correlated:
+        scale = np.where(sds > 0, sds, 1.0)
+        found[f"R_{group.id}"] = covariances / (scale[:, :, None] * scale[:, None, :])
+    # a root by eigenvectors: covariances of few factors are singular
+    squares, axes = np.linalg.eigh(covariances)
+    root = axes * np.sqrt(np.maximum(squares, 0))[:, None, :]
+    z = rng.standard_normal((draws, group.factor.levels, q))
+    return found | {f"b_{group.id}": z @ np.swapaxes(root, 1, 2)}
+
+
+def _errors(graph: ModelGraph, drawn: Mapping[str, Array]) -> dict[str, Array]:
+    """The parameters of structured errors as a fit reports them."""
+    found: dict[str, Array] = {}
+    for block in error_blocks(graph.residual):
+        if not block.free:
+            continue
+        values = drawn[block.name]
+        if block.name == "cor_L":
+            found["cor_R"] = values @ np.swapaxes(values, 1, 2)
+        elif block.name == "cor_partial_ar":
+            found["cor_phi"] = np.array([stationary(v) for v in values])
+        elif block.name == "cor_partial_ma":
+            found["cor_theta"] = -np.array([stationary(v) for v in values])
+        found[block.name] = values
+    return found

@@ -1,0 +1,53 @@
+"""What the elements of the blocks of a model are called in its table of priors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mix2stan.covariances import Parameter, parameter_of
+from mix2stan.families import threshold_labels
+from mix2stan.graph import Group, ModelGraph
+from mix2stan.residuals import error_blocks
+
+__all__ = ["block_names", "element_names"]
+
+
+def element_names(graph: ModelGraph, block: str, blocks: Collection[str]) -> list[str]:
+    """The labels of a block's elements; ``blocks`` are all that have a prior."""
+    for predictor in graph.every_predictor:
+        names, s = predictor.population.columns.names, predictor.suffix
+        label = predictor.parameter or "beta"
+        if block == f"intercept{s}":
+            return [f"{label}[(Intercept)]"]
+        if block == f"beta{s}":
+            slopes = names[1:] if f"intercept{s}" in blocks else names
+            return [f"{label}[{name}]" for name in slopes]
+    thresholds = dict(threshold_labels(graph))
+    if block in thresholds:
+        return [f"{block}[{label}]" for label in thresholds[block]]
+    for group in graph.groups:
+        parameter = parameter_of(group, block)
+        if parameter is not None:
+            return _structural(group, parameter, block)
+    for error in error_blocks(graph.residual):
+        if block == error.name and error.labels and error.name != "cor_L":
+            return [f"{error.name}[{label}]" for label in error.labels]
+    return [block]
+
+
+def block_names(block: str) -> tuple[str, ...]:
+    """What a block as a whole is called: ``cor_Subject`` for ``L_Subject``, ``Intercept``."""
+    if block == "intercept":
+        return ("Intercept",)
+    if block == "cor_L":
+        return ("cor_L", "cor")
+    return (f"cor_{block[2:]}", block) if block.startswith("L_") else (block,)
+
+
+def _structural(group: Group, parameter: Parameter, block: str) -> list[str]:
+    if parameter.shape == "L":
+        return [f"cor_{group.id}"]
+    if parameter.shape == "real":
+        return [block]
+    names = parameter.labels(group.columns.names, group.covariance.order)
+    return [f"{block}[{name}]" for name in names]

@@ -1,0 +1,241 @@
+"""The densities of priors as numbers: draws, and log densities.
+
+A density is known by its Stan text alone, so that what is drawn here is what the program says; those
+of several parameters at once have a row of :data:`JOINT`.  Shapes: S draws first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from mix2stan.errors import Unsupported
+from mix2stan.graph import Prior
+from mix2stan.priors import DENSITIES
+
+__all__ = ["JOINT", "Joint", "draw", "lkj_roots", "log_density"]
+
+Array = NDArray[np.float64]
+Values = Mapping[str, Array]
+Generator = np.random.Generator
+
+_TINY = float(np.finfo(float).tiny)
+
+#: Stan's densities of a number, as scipy's.
+_SCIPY: dict[str, Callable[..., Any]] = {
+    "normal": lambda loc, scale: stats.norm(loc, scale),
+    "std_normal": lambda: stats.norm(),
+    "student_t": lambda df, loc, scale: stats.t(df, loc, scale),
+    "cauchy": lambda loc, scale: stats.cauchy(loc, scale),
+    "logistic": lambda loc, scale: stats.logistic(loc, scale),
+    "double_exponential": lambda loc, scale: stats.laplace(loc, scale),
+    "exponential": lambda rate: stats.expon(scale=1 / rate),
+    "gamma": lambda shape, rate: stats.gamma(shape, scale=1 / rate),
+    "inv_gamma": lambda shape, scale: stats.invgamma(shape, scale=scale),
+    "lognormal": lambda loc, scale: stats.lognorm(scale, scale=np.exp(loc)),
+    "beta": lambda a, b: stats.beta(a, b),
+    "uniform": lambda low, high: stats.uniform(low, high - low),
+}
+
+#: What else than numbers the texts have, from what was drawn before, shape (S, 1).
+_EXPRESSIONS: dict[str, Callable[[Values], Array]] = {
+    "sigma": lambda drawn: drawn["sigma"][:, None],
+    "1 / sigma": lambda drawn: 1 / drawn["sigma"][:, None],
+    "cor_rho_lower": lambda drawn: drawn["cor_rho_lower"],
+}
+
+
+def draw(
+    prior: Prior,
+    size: int,
+    support: tuple[float, float],
+    drawn: Values,
+    draws: int,
+    rng: Generator,
+) -> Array:
+    """Draws of the elements of a block whose prior is one density of each, shape (S, n).
+
+    Args:
+        prior: the density, by the name of a row, with its numbers.
+        size: the number n of elements.
+        support: what values the parameter can have.
+        drawn: what was drawn before, by Stan name.
+        draws: the number S of draws.
+        rng: the source of randomness.
+
+    Raises:
+        Unsupported: if the density has no generator.
+    """
+    numbers = {slot: np.array(v) for slot, v in prior.values}
+    low, high = (
+        np.broadcast_to(numbers.get(slot, end), (size,))
+        for slot, end in zip(("lower", "upper"), support, strict=True)
+    )
+    share = rng.uniform(size=(draws, size))
+    text = DENSITIES[prior.density].text
+    if not text:
+        return np.asarray(low + share * (high - low))
+    density = _density(prior, numbers, drawn)
+    first, last = density.cdf(low), density.cdf(high)
+    return np.asarray(density.ppf(first + share * (last - first)), dtype=float)
+
+
+def log_density(prior: Prior, values: Array, drawn: Values) -> Array:
+    """The log densities of the elements of a block at draws of shape (S, n), as they are.
+
+    What its bounds add is a constant, which is left out.
+
+    Raises:
+        Unsupported: if the density is not known as a number.
+    """
+    numbers = {slot: np.array(v) for slot, v in prior.values}
+    return np.asarray(_density(prior, numbers, drawn).logpdf(values), dtype=float)
+
+
+def _density(prior: Prior, numbers: Values, drawn: Values) -> Any:
+    """The density as scipy's."""
+    name, arguments = _parts(DENSITIES[prior.density].text)
+    if name not in _SCIPY:
+        raise Unsupported(f"the prior of {prior.block} cannot be drawn from: {name}")
+    return _SCIPY[name](*(_argument(a, numbers, drawn) for a in arguments))
+
+
+def _parts(text: str) -> tuple[str, list[str]]:
+    """The name and the arguments of a density's text."""
+    found = re.fullmatch(r"(\w+)\((.*)\)", text)
+    assert found is not None
+    return found[1], [a for a in found[2].split(", ") if a]
+
+
+def _argument(text: str, numbers: Values, drawn: Values) -> Array:
+    if text.startswith("{"):
+        return numbers[text[1:-1]]
+    if text in _EXPRESSIONS:
+        return _EXPRESSIONS[text](drawn)
+    return np.array(float(text))
+
+
+# -- several parameters at once --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Joint:
+    """What a joint density is drawn with.
+
+    Attributes:
+        numbers: its numbers by slot.
+        size: the number of elements of its block.
+        drawn: what was drawn before, by Stan name.
+        draws: the number S of draws.
+        rng: the source of randomness.
+    """
+
+    numbers: Values
+    size: int
+    drawn: Values
+    draws: int
+    rng: Generator
+
+
+def lkj_roots(k: int, eta: float, draws: int, rng: Generator) -> Array:
+    """Cholesky factors of correlation matrices of the density |R|^(eta - 1), shape (S, k, k).
+
+    The rows are independent, each a point in a ball (Lewandowski, Kurowicka and Joe 2009).
+    """
+    L = np.zeros((draws, k, k))
+    L[:, 0, 0] = 1
+    for i in range(1, k):
+        share = rng.beta(i / 2, eta + (k - 1 - i) / 2, draws)
+        point = rng.standard_normal((draws, i))
+        point /= np.linalg.norm(point, axis=1, keepdims=True)
+        L[:, i, :i] = np.sqrt(share)[:, None] * point
+        L[:, i, i] = np.sqrt(1 - share)
+    return L
+
+
+def _roots(covariances: Array) -> tuple[Array, Array]:
+    """Standard deviations and the roots of the correlations, of matrices of shape (S, k, k)."""
+    sd = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    return sd, np.linalg.cholesky(covariances / (sd[:, :, None] * sd[:, None, :]))
+
+
+def _inverse_wishart(nu: float, V: Array, draws: int, rng: Generator) -> Array:
+    """Matrices of shape (S, k, k), of the scale matrix nu V."""
+    found = stats.invwishart(nu, nu * V).rvs(size=draws, random_state=rng)
+    return np.asarray(found).reshape(draws, *V.shape)
+
+
+def _wishart(j: Joint) -> tuple[Array, Array | None]:
+    k = j.size
+    V = np.reshape(j.numbers["scale_matrix"], (k, k))
+    return _roots(_inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng))
+
+
+def _scaled_wishart(j: Joint) -> tuple[Array, Array | None]:
+    V = np.diag(j.numbers["V"])
+    covariances = _inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng)
+    scales = np.sqrt(j.numbers["alpha_V"]) * j.rng.standard_normal((j.draws, j.size))
+    return _roots(covariances * scales[:, :, None] * scales[:, None, :])
+
+
+def _wishart_root(j: Joint) -> tuple[Array, Array | None]:
+    V = np.eye(j.size)
+    return _roots(_inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng))[1], None
+
+
+def _inverse_gamma(j: Joint) -> tuple[Array, Array | None]:
+    """Standard deviations whose variances are nu V over a chi-square."""
+    nu = j.numbers.get("df", j.numbers.get("nu"))
+    assert nu is not None
+    # of nu near zero most draws are smaller than numbers can be
+    square = np.maximum(j.rng.chisquare(np.broadcast_to(nu, (j.draws, j.size))), _TINY)
+    return np.sqrt(nu * j.numbers["V"] / square), None
+
+
+def _ratios(j: Joint) -> tuple[Array, Array | None]:
+    sds, _ = _inverse_gamma(j)
+    return sds / j.drawn["sigma"][:, None], None
+
+
+def _decov(sigma: bool) -> Callable[[Joint], tuple[Array, Array | None]]:
+    def sds(j: Joint) -> tuple[Array, Array | None]:
+        """The trace is K (tau sigma)^2, its shares are uniform on the simplex."""
+        tau = j.rng.exponential(size=j.draws)
+        tau = tau * j.drawn["sigma"] if sigma else tau
+        shares = j.rng.dirichlet(np.ones(j.size), j.draws)
+        return tau[:, None] * np.sqrt(j.size * shares), None
+
+    return sds
+
+
+def _multi_normal(j: Joint) -> tuple[Array, Array | None]:
+    V = np.reshape(j.numbers["scale_matrix"], (j.size, j.size))
+    return j.rng.multivariate_normal(j.numbers["loc"], V, j.draws, method="cholesky"), None
+
+
+def _lkj(j: Joint) -> tuple[Array, Array | None]:
+    eta = float(j.numbers["eta"][0]) if "eta" in j.numbers else 1.0
+    return lkj_roots(j.size, eta, j.draws, j.rng), None
+
+
+#: Generators of joint densities: of the block, and of the roots of its correlations if these have
+#: no density of their own.
+JOINT: dict[str, Callable[[Joint], tuple[Array, Array | None]]] = {
+    "lkj": _lkj,
+    "lkj_eta": _lkj,
+    "decov": _decov(sigma=True),
+    "decov_1": _decov(sigma=False),
+    "multi_normal": _multi_normal,
+    "inverse_gamma": _inverse_gamma,
+    "inverse_gammas": _inverse_gamma,
+    "inverse_gamma_ratios": _ratios,
+    "inverse_wishart": _wishart,
+    "scaled_inverse_wishart": _scaled_wishart,
+    "inverse_wishart_root": _wishart_root,
+}

@@ -1,0 +1,54 @@
+// MCMCglmm(Reaction ~ Days, random = ~Subject, ginverse = list(Subject = solve(K)))
+//
+//   y         ~ normal(X beta + b_Subject[Subject], sigma)
+//   b_Subject ~ normal(0, sd_Subject)
+//
+// b_Subject is as above in every level; between levels its covariance is that times the elements of K, which are known.
+data {
+  int<lower=1> N; // observations
+  vector[N] y; // Reaction
+
+  int<lower=1> K; // population effects
+  matrix[N, K] X; // Days
+  matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
+
+  int<lower=1> J_Subject; // levels of Subject
+  array[N] int<lower=1, upper=J_Subject> Subject;
+  matrix[J_Subject, J_Subject] root_Subject; // root of K
+
+  // prior locations and scales
+  row_vector[K] X_mean; // means of the columns of X
+  real intercept_loc;
+  real<lower=0> intercept_scale;
+  vector[K - 1] beta_loc;
+  vector<lower=0>[K - 1] beta_scale;
+  real<lower=0> sd_Subject_scale;
+  real<lower=0> sigma_scale;
+}
+transformed data {
+  matrix[N, K] Q = X * R_inverse;
+}
+parameters {
+  vector[K] theta; // effects of Q: X beta = Q theta
+
+  real<lower=0> sd_Subject;
+  vector[J_Subject] z_Subject; // b_Subject, non-centred
+
+  real<lower=0> sigma; // residual sd
+}
+transformed parameters {
+  vector[K] beta = R_inverse * theta;
+
+  vector[J_Subject] b_Subject = sd_Subject * z_Subject;
+  b_Subject = root_Subject * b_Subject;
+}
+model {
+  vector[N] eta = b_Subject[Subject];
+  y ~ normal_id_glm(Q, eta, theta, sigma);
+
+  X_mean * beta ~ normal(intercept_loc, intercept_scale);
+  beta[2 : K] ~ normal(beta_loc, beta_scale);
+  sd_Subject ~ student_t(3, 0, sd_Subject_scale);
+  z_Subject ~ std_normal();
+  sigma ~ student_t(3, 0, sigma_scale);
+}

@@ -1,0 +1,81 @@
+// MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, ginverse = list(Subject = inverseA(tree)$Ainv))
+//
+//   y         ~ normal(X beta + Z_Subject b_Subject[Subject], sigma)
+//   b_Subject ~ multi_normal(0, D R_Subject D),  D = diag(sd_Subject)
+//
+// b_Subject is the mean of the effects of both parents plus a part of its own, own_Subject times effects as above.
+functions {
+  // own parts plus the mean of the effects of both parents, numbered as in (0, effects), a column per effect
+  matrix inherited_matrix(matrix own, array[] int first, array[] int second, array[] int last) {
+    matrix[rows(own) + 1, cols(own)] b = append_row(rep_row_vector(0, cols(own)), own);
+    int start = 1;
+    for (end in last) {
+      b[start + 1 : end + 1] += 0.5 * (b[first[start : end]] + b[second[start : end]]);
+      start = end + 1;
+    }
+    return b[2 : ];
+  }
+}
+data {
+  int<lower=1> N; // observations
+  vector[N] y; // Reaction
+
+  int<lower=1> K; // population effects
+  matrix[N, K] X; // Days
+  matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
+
+  int<lower=1> J_Subject; // levels of Subject
+  int<lower=1> Q_Subject; // effects per level
+  array[N] int<lower=1, upper=J_Subject> Subject;
+  matrix[N, Q_Subject] Z_Subject; // 1 + Days
+  // the parents of every level, the number of each plus 1; 1 is an unknown one
+  array[J_Subject] int<lower=1> first_Subject;
+  array[J_Subject] int<lower=1> second_Subject;
+  vector<lower=0>[J_Subject] own_Subject; // sd of its own part, over that of a founder
+  int<lower=1> G_Subject; // generations
+  array[G_Subject] int<lower=1, upper=J_Subject> last_Subject; // the last of each
+
+  // prior locations and scales
+  row_vector[K] X_mean; // means of the columns of X
+  real intercept_loc;
+  real<lower=0> intercept_scale;
+  vector[K - 1] beta_loc;
+  vector<lower=0>[K - 1] beta_scale;
+  vector<lower=0>[Q_Subject] sd_Subject_scale;
+  real<lower=0> sigma_scale;
+}
+transformed data {
+  matrix[N, K] Q = X * R_inverse;
+}
+parameters {
+  vector[K] theta; // effects of Q: X beta = Q theta
+
+  vector<lower=0>[Q_Subject] sd_Subject;
+  cholesky_factor_corr[Q_Subject] L_Subject; // R_Subject = L L'
+  matrix[Q_Subject, J_Subject] z_Subject; // b_Subject, non-centred
+
+  real<lower=0> sigma; // residual sd
+}
+transformed parameters {
+  vector[K] beta = R_inverse * theta;
+
+  matrix[J_Subject, Q_Subject] b_Subject;
+  b_Subject = (diag_pre_multiply(sd_Subject, L_Subject) * z_Subject)';
+  b_Subject = diag_pre_multiply(own_Subject, b_Subject);
+  b_Subject = inherited_matrix(b_Subject, first_Subject, second_Subject, last_Subject);
+}
+model {
+  vector[N] eta = rows_dot_product(Z_Subject, b_Subject[Subject]);
+  y ~ normal_id_glm(Q, eta, theta, sigma);
+
+  X_mean * beta ~ normal(intercept_loc, intercept_scale);
+  beta[2 : K] ~ normal(beta_loc, beta_scale);
+  sd_Subject ~ student_t(3, 0, sd_Subject_scale);
+  L_Subject ~ lkj_corr_cholesky(1);
+  to_vector(z_Subject) ~ std_normal();
+  sigma ~ student_t(3, 0, sigma_scale);
+}
+generated quantities {
+  corr_matrix[Q_Subject] R_Subject;
+  R_Subject = multiply_lower_tri_self_transpose(L_Subject);
+}

@@ -1,0 +1,71 @@
+// MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, ginverse = list(Subject = inverseA(tree)$Ainv))
+//
+//   y         ~ normal(X beta + Z_Subject b_Subject[Subject], sigma)
+//   b_Subject ~ multi_normal(0, D R_Subject D),  D = diag(sd_Subject)
+//
+// b_Subject is the mean of the effects of both parents plus a part of its own, own_Subject times effects as above.
+data {
+  int<lower=1> N; // observations
+  vector[N] y; // Reaction
+
+  int<lower=1> K; // population effects
+  matrix[N, K] X; // Days
+  matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
+
+  int<lower=1> J_Subject; // levels of Subject
+  int<lower=1> Q_Subject; // effects per level
+  array[N] int<lower=1, upper=J_Subject> Subject;
+  matrix[N, Q_Subject] Z_Subject; // 1 + Days
+  // the parents of every level, the number of each plus 1; 1 is an unknown one
+  array[J_Subject] int<lower=1> first_Subject;
+  array[J_Subject] int<lower=1> second_Subject;
+  vector<lower=0>[J_Subject] own_Subject; // sd of its own part, over that of a founder
+
+  // prior locations and scales
+  row_vector[K] X_mean; // means of the columns of X
+  real intercept_loc;
+  real<lower=0> intercept_scale;
+  vector[K - 1] beta_loc;
+  vector<lower=0>[K - 1] beta_scale;
+  vector<lower=0>[Q_Subject] sd_Subject_scale;
+  real<lower=0> sigma_scale;
+}
+transformed data {
+  matrix[N, K] Q = X * R_inverse;
+}
+parameters {
+  vector[K] theta; // effects of Q: X beta = Q theta
+
+  vector<lower=0>[Q_Subject] sd_Subject;
+  cholesky_factor_corr[Q_Subject] L_Subject; // R_Subject = L L'
+  matrix[J_Subject, Q_Subject] b_Subject;
+
+  real<lower=0> sigma; // residual sd
+}
+transformed parameters {
+  vector[K] beta = R_inverse * theta;
+}
+model {
+  vector[N] eta = rows_dot_product(Z_Subject, b_Subject[Subject]);
+  y ~ normal_id_glm(Q, eta, theta, sigma);
+
+  X_mean * beta ~ normal(intercept_loc, intercept_scale);
+  beta[2 : K] ~ normal(beta_loc, beta_scale);
+  sd_Subject ~ student_t(3, 0, sd_Subject_scale);
+  L_Subject ~ lkj_corr_cholesky(1);
+  {
+    matrix[J_Subject + 1, Q_Subject] parent;
+    parent = append_row(rep_row_vector(0, Q_Subject), b_Subject);
+    matrix[J_Subject, Q_Subject] own = b_Subject;
+    own -= 0.5 * (parent[first_Subject] + parent[second_Subject]);
+    own = diag_pre_multiply(inv(own_Subject), own);
+    matrix[Q_Subject, Q_Subject] root = diag_pre_multiply(sd_Subject, L_Subject);
+    to_vector(mdivide_left_tri_low(root, own')) ~ std_normal();
+    target += -J_Subject * sum(log(diagonal(root)));
+  }
+  sigma ~ student_t(3, 0, sigma_scale);
+}
+generated quantities {
+  corr_matrix[Q_Subject] R_Subject;
+  R_Subject = multiply_lower_tri_self_transpose(L_Subject);
+}
