@@ -1,8 +1,8 @@
 // MCMCglmm(I(sex == "Male") ~ 1, random = ~dam, family = "categorical")
 //
-//   y            ~ bernoulli(inv_logit(X beta + b_dam[dam] + Z_units b_units[units]))
-//   b_dam        ~ normal(0, sd_dam)
-//   b_units[, q] ~ normal(0, known_sd_units[q])
+//   y       ~ bernoulli(inv_logit(X beta + b_dam[dam] + Z_units b_units[units]))
+//   b_dam   ~ normal(0, sd_dam)
+//   b_units ~ multi_normal(0, known_root_units known_root_units')
 data {
   int<lower=1> N; // observations
   array[N] int<lower=0> y; // I(sex == "Male")
@@ -17,7 +17,7 @@ data {
   int<lower=1> Q_units; // effects per level
   array[N] int<lower=1, upper=J_units> units;
   matrix[N, Q_units] Z_units; // 1
-  vector<lower=0>[Q_units] known_sd_units;
+  matrix[Q_units, Q_units] known_root_units; // Cholesky factor of the covariance
 
   // prior locations and scales
   real intercept_loc;
@@ -36,7 +36,7 @@ transformed parameters {
   vector[J_dam] b_dam = sd_dam * z_dam;
 
   matrix[J_units, Q_units] b_units;
-  b_units = diag_pre_multiply(known_sd_units, z_units)';
+  b_units = (known_root_units * z_units)';
 }
 model {
   vector[N] eta = b_dam[dam];
@@ -47,4 +47,9 @@ model {
   sd_dam ~ student_t(3, 0, sd_dam_scale);
   z_dam ~ std_normal();
   to_vector(z_units) ~ std_normal();
+}
+generated quantities {
+  corr_matrix[Q_units] R_units;
+  R_units = tcrossprod(known_root_units);
+  R_units = quad_form_diag(R_units, inv_sqrt(diagonal(R_units)));
 }
