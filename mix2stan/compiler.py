@@ -23,7 +23,7 @@ from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Argument, Call, Name, Node
 
-__all__ = ["Compiled", "compile_model"]
+__all__ = ["Compiled", "DataArgument", "compile_model"]
 
 #: What ``data=`` may be: one frame, or several by the names the R text uses.
 DataArgument = pd.DataFrame | Mapping[str, pd.DataFrame]
@@ -31,9 +31,10 @@ DataArgument = pd.DataFrame | Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class Compiled:
-    """The result of every stage that a user may want to see."""
+    """The result of every stage that a user may want to see; ``given`` are the data as they were."""
 
     text: str
+    given: DataArgument
     graph: ModelGraph
     data: Data
     plan: Plan
@@ -71,7 +72,8 @@ def compile_model(
         graph = note(request.graph, *_remarks(request, bound))
         graph = run_passes(graph, Context(bound, prior, strategy))
         program = plan(graph)
-        return Compiled(text, graph, bound, program, render(program), stan_data(graph, bound))
+        code, entries = render(program), stan_data(graph, bound)
+        return Compiled(text, data, graph, bound, program, code, entries)
     except FormulaError as error:
         raise error.at(text) from None
 

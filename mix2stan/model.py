@@ -39,9 +39,17 @@ class Model:
         notes: remarks: rows dropped, arguments ignored, what the data cannot tell apart.
     """
 
-    def __init__(self, compiled: Compiled, given: DataArgument) -> None:
+    def __init__(self, compiled: Compiled) -> None:
         self._compiled = compiled
-        self.given = given
+
+    @property
+    def compiled(self) -> Compiled:
+        """The result of every stage of the compiler."""
+        return self._compiled
+
+    @property
+    def given(self) -> DataArgument:
+        return self._compiled.given
 
     @property
     def text(self) -> str:
@@ -53,7 +61,7 @@ class Model:
         return self._compiled.graph.call
 
     @property
-    def graph(self) -> ModelGraph:
+    def meaning(self) -> ModelGraph:
         """What the model means, free of the package it was written for."""
         return self._compiled.graph
 
@@ -77,7 +85,7 @@ class Model:
     @cached_property
     def X(self) -> pd.DataFrame:
         """The population design: a row per observation, columns named as R's ``model.matrix``."""
-        columns = self.graph.population.columns
+        columns = self.meaning.population.columns
         data = self._compiled.data
         index = pd.Index(data.frame.rows, name="row")
         return pd.DataFrame(data.matrix(columns), columns=list(columns.names), index=index)
@@ -85,21 +93,21 @@ class Model:
     @cached_property
     def Z(self) -> tuple[RandomTerm, ...]:
         """The random terms, in order; each has ``group levels coefficients matrix``."""
-        return tuple(self._compiled.data.random_term(group) for group in self.graph.groups)
+        return tuple(self._compiled.data.random_term(group) for group in self.meaning.groups)
 
     @cached_property
     def priors(self) -> pd.DataFrame:
         """The prior of every parameter: ``density`` with its numbers, and their ``source``."""
-        return prior_table(self.graph)
+        return prior_table(self.meaning)
 
     @cached_property
     def labels(self) -> Labels:
         """The user's names for the program's variables."""
         priors = dict(zip(self.priors.index, self.priors["density"], strict=True))
-        return labels_of(self.graph, self._compiled.data, priors)
+        return labels_of(self.meaning, self._compiled.data, priors)
 
     def __str__(self) -> str:
-        return describe_model(self.graph, self.labels, self.priors)
+        return describe_model(self.meaning, self.labels, self.priors)
 
     def __repr__(self) -> str:
         return f"<mix2stan model: {self.call}>"
@@ -207,7 +215,7 @@ class Model:
         self, given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, chains: int, seed: int
     ) -> list[dict[str, Any]]:
         """Starting values of every parameter for every chain, the user's before our own."""
-        own = starting_points(self.graph, self.stan_data, chains, seed)
+        own = starting_points(self.meaning, self.stan_data, chains, seed)
         if given is None:
             return own
         wanted = [given] * chains if isinstance(given, Mapping) else list(given)
@@ -218,6 +226,19 @@ class Model:
                 hint = suggestion(name, own[0], what="parameters")
                 raise Mix2stanError(f"inits: there is no parameter '{name}'", hint=hint)
         return [{**start, **values} for start, values in zip(own, wanted, strict=True)]
+
+    def translate(self, to: str) -> str:
+        """The call with which another package fits the same model.
+
+        Args:
+            to: ``"lme4"`` (and base R), ``"nlme"``, ``"MCMCglmm"`` or ``"glmmTMB"``.
+
+        Raises:
+            Unsupported: if the package cannot express the model; says what, and what comes nearest.
+        """
+        from mix2stan.translations import translate
+
+        return translate(self, to)
 
     def export(self, folder: str | Path) -> Path:
         """Write ``model.stan data.json names.json run.py run.R``, enough to run it anywhere.
@@ -260,4 +281,4 @@ def model(
     >>> model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
-    return Model(compile_model(text, data, prior, strategy), data)
+    return Model(compile_model(text, data, prior, strategy))

@@ -29,9 +29,9 @@ def test_the_call_is_read(call):
     model = m2s.model(call, DATA)
     expected = CALLS[call]
     if "(" in expected:
-        assert str(model.graph) == expected
+        assert str(model.meaning) == expected
     else:
-        assert [g.covariance.kind for g in model.graph.groups] == [expected]
+        assert [g.covariance.kind for g in model.meaning.groups] == [expected]
 
 
 SLIPS = {
@@ -94,5 +94,5 @@ def test_a_script_is_read_with_its_prompts_and_names():
 +                data = dll.data, REML = FALSE)
 """
     model = m2s.model(text, DATA)
-    assert str(model.graph) == "gaussian(SCT) ~ tarsus\n  + scalar(1):line"
+    assert str(model.meaning) == "gaussian(SCT) ~ tarsus\n  + scalar(1):line"
     assert any("REML" in note for note in model.notes)

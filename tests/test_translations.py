@@ -76,8 +76,8 @@ def test_every_structure_comes_back_as_itself(name, to):
             m2s.translate(structure.call, to, data)
         return
     written = m2s.translate(structure.call, to, data)
-    (before,) = m2s.model(structure.call, data).graph.groups
-    (after,) = m2s.model(written, data).graph.groups
+    (before,) = m2s.model(structure.call, data).meaning.groups
+    (after,) = m2s.model(written, data).meaning.groups
     # an idh of a factor is split by lme4, so its columns have other names
     assert after.covariance == before.covariance
     assert after.factor == before.factor
@@ -119,7 +119,7 @@ ERRORS = [
 def test_errors_come_back_as_nlme_writes_them(call):
     before, written = m2s.model(call, DATA), m2s.translate(call, "nlme", DATA)
     after = m2s.model(written, DATA)
-    assert after.graph.residual == before.graph.residual
+    assert after.meaning.residual == before.meaning.residual
     for to in ("lme4", "MCMCglmm", "glmmTMB"):
         with pytest.raises(m2s.Unsupported, match="errors"):
             m2s.translate(call, to, DATA)

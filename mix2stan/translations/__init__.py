@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from mix2stan.comparison import compare, read
-from mix2stan.compiler import DataArgument
+from mix2stan.comparison import Holder, compare_compiled, read
+from mix2stan.compiler import DataArgument, compile_model
 from mix2stan.errors import FormulaError, Mix2stanError, Unsupported, suggestion
-from mix2stan.model import Model, model
 from mix2stan.translations import glmmtmb, lme4, mcmcglmm, nlme
 from mix2stan.translations.parts import Source, source_of
 
@@ -28,7 +27,7 @@ PACKAGES: dict[str, Callable[[Source], str]] = {
 }
 
 
-def translate(given: Model | str, to: str, data: DataArgument | None = None) -> str:
+def translate(given: Holder | str, to: str, data: DataArgument | None = None) -> str:
     """The call with which another package fits the same model.
 
     Args:
@@ -51,10 +50,10 @@ def translate(given: Model | str, to: str, data: DataArgument | None = None) -> 
     if to not in PACKAGES:
         hint = suggestion(to, PACKAGES, what="those that are written")
         raise Mix2stanError(f"there is no package '{to}' to translate to", hint=hint)
-    source = source_of(given if isinstance(given, Model) else read(given, data))
+    source = source_of(read(given, data))
     written = PACKAGES[to](source)
     try:
-        found = compare(source.model, model(written, source.model.given))
+        found = compare_compiled(source.model, compile_model(written, source.model.given))
     except FormulaError as error:
         message = f"{to}'s call for this model could not be read again: {written}"
         raise Unsupported(message, hint=str(error)) from None

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mix2stan.compiler import Compiled
 from mix2stan.design import terms
 from mix2stan.dialects import lower, model_call
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph
-from mix2stan.model import Model
 from mix2stan.parser import parse
 from mix2stan.syntax import Node, Number, Operator, String, quote_name
 
@@ -36,7 +36,7 @@ __all__ = [
 class Source:
     """A model to be translated: its graph, and what its call says of the data."""
 
-    model: Model
+    model: Compiled
     request: Request
 
     @property
@@ -64,7 +64,7 @@ class Source:
         return self.model.data.rows + self.model.data.frame.dropped
 
 
-def source_of(model: Model) -> Source:
+def source_of(model: Compiled) -> Source:
     """A model, and what its text says of the data."""
     given = model.given
     frames = [given] if isinstance(given, pd.DataFrame) else given.values()
