@@ -17,6 +17,7 @@ from mix2stan.covariances.rows import (
     correlations,
     standard_deviations,
 )
+from mix2stan.covariances.symbols import CORG, CORGH, CORS, IDH, IDV, SUB
 
 __all__ = ["ROWS"]
 
@@ -110,6 +111,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=False,
         matrix=_one_variance,
         solve=_solve_one,
+        symbols=IDV,
     ),
     "us": CovarianceRow(
         title="all variances and covariances free",
@@ -129,6 +131,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=False,
         matrix=_diagonal,
         solve=_solve_diagonal,
+        symbols=IDH,
         same_as=lambda q, order: "scalar" if q == 1 else None,
     ),
     "idv": CovarianceRow(
@@ -139,6 +142,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=False,
         matrix=_one_variance,
         solve=_solve_one,
+        symbols=IDV,
         same_as=lambda q, order: "scalar" if q == 1 else None,
     ),
     "corg": CovarianceRow(
@@ -149,6 +153,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=True,
         matrix=_unit_variances,
         solve=_solve_correlations,
+        symbols=CORG,
         fewest=2,
     ),
     "corgh": CovarianceRow(
@@ -159,6 +164,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=True,
         matrix=_known_variances,
         solve=_solve_correlations,
+        symbols=CORGH,
         constants=("known_sd",),
         fewest=2,
     ),
@@ -170,6 +176,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=True,
         matrix=_partly_known,
         solve=_solve_partly,
+        symbols=CORS,
         fewest=2,
         orders=lambda q: (2, q),
         number="'fix'",
@@ -187,6 +194,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=True,
         matrix=_block,
         solve=_solve_block,
+        symbols=SUB,
         fewest=2,
         orders=lambda q: (2, q),
         number="'fix'",
