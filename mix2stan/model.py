@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from mix2stan.compiler import Compiled, DataArgument, compile_model
-from mix2stan.describe import describe_model
 from mix2stan.errors import Mix2stanError, suggestion
+from mix2stan.explanation import Explanation, explain, summarise
 from mix2stan.export import export_model
 from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
@@ -107,7 +107,7 @@ class Model:
         return labels_of(self.meaning, self._compiled.data, priors)
 
     def __str__(self) -> str:
-        return describe_model(self.meaning, self.labels, self.priors)
+        return summarise(self._compiled)
 
     def __repr__(self) -> str:
         return f"<mix2stan model: {self.call}>"
@@ -226,6 +226,34 @@ class Model:
                 hint = suggestion(name, own[0], what="parameters")
                 raise Mix2stanError(f"inits: there is no parameter '{name}'", hint=hint)
         return [{**start, **values} for start, values in zip(own, wanted, strict=True)]
+
+    def explain(self, at: Estimates | Mapping[str, Any] | None = None) -> Explanation:
+        """What the model means: equation, terms, covariances, priors, and what to be careful about.
+
+        Args:
+            at: where covariances are printed in numbers: estimates, as :meth:`reml` makes them, or
+                values by Stan name; round numbers if None.
+
+        Returns:
+            What prints as text, and has ``markdown()`` and ``html()``.
+
+        Raises:
+            Mix2stanError: if ``at`` names what is no parameter.
+        """
+        return explain(self._compiled, at)
+
+    def graph(self, format: str = "svg") -> str:
+        """A drawing of the model: data, parameters and priors, effects, predictor, response.
+
+        Args:
+            format: ``"svg"``, ``"dot"`` (Graphviz) or ``"mermaid"``.
+
+        Raises:
+            Mix2stanError: if there is no such format.
+        """
+        from mix2stan.drawing import draw
+
+        return draw(self._compiled, format)
 
     def translate(self, to: str) -> str:
         """The call with which another package fits the same model.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -14,16 +16,19 @@ from mix2stan.documents.nodes import (
     Items,
     Listing,
     Paragraph,
+    Picture,
     Section,
     Table,
     Text,
     parts_of,
 )
-from mix2stan.mathematics import plain, plain_lines
+from mix2stan.mathematics import Math, plain, plain_lines
 
 __all__ = ["to_text"]
 
 _WIDTH = 100
+#: Columns of a table are not made narrower than this.
+_NARROWEST = 18
 _INDENT = "  "
 
 
@@ -36,13 +41,14 @@ def to_text(document: Document) -> str:
 def _section(section: Section, indent: str) -> Iterator[str]:
     yield indent + section.title
     inner = indent + _INDENT
-    for i, block in enumerate(section.blocks):
-        if i and not _close(section.blocks[i - 1], block):
+    blocks = [block for block in section.blocks if not isinstance(block, Picture)]
+    for i, block in enumerate(blocks):
+        if i and not _close(blocks[i - 1], block):
             yield ""
         for line in _lines(block, _WIDTH - len(inner)):
             yield (inner + line).rstrip()
     for i, below in enumerate(s for s in section.sections if s):
-        if i or section.blocks:
+        if i or blocks:
             yield ""
         yield from _section(below, inner)
 
@@ -58,11 +64,11 @@ def _lines(block: Block, width: int) -> list[str]:
         case Paragraph(text):
             return textwrap.wrap(_text(text), width, break_long_words=False)
         case Equation(formula):
-            return plain_lines(formula)
+            return _equation(formula, width)
         case Items(items):
             return [line for item in items for line in _item(_text(item), width)]
         case Table(head, rows):
-            return _table(head, rows)
+            return _table(head, rows, width)
         case Listing(text):
             return text.splitlines()
     return []
@@ -72,13 +78,34 @@ def _item(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent=_INDENT, break_long_words=False)
 
 
-def _table(head: tuple[Text, ...], rows: tuple[tuple[Text, ...], ...]) -> list[str]:
+def _equation(formula: Math, width: int) -> list[str]:
+    """A long sum goes on in the next line, its operators first."""
+    lines = plain_lines(formula)
+    if len(lines) > 1 or len(lines[0]) <= width:
+        return lines
+    found, line = [], ""
+    for piece in re.split(r"(?= [+=~] )", lines[0]):
+        if line and len(line) + len(piece) > width:
+            found.append(line)
+            line = 2 * _INDENT + piece.lstrip()
+        else:
+            line += piece
+    return [*found, line]
+
+
+def _table(head: tuple[Text, ...], rows: tuple[tuple[Text, ...], ...], width: int) -> list[str]:
+    """Columns as wide as they need to be; cells that are too long go on below."""
     cells = [[_text(cell) for cell in row] for row in ((head, *rows) if head else rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
+    while sum(widths) + 2 * len(widths) > width and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    return [line for row in cells for line in _row(row, widths)]
+
+
+def _row(cells: list[str], widths: list[int]) -> Iterator[str]:
+    wrapped = [textwrap.wrap(c, w) or [""] for c, w in zip(cells, widths, strict=True)]
+    for line in itertools.zip_longest(*wrapped, fillvalue=""):
+        yield "  ".join(f"{c:<{w}}" for c, w in zip(line, widths, strict=True)).rstrip()
 
 
 def _text(text: Text) -> str:

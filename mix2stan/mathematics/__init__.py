@@ -25,6 +25,7 @@ from mix2stan.mathematics.nodes import (
     Word,
     evaluate,
     product,
+    renamed,
     row,
     total,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "plain_lines",
     "product",
     "read",
+    "renamed",
     "row",
     "total",
 ]

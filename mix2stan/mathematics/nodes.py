@@ -25,6 +25,7 @@ __all__ = [
     "Word",
     "evaluate",
     "product",
+    "renamed",
     "row",
     "total",
 ]
@@ -101,7 +102,7 @@ class Power(Math):
 
 @dataclass(frozen=True)
 class Apply(Math):
-    """A function of arguments; ``sqrt`` is written as a root."""
+    """A function of arguments; ``sqrt`` is written as a root, without a name they are a tuple."""
 
     function: str
     arguments: tuple[Math, ...]
@@ -202,3 +203,33 @@ def evaluate(
         raise ValueError(f"{node} is not a number")
 
     return value(formula)
+
+
+def renamed(formula: Math, change: Callable[[Symbol], Math]) -> Math:
+    """The formula with its symbols exchanged."""
+
+    def each(nodes: tuple[Math, ...]) -> tuple[Math, ...]:
+        return tuple(renamed(n, change) for n in nodes)
+
+    match formula:
+        case Symbol():
+            return change(formula)
+        case Sum(terms):
+            return Sum(each(terms))
+        case Negative(of):
+            return Negative(renamed(of, change))
+        case Product(factors):
+            return Product(each(factors))
+        case Fraction(top, bottom):
+            return Fraction(renamed(top, change), renamed(bottom, change))
+        case Power(base, exponent):
+            return Power(renamed(base, change), renamed(exponent, change))
+        case Apply(function, arguments):
+            return Apply(function, each(arguments))
+        case Absolute(of):
+            return Absolute(renamed(of, change))
+        case Row(parts):
+            return Row(each(parts))
+        case Matrix(rows):
+            return Matrix(tuple(each(r) for r in rows))
+    return formula

@@ -79,7 +79,7 @@ def plain(formula: Math) -> str:
         case Negative(of):
             return f"-{_plain_within(of, _MULTIPLIED)}"
         case Product(factors):
-            return " ".join(_plain_within(f, _MULTIPLIED) for f in factors)
+            return " ".join(_plain_within(f, _RAISED) for f in factors)
         case Fraction(top, bottom):
             return f"{_plain_within(top, _MULTIPLIED)} / {_plain_within(bottom, _RAISED)}"
         case Power(base, exponent):
@@ -203,7 +203,7 @@ def _latex_sub(sub: str) -> str:
 def _latex_function(function: str) -> str:
     if function in _LATEX_FUNCTIONS:
         return f"\\{function}"
-    return f"\\mathrm{{{_latex_text(function)}}}"
+    return f"\\mathrm{{{_latex_text(function)}}}" if function else ""
 
 
 def _latex_text(text: str) -> str:
@@ -264,7 +264,7 @@ def _element(formula: Math) -> str:
         case Apply(function, arguments):
             comma = _tag("mo", ",")
             inner = comma.join(map(_element, arguments))
-            name = f'<mi mathvariant="normal">{html.escape(function)}</mi>'
+            name = f'<mi mathvariant="normal">{html.escape(function)}</mi>' if function else ""
             return _tag("mrow", name, _bracketed(inner))
         case Absolute(of):
             return _tag("mrow", _tag("mo", "|"), _element(of), _tag("mo", "|"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mix2stan.dialects.glmmtmb import STRUCTURES
 from mix2stan.families import FAMILIES
-from mix2stan.graph import ModelGraph, Residual
+from mix2stan.graph import Group, ModelGraph, Residual
 from mix2stan.translations.lme4 import formula_of, with_units
 from mix2stan.translations.parts import (
     Source,
@@ -17,7 +17,7 @@ from mix2stan.translations.parts import (
     spelt,
 )
 
-__all__ = ["write"]
+__all__ = ["term", "write"]
 
 #: glmmTMB's name of every covariance structure it has; none is needed for the first two.
 _KINDS = {kind: name for name, kind in STRUCTURES.items()} | {"scalar": "", "us": ""}
@@ -34,12 +34,7 @@ _ABSENT = {
 def write(source: Source) -> str:
     """``glmmTMB(y ~ x + cs(0 + f | g), dispformula = ~ f)``."""
     graph = source.graph
-    nearest = "nearest: us(0 + f | g), all variances and covariances free"
-    texts = []
-    for group in graph.groups:
-        name = spelt(group, _KINDS, "glmmTMB", nearest)
-        more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
-        texts += [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
+    texts = [text for group in graph.groups for text in _bars(group, source)]
     weights = graph.response.weights
     return call(
         "glmmTMB",
@@ -50,6 +45,18 @@ def write(source: Source) -> str:
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )
+
+
+def term(group: Group, source: Source) -> str:
+    """One random term: ``cs(0 + f | g)``."""
+    return " + ".join(_bars(group, source))
+
+
+def _bars(group: Group, source: Source) -> list[str]:
+    nearest = "nearest: us(0 + f | g), all variances and covariances free"
+    name = spelt(group, _KINDS, "glmmTMB", nearest)
+    more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
+    return [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
 
 
 def _family(graph: ModelGraph) -> str:

@@ -17,7 +17,7 @@ from mix2stan.translations.parts import (
     spelt,
 )
 
-__all__ = ["formula_of", "split_columns", "with_units", "write"]
+__all__ = ["formula_of", "split_columns", "term", "with_units", "write"]
 
 _KINDS = dict.fromkeys(("scalar", "us", "idh"), "")
 _NEAREST = {
@@ -67,6 +67,11 @@ def with_units(source: Source) -> str:
     if not named:
         return source.data
     return f"transform({source.data}, {UNITS} = factor(1:{source.rows}))"
+
+
+def term(group: Group, source: Source) -> str:
+    """One random term: ``(1 + x | g)``."""
+    return " + ".join(_bars(group, source))
 
 
 def _bars(group: Group, source: Source) -> list[str]:

@@ -15,7 +15,7 @@ from mix2stan.translations.parts import (
     spelt,
 )
 
-__all__ = ["write"]
+__all__ = ["term", "write"]
 
 #: Its variance functions; ``ante`` and its like get their order inside the name.
 _KINDS = {
@@ -88,6 +88,11 @@ def _named_counts(response: Node, data: str) -> tuple[str, str]:
             made.append(f"{names[-1]} = {argument.value}")
     changed = f"transform({data}, {', '.join(made)})" if made else data
     return f"cbind({', '.join(names)})", changed
+
+
+def term(group: Group, source: Source) -> str:
+    """One random term: ``~us(1 + x):g``."""
+    return f"random = ~{' + '.join(_term(group, f) for f in formulas_of(group, source))}"
 
 
 def _term(group: Group, formula: Node) -> str:

@@ -16,7 +16,7 @@ from mix2stan.translations.parts import (
     spelt,
 )
 
-__all__ = ["write"]
+__all__ = ["term", "write"]
 
 #: Its classes of positive-definite matrices; a formula alone is an unstructured one.
 _KINDS = {"scalar": "", "us": "", "idh": "pdDiag", "idv": "pdIdent", "cs": "pdCompSymm"}
@@ -44,6 +44,11 @@ def write(source: Source) -> str:
 
 
 # -- random terms ----------------------------------------------------------------------------------
+
+
+def term(group: Group, source: Source) -> str:
+    """One random term, ``source`` having no other: ``random = ~1 + x | g``."""
+    return f"random = {_random(source)}"
 
 
 def _random(source: Source) -> str:
