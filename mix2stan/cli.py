@@ -189,9 +189,13 @@ def translate(
     columns: Columns = None,
 ) -> None:
     """Print the call with which another package fits the same model."""
+    from mix2stan.explanation import means_elsewhere
     from mix2stan.translations import translate
 
-    typer.echo(translate(_model(call, data, columns), to))
+    model = _model(call, data, columns)
+    for remark in means_elsewhere(model.compiled):
+        typer.echo(remark, err=True)
+    typer.echo(translate(model, to))
 
 
 @app.command()

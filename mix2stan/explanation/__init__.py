@@ -20,13 +20,13 @@ from mix2stan.explanation.errors import errors
 from mix2stan.explanation.facts import Facts
 from mix2stan.explanation.pairs import pairs
 from mix2stan.explanation.prior_words import implied, priors
-from mix2stan.explanation.remarks import elsewhere, notes, remarks
+from mix2stan.explanation.remarks import elsewhere, elsewhere_remarks, notes, remarks
 from mix2stan.explanation.roles import roles
 from mix2stan.explanation.shrinkage import shrinkage
 from mix2stan.explanation.terms import sizes, terms
 from mix2stan.explanation.values import Estimated, point_of
 
-__all__ = ["Explanation", "explain", "summarise"]
+__all__ = ["Explanation", "explain", "means_elsewhere", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,11 @@ def explain(compiled: Compiled, at: Estimated | Mapping[str, Any] | None = None)
         elsewhere(facts),
     )
     return Explanation(Document(facts.graph.call, sections))
+
+
+def means_elsewhere(compiled: Compiled) -> tuple[str, ...]:
+    """What of the call's text means another model in another package, a remark each."""
+    return elsewhere_remarks(Facts(compiled))
 
 
 def summarise(compiled: Compiled) -> str:

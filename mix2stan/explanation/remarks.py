@@ -19,7 +19,7 @@ from mix2stan.parser import parse
 from mix2stan.responses import observed
 from mix2stan.syntax import Argument, Call, Formula, Name, Node, Operator, format_number, walk
 
-__all__ = ["dispersion", "elsewhere", "notes", "remarks"]
+__all__ = ["dispersion", "elsewhere", "elsewhere_remarks", "notes", "remarks"]
 
 #: Pearson's dispersion from which on counts are said to vary more than their family does.
 _OVERDISPERSED = 1.5
@@ -130,14 +130,19 @@ def _one_observation(facts: Facts) -> Iterator[str]:
 
 def elsewhere(facts: Facts) -> Section:
     """What of the call's text means another model in another package."""
+    lines = elsewhere_remarks(facts)
+    title = "The same text in other packages"
+    return Section(title, (Items(lines),) if lines else ())
+
+
+def elsewhere_remarks(facts: Facts) -> tuple[str, ...]:
+    """The same, as remarks."""
     given = facts.compiled.given
     frames = [given] if isinstance(given, pd.DataFrame) else list(given.values())
     columns = frozenset(str(c) for frame in frames for c in frame.columns)
     call = model_call(parse(facts.compiled.text), columns)
     lines = tuple(dict.fromkeys([*_bars(facts, call), *_structures(facts, call), *_weights(call)]))
-    lines += tuple(_levels(facts))
-    title = "The same text in other packages"
-    return Section(title, (Items(lines),) if lines else ())
+    return (*lines, *_levels(facts))
 
 
 def _bars(facts: Facts, call: Call) -> Iterator[str]:

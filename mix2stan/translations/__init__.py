@@ -36,7 +36,8 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
         data: the data frame of a call given as text, or a mapping from names to data frames.
 
     Returns:
-        An R call; reading it gives a model equal to the one given.
+        An R call, after a line that makes its data where it needs further columns; reading it gives
+        a model equal to the one given.
 
     Raises:
         Unsupported: if the package cannot express the model; says what, and what comes nearest.

@@ -13,6 +13,7 @@ from mix2stan.translations.parts import (
     factor_text,
     family_text,
     formulas_of,
+    prepared,
     refuse,
     spelt,
 )
@@ -36,12 +37,13 @@ def write(source: Source) -> str:
     graph = source.graph
     texts = [text for group in graph.groups for text in _bars(group, source)]
     weights = graph.response.weights
-    return call(
+    line, data = prepared(with_units(source), source)
+    return line + call(
         "glmmTMB",
         formula_of(source, texts),
         _family(graph),
         "" if graph.residual.plain else f"dispformula = ~{_dispersion(graph.residual)}",
-        f"data = {with_units(source)}",
+        f"data = {data}",
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )

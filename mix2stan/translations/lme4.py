@@ -13,6 +13,7 @@ from mix2stan.translations.parts import (
     call,
     factor_text,
     family_text,
+    prepared,
     refuse,
     spelt,
 )
@@ -43,10 +44,11 @@ def write(source: Source) -> str:
         extra = f"family = {family_text(graph)}"
     weights = graph.response.weights
     bars = [text for group in graph.groups for text in _bars(group, source)]
-    return call(
+    line, data = prepared(with_units(source), source)
+    return line + call(
         function,
         formula_of(source, bars),
-        f"data = {with_units(source)}",
+        f"data = {data}",
         extra,
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",

@@ -11,6 +11,7 @@ from mix2stan.translations.parts import (
     columns_of,
     factor_text,
     formulas_of,
+    prepared,
     refuse,
     spelt,
 )
@@ -45,7 +46,8 @@ def write(source: Source) -> str:
     fixed = " + ".join(str(f) for f in graph.population.columns.formulas)
     entries = [(group, f) for group in groups for f in formulas_of(group, source)]
     random = " + ".join(_term(group, formula) for group, formula in entries)
-    return call(
+    line, data = prepared(data, source)
+    return line + call(
         "MCMCglmm",
         f"{response} ~ {fixed}",
         f"random = ~{random}" if random else "",

@@ -12,6 +12,7 @@ from mix2stan.translations.parts import (
     columns_of,
     factor_text,
     formulas_of,
+    prepared,
     refuse,
     spelt,
 )
@@ -32,13 +33,14 @@ def write(source: Source) -> str:
     if source.contrasts and not graph.groups:
         raise refuse("nlme", "contrasts in gls()", "set them with options(contrasts = …)")
     fixed = " + ".join(str(f) for f in graph.population.columns.formulas)
-    return call(
+    line, data = prepared(with_units(source), source)
+    return line + call(
         "lme" if graph.groups else "gls",
         f"{graph.response.expression} ~ {fixed}",
         f"random = {_random(source)}" if graph.groups else "",
         _weights(graph.residual),
         "" if graph.residual.correlation is None else _correlation(graph.residual.correlation),
-        f"data = {with_units(source)}",
+        f"data = {data}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.parser import parse
-from mix2stan.syntax import Node, Number, Operator, String, quote_name
+from mix2stan.syntax import Name, Node, Number, Operator, String, quote_name
 
 __all__ = [
     "Source",
@@ -26,6 +27,7 @@ __all__ = [
     "factor_text",
     "family_text",
     "formulas_of",
+    "prepared",
     "refuse",
     "source_of",
     "spelt",
@@ -80,6 +82,21 @@ def refuse(package: str, what: str, nearest: str) -> Unsupported:
 def call(function: str, *arguments: str) -> str:
     """An R call; empty arguments are left out."""
     return f"{function}({', '.join(a for a in arguments if a)})"
+
+
+def prepared(data: str, source: Source) -> tuple[str, str]:
+    """A line that makes the data, and their name; no line where they are there, or a part of them.
+
+    >>> prepared("subset(d, x > 1)", source)  # doctest: +SKIP
+    ('', 'subset(d, x > 1)')
+    """
+    if not data.startswith("transform("):
+        return "", data
+    given = source.request.data
+    name = given.name if isinstance(given, Name) else "d"
+    taken = {str(variable) for variable in source.model.data.frame.columns}
+    fresh = next(n for k in itertools.count(2) if (n := quote_name(f"{name}{k}")) not in taken)
+    return f"{fresh} <- {data}\n", fresh
 
 
 def factor_text(variables: Sequence[Node], joined: str = ":") -> str:
