@@ -13,6 +13,7 @@ from typing import Any
 from mix2stan.compiler import Compiled
 from mix2stan.documents import Document, Picture, to_html, to_markdown, to_text
 from mix2stan.drawing import draw
+from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.explanation.block import block
 from mix2stan.explanation.computing import strategy
 from mix2stan.explanation.equation import equation
@@ -41,6 +42,18 @@ class Explanation:
 
     def __str__(self) -> str:
         return to_text(self.document)
+
+    def section(self, title: str) -> str:
+        """One section as text, by its heading.
+
+        Raises:
+            Mix2stanError: if there is no such section; the nearest is named.
+        """
+        sections = {section.title: section for section in self.document}
+        if title not in sections:
+            hint = suggestion(title, sections, what="the sections")
+            raise Mix2stanError(f"the explanation has no section {title!r}", hint=hint)
+        return to_text(Document(self.document.title, (sections[title],)))
 
     def markdown(self) -> str:
         """As Markdown, mathematics as LaTeX between dollars."""
