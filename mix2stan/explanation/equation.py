@@ -137,8 +137,6 @@ def _legend(facts: Facts) -> Text:
     for group in graph.groups:
         name, levels = facts.name(group), plural(group.factor.levels, "level")
         words.append(f"b_{name} are the effects of the observation's {group.factor}, {levels}")
-    if graph.residual.variances:
-        words.append("g is the variance function below")
-    if graph.residual.correlation is not None:
-        words.append("errors are correlated, see below")
+    if not graph.residual.plain:
+        words.append(f"errors: {graph.residual}")
     return "; ".join(words) + "."
