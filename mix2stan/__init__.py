@@ -6,15 +6,18 @@
 >>> model.sample(seed=1).summary()  # doctest: +SKIP
 """
 
+from mix2stan.anova import Anova, anova
 from mix2stan.calls import MCMCglmm, glm, glmer, glmer_nb, glmmTMB, gls, lm, lme, lmer
 from mix2stan.comparison import Comparison, compare
 from mix2stan.design import model_matrix, read_table
 from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError, Unsupported
 from mix2stan.fit import Fit, load
 from mix2stan.model import Model, model
+from mix2stan.pooled import fit_multiple
 from mix2stan.translations import translate
 
 __all__ = [
+    "Anova",
     "Comparison",
     "DataError",
     "EngineError",
@@ -24,7 +27,9 @@ __all__ = [
     "Mix2stanError",
     "Model",
     "Unsupported",
+    "anova",
     "compare",
+    "fit_multiple",
     "glm",
     "glmer",
     "glmer_nb",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mix2stan.errors import DataError, Mix2stanError, suggestion
+from mix2stan.many.store import recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,12 +64,19 @@ def fit(
         str, typer.Option(help="posterior, or the point estimates of reml or ml.")
     ] = "posterior",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for model.stan, data.json, fit.nc, summary.csv.")
+        Path | None,
+        typer.Option(
+            help="Folder for the chains as they finish, fit.nc, summary.csv; goes on with them."
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler that runs the chains.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Sample the posterior, or maximise the likelihood, and print the tables."""
     from mix2stan.engines import Interrupted, pick_engine
+    from mix2stan.many.dask import dask_executor
     from mix2stan.progress import show_progress
 
     model = _model(call, data, columns, prior, strategy)
@@ -77,7 +86,11 @@ def fit(
     if method != "posterior":
         typer.echo(_estimates(model, method, chosen.name, as_json))
         return
-    with show_progress(chains, warmup + draws) as progress:
+    if out is not None:
+        _check_new(out)
+    with contextlib.ExitStack() as cleanup:
+        executor = None if dask is None else cleanup.enter_context(dask_executor(dask))
+        progress = cleanup.enter_context(show_progress(chains, warmup + draws))
         try:
             result = model.sample(
                 chains=chains,
@@ -86,11 +99,16 @@ def fit(
                 seed=seed,
                 engine=chosen.name,
                 adapt_delta=adapt_delta,
-                folder=None if out is None else out / "draws",
                 progress=progress,
+                executor=executor,
+                out=out,
             )
         except Interrupted as stopped:
             typer.echo(str(stopped), err=True)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            kept = "" if out is None else f"; the chains that finished are in {out}"
+            typer.echo(f"stopped{kept}", err=True)
             raise typer.Exit(1) from None
     if out is not None:
         _write(model, result, out)
@@ -315,6 +333,15 @@ def _fit_json(result: Fit) -> str:
         },
         ensure_ascii=False,
     )
+
+
+def _check_new(folder: Path) -> None:
+    """Refuse a folder with results of which it is not known what they are of."""
+    if (folder / "fit.nc").exists() and recorded(folder) is None:
+        raise Mix2stanError(
+            f"{folder} holds a fit of an unknown request, and nothing is overwritten",
+            hint="choose another folder",
+        )
 
 
 def _write(model: Model, result: Fit, folder: Path) -> None:

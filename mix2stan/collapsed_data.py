@@ -3,7 +3,8 @@
 Work is done on least-squares residuals and orthonormalised columns, so that nothing cancels however
 large the mean of the response is beside its spread.  Notation: r are the residuals, Q the
 orthonormalised population columns, W = [Z Q] with Z the columns of the dense terms (just Q if there
-are none), and the block is the factor that is eliminated level by level.
+are none), and the block is the factor that is eliminated level by level.  Where the errors' sds are
+known but for sigma, the rows of y, X and Z are divided by them first.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from mix2stan.covariances import constants_of
 from mix2stan.elimination import Elimination, elimination
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
+from mix2stan.residual_data import known_multiplier
 
 __all__ = [
     "coefficient_prior",
     "collapsed_data",
+    "dense_columns",
     "least_squares",
     "orthogonaliser",
     "row_order",
+    "sizes_of",
 ]
 
 Array = NDArray[np.float64]
@@ -57,25 +61,21 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         y: replaces the response, offsets taken off; shape (N,).
     """
     parts = elimination(graph.groups)
-    r = data.response(graph) if y is None else y
+    d = np.broadcast_to(known_multiplier(graph.residual, data), data.rows)
+    r = (data.response(graph) if y is None else y) / d
     entries: dict[str, Any] = {"N": data.rows}
     Q = np.zeros((data.rows, 0))
     if graph.population.columns.names:
         X = data.matrix(graph.population.columns)
-        R_inverse = orthogonaliser(X)
-        Q = X @ R_inverse
+        R_inverse = orthogonaliser(X / d[:, None])
+        Q = (X / d[:, None]) @ R_inverse
         theta_hat, r = least_squares(Q, r)
         entries |= {"K": X.shape[1], "R_inverse": R_inverse, "theta_hat": theta_hat}
         entries |= coefficient_prior(graph, X)
-    Z, unit = _dense_columns(parts, data)
-    for group in parts.dense:
-        entries |= _sizes(group, data)
-    if parts.dense:
-        entries |= {"E": Z.shape[1], "D": Z.shape[1] + Q.shape[1]}
-    if any(not g.columns.intercept_only for g in parts.dense):
-        entries["unit"] = np.concatenate([unit, np.ones(Q.shape[1])])
+    Z, sizes = dense_columns(parts, data, d, Q.shape[1])
+    entries |= sizes
     if parts.sampled:
-        entries |= _rows(parts, data, r, Z, Q, row_order(graph, data))
+        entries |= _rows(graph, data, r, Z, Q, d)
     else:
         entries["rr_0"] = float(r @ r)
     if parts.dense or Q.shape[1]:
@@ -84,7 +84,7 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         entries[f"{w}{w}_0"] = np.block([[(Z.T @ Z).toarray(), ZQ], [ZQ.T, Q.T @ Q]])
         if not parts.sampled:
             entries[f"{w}r_0"] = np.concatenate([Z.T @ r, Q.T @ r])
-    return entries | _block(parts, data, r, Z, Q)
+    return entries | _block(parts, data, r, Z, Q, d)
 
 
 def least_squares(Q: Array, y: Array) -> tuple[Array, Array]:
@@ -114,7 +114,7 @@ def coefficient_prior(graph: ModelGraph, X: Array) -> dict[str, Any]:
     return {"K_prior": len(C), "C": C, "beta_loc": loc, "beta_scale": scale}
 
 
-def _sizes(group: Group, data: Data) -> dict[str, Any]:
+def sizes_of(group: Group, data: Data) -> dict[str, Any]:
     """The sizes of an integrated term, and what its covariance takes from the data."""
     sizes: dict[str, Any] = {f"J_{group.id}": len(data.grouping(group.factor).levels)}
     sizes |= {f"{constant}_{group.id}": v for constant, v in constants_of(group).items()}
@@ -123,36 +123,41 @@ def _sizes(group: Group, data: Data) -> dict[str, Any]:
     return sizes
 
 
-def _dense_columns(parts: Elimination, data: Data) -> tuple[sparse.csr_array, Array]:
-    """The columns Z of the dense terms, N x E, of one length each effect, and their lengths.
+def dense_columns(
+    parts: Elimination, data: Data, d: Array, K: int
+) -> tuple[sparse.csr_array, dict[str, Any]]:
+    """The columns Z of the dense terms, N x E, of one length each effect, and their entries.
 
-    Effect by effect, the levels of one effect side by side.
+    Effect by effect, the levels of one effect side by side.  ``d`` divides the rows, K columns follow.
     """
     n = data.rows
     blocks, units = [], []
+    entries: dict[str, Any] = {}
     for group in parts.dense:
+        entries |= sizes_of(group, data)
         levels = data.grouping(group.factor)
-        for column in data.matrix(group.columns).T:
+        for column in (data.matrix(group.columns) / d[:, None]).T:
             unit = float(np.sqrt(np.mean(column**2))) or 1.0
+            unit = 1.0 if group.columns.intercept_only else unit
             place = (np.arange(n), levels.codes)
             shape = (n, len(levels.levels))
             blocks.append(sparse.csr_array((column / unit, place), shape=shape))
             units.append(np.full(len(levels.levels), unit))
     if not blocks:
-        return sparse.csr_array((n, 0)), np.zeros(0)
-    return sparse.csr_array(sparse.hstack(blocks)), np.concatenate(units)
+        return sparse.csr_array((n, 0)), {}
+    Z = sparse.csr_array(sparse.hstack(blocks))
+    entries |= {"E": Z.shape[1], "D": Z.shape[1] + K}
+    if any(not g.columns.intercept_only for g in parts.dense):
+        entries["unit"] = np.concatenate([*units, np.ones(K)])
+    return Z, entries
 
 
 def _rows(
-    parts: Elimination,
-    data: Data,
-    r: Array,
-    Z: sparse.csr_array,
-    Q: Array,
-    order: NDArray[np.intp],
+    graph: ModelGraph, data: Data, r: Array, Z: sparse.csr_array, Q: Array, d: Array
 ) -> dict[str, Any]:
     """What a program with sampled terms needs of every row, sorted by the block's levels."""
-    entries: dict[str, Any] = {"r": r[order]}
+    parts, order, one = elimination(graph.groups), row_order(graph, data), graph.residual.plain
+    entries: dict[str, Any] = {"r": r[order]} | ({} if one else {"d": d[order]})
     if parts.dense:
         entries["W"] = np.hstack([Z.toarray(), Q])[order]
     elif Q.shape[1]:
@@ -164,16 +169,16 @@ def _rows(
         k = 0
         for group in parts.block:
             for label, column in zip(
-                group.columns.names, data.matrix(group.columns).T, strict=True
+                group.columns.names, (data.matrix(group.columns) / d[:, None]).T, strict=True
             ):
                 k += 1
-                if label != "(Intercept)":
+                if label != "(Intercept)" or not one:
                     entries[f"Z_{name}_{k}"] = column[order]
     return entries
 
 
 def _block(
-    parts: Elimination, data: Data, r: Array, Z: sparse.csr_array, Q: Array
+    parts: Elimination, data: Data, r: Array, Z: sparse.csr_array, Q: Array, d: Array
 ) -> dict[str, Any]:
     """Z'Z, Z'r and Z'W of every level of the block, and what products of Z'W are summed."""
     if not parts.block:
@@ -181,11 +186,11 @@ def _block(
     name = parts.block[0].id
     levels = data.grouping(parts.block[0].factor)
     n, J = data.rows, len(levels.levels)
-    columns = np.hstack([data.matrix(g.columns) for g in parts.block])
+    columns = np.hstack([data.matrix(g.columns) for g in parts.block]) / d[:, None]
     q = columns.shape[1]
     entries: dict[str, Any] = {}
     for group in parts.block:
-        entries |= _sizes(group, data)
+        entries |= sizes_of(group, data)
     place = (levels.codes, np.arange(n))
     members = [sparse.csr_array((columns[:, k], place), shape=(J, n)) for k in range(q)]
     ZZ = [sparse.csr_array(member @ Z) for member in members]

@@ -105,6 +105,7 @@ def compare_compiled(a: Compiled, b: Compiled) -> Comparison:
     differences = _responses(a, b)
     if a.data.rows == b.data.rows:
         differences += _populations(a, b, notes)
+        differences += _predictors(a, b)
         differences += _groups(a, b)
         differences += _errors(a, b)
     return Comparison(a.graph.call, b.graph.call, tuple(differences), tuple(notes))
@@ -170,6 +171,34 @@ def _population(model: Compiled) -> NDArray[np.float64]:
     return model.data.matrix(model.graph.population.columns)
 
 
+def _predictors(a: Compiled, b: Compiled) -> list[str]:
+    """What differs between the predictors of parameters besides the mean."""
+    ours, theirs = ({p.parameter: p for p in m.graph.predictors} for m in (a, b))
+    found = []
+    for parameter in dict.fromkeys((*ours, *theirs)):
+        if parameter not in ours or parameter not in theirs:
+            which = "first" if parameter in ours else "second"
+            found.append(f"{parameter}: only the {which} has a predictor of it")
+            continue
+        one, other = ours[parameter], theirs[parameter]
+        if one.link != other.link:
+            found.append(
+                f"link of {parameter}: {one.link} in the first, {other.link} in the second"
+            )
+        designs = [
+            np.column_stack(
+                [m.data.matrix(p.population.columns), known_part(m.graph, m.data, parameter)]
+            )
+            for m, p in ((a, one), (b, other))
+        ]
+        if not same_space(*designs):
+            said = [str(p.population) for p in (one, other)]
+            found.append(
+                f"predictor of {parameter}: {said[0]} in the first, {said[1]} in the second"
+            )
+    return found
+
+
 # -- random terms ----------------------------------------------------------------------------------
 
 
@@ -200,10 +229,13 @@ def _terms(components: list[Component]) -> list[Group]:
 
 def _named(term: Group) -> str:
     row = COVARIANCES[term.covariance.kind]
-    return f"{term.factor}: {', '.join(term.columns.names)} ({row.title})"
+    owner = f"{term.owner}: " if term.owner else ""
+    return f"{owner}{term.factor}: {', '.join(term.columns.names)} ({row.title})"
 
 
 def _same_factor(term: Group, a: Compiled, other: Group, b: Compiled) -> bool:
+    if term.owner != other.owner:
+        return False
     one = partition(a.data.grouping(term.factor).codes)
     two = partition(b.data.grouping(other.factor).codes)
     return np.array_equal(one, two)

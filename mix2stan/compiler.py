@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mix2stan.design import evaluate_data
+from mix2stan.design import evaluate_data, stack
 from mix2stan.dialects import Request, lower, model_call
 from mix2stan.errors import DataError, FormulaError
 from mix2stan.graph import ModelGraph, note
@@ -90,12 +90,16 @@ def _frames(data: DataArgument) -> dict[str, pd.DataFrame]:
 
 
 def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The data frame the call is about, ``subset`` applied."""
+    """The data frame the call is about, ``subset`` applied, several responses stacked."""
     node: Node = request.data if request.data is not None else Name(next(iter(frames), ""))
     if request.subset is not None:
         arguments = (Argument(None, node), Argument(None, request.subset))
         node = Call("subset", arguments, span=request.subset.span)
-    return evaluate_data(node, _Bindings(frames))
+    rows = evaluate_data(node, _Bindings(frames))
+    response = request.graph.response.expression
+    if request.stacked and isinstance(response, Name):
+        return stack(rows, request.stacked, response.name)
+    return rows
 
 
 class _Bindings(dict[str, pd.DataFrame]):

@@ -4,13 +4,15 @@ The terms of one factor, its *block*, are eliminated level by level, as their ef
 between levels.  What is left couples the other factors: their effects, the *dense* terms, are
 integrated out together with the coefficients, by one Cholesky factor.  Terms that are too many for
 that are *sampled*, and everything else is integrated out given them.
+
+Correlated errors leave effects independent between levels only if no block of them is in two levels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mix2stan.graph import Factor, Group
+from mix2stan.graph import ErrorCorrelation, Factor, Group
 
 __all__ = ["MOST_EFFECTS", "Elimination", "elimination"]
 
@@ -37,13 +39,25 @@ def size(group: Group) -> int:
     return group.factor.levels * len(group.columns.names)
 
 
-def elimination(groups: tuple[Group, ...]) -> Elimination:
-    """The block is the factor with the most effects, among those with few per level."""
+def elimination(
+    groups: tuple[Group, ...], correlation: ErrorCorrelation | None = None
+) -> Elimination:
+    """The block is the factor with the most effects, among those with few per level.
+
+    Args:
+        groups: the terms, which say whether they are integrated out.
+        correlation: that of the errors.
+    """
     integrated = tuple(g for g in groups if g.integrated)
     factors: dict[Factor, tuple[Group, ...]] = {}
     for group in integrated:
         factors[group.factor] = (*factors.get(group.factor, ()), group)
-    small = [t for t in factors.values() if sum(len(g.columns.names) for g in t) <= MOST_EFFECTS]
+    apart = factors if correlation is None else correlation.within
+    small = [
+        terms
+        for factor, terms in factors.items()
+        if sum(len(g.columns.names) for g in terms) <= MOST_EFFECTS and factor in apart
+    ]
     block = max(small, key=lambda terms: sum(map(size, terms)), default=())
     return Elimination(
         block=block,

@@ -12,29 +12,31 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
+from scipy.special import ndtri
 
 from mix2stan.collapsed_data import collapsed_data, orthogonaliser
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of
 from mix2stan.engines import Engine, Optimum, Program
 from mix2stan.errors import Unsupported
+from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
 from mix2stan.graph import Group, ModelGraph, Residual, Strategy
 from mix2stan.inits import starting_points
-from mix2stan.likelihood import switched_off
+from mix2stan.likelihood import constant_of_rows, switched_off
 from mix2stan.matrices import Data
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
-from mix2stan.residual_data import blocks_of, whiten
+from mix2stan.residual_data import blocks_of, whitener
 from mix2stan.residual_point import free_parameters, residual_estimates
+from mix2stan.residuals import known_errors
 from mix2stan.structured_data import structured_data
 
-__all__ = ["Estimates", "estimate"]
+__all__ = ["Estimates", "Likelihood", "Method", "estimate", "likelihood_of", "maximum"]
 
 Array = NDArray[np.float64]
+Method = Literal["REML", "ML"]
 
-#: Below this share of sigma a standard deviation is on the boundary.
-_BOUNDARY = 1e-4
 #: How often the optimiser is started again, and for how little more log-likelihood not.
 _RESTARTS = 20
 _GAIN = 1e-5
@@ -53,15 +55,20 @@ class Estimates:
         isSingular: whether a variance is zero or a correlation one.
         starts: starting values of the variance parameters for a chain, by Stan name: the estimates,
             drawn off the boundary.
+        values: every estimate, under the names of a posterior's summary; parameters of structured
+            errors under nlme's.
+        point: the parameters of the program besides the coefficients, by Stan name.
     """
 
-    method: Literal["REML", "ML"]
+    method: Method
     call: str
     logLik: float
     parameters: int
     standard_errors: pd.Series
     isSingular: bool
     starts: Mapping[str, Any]
+    values: pd.Series
+    point: Mapping[str, Any]
     _fixef: pd.Series
     _ranef: pd.DataFrame
     _varcorr: pd.DataFrame
@@ -87,6 +94,14 @@ class Estimates:
         """The residual standard deviation."""
         return float(self._varcorr["sd"].to_numpy()[-1])
 
+    def wald(self, level: float = 0.95) -> pd.DataFrame:
+        """Intervals of the population effects from their standard errors, as if those were known."""
+        z = float(ndtri((1 + level) / 2))
+        beta, error = self._fixef, self.standard_errors
+        names = [f"{50 * (1 - level):g}%", f"{50 * (1 + level):g}%"]
+        table = pd.DataFrame(dict(zip(names, (beta - z * error, beta + z * error), strict=True)))
+        return table.rename(index=lambda name: f"beta[{name}]")
+
     def residual(self) -> pd.Series:
         """The parameters of the errors besides sigma, as nlme prints them."""
         return self._residual
@@ -107,12 +122,105 @@ class Estimates:
         return "\n\n".join(parts)
 
 
-def estimate(compiled: Compiled, method: Literal["REML", "ML"], engine: Engine) -> Estimates:
+def estimate(compiled: Compiled, method: Method, engine: Engine) -> Estimates:
     """Maximise the likelihood with all priors off.
 
     Raises:
         Unsupported: if the effects cannot be integrated out.
         EngineError: if the optimiser fails.
+    """
+    return likelihood_of(compiled, method).maximise(engine)
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """The program of a likelihood, compiled once, to be maximised on one set of numbers or many.
+
+    Attributes:
+        method: ``"REML"`` or ``"ML"``.
+        graph: the model with its priors off and its effects integrated out.
+        stan_code: the program.
+        data: the rows.
+    """
+
+    method: Method
+    graph: ModelGraph
+    stan_code: str
+    data: Data
+
+    def maximise(
+        self,
+        engine: Engine,
+        y: Array | None = None,
+        start: Mapping[str, Any] | None = None,
+    ) -> Estimates:
+        """The estimates.
+
+        Args:
+            engine: what runs the program.
+            y: replaces the response, offsets taken off; shape (N,).
+            start: where to start, by Stan name; a parameter left out starts where it always does.
+
+        Raises:
+            EngineError: if the optimiser fails.
+        """
+        graph = self.graph
+        data, first = self.bind(y)
+        best = maximum(engine.compile(self.stan_code, data), {**first, **(start or {})})
+        sigma = float(best.values["sigma"])
+        roots = {g.id: _root(g, best.values) for g in graph.groups}
+        names = graph.population.columns.names
+        beta, covariance, effects = _effects(self.data, graph, roots, best.values, y)
+        table = variance_table(graph.groups, roots, sigma)
+        residual = residual_estimates(graph.residual, best.values)
+        return Estimates(
+            method=self.method,
+            call=graph.call,
+            logLik=best.log_density + self.constant(data),
+            parameters=self.parameters,
+            standard_errors=pd.Series(np.sqrt(np.diag(covariance)), index=list(names)),
+            isSingular=any(is_singular(root, sigma) for root in roots.values()),
+            starts=_starts(best.values, sigma),
+            values=every_value(graph, names, beta, table, residual),
+            point={name: best.values[name] for name in first},
+            _fixef=pd.Series(beta, index=list(names), name="estimate"),
+            _ranef=mode_table(self.data, graph.groups, effects),
+            _varcorr=table,
+            _residual=residual,
+        )
+
+    def bind(self, y: Array | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The program's data, and where its parameters start, by Stan name."""
+        collapse = collapsed_data if known_errors(self.graph.residual) else structured_data
+        data = collapse(self.graph, self.data, y)
+        return data, starting_points(self.graph, data, 1, seed=1)[0]
+
+    def with_graph(self, graph: ModelGraph) -> Likelihood:
+        """The likelihood of another model of the same rows, its strategy the same."""
+        return replace(self, graph=graph, stan_code=render(plan(graph)))
+
+    @property
+    def parameters(self) -> int:
+        """Number of estimated parameters."""
+        counts = [
+            COVARIANCES[g.covariance.kind].count(len(g.columns.names), g.covariance.order)
+            for g in self.graph.groups
+        ]
+        columns = len(self.graph.population.columns.names)
+        return columns + sum(counts) + 1 + free_parameters(self.graph.residual)
+
+    def constant(self, data: Mapping[str, Any]) -> float:
+        """What the program leaves out of R's log-likelihoods."""
+        rows = constant_of_rows(self.graph, self.data)
+        columns = len(self.graph.population.columns.names)
+        return rows + (_constant_of_coefficients(data, columns) if self.method == "REML" else 0.0)
+
+
+def likelihood_of(compiled: Compiled, method: Method) -> Likelihood:
+    """The likelihood of a model, or its restricted likelihood.
+
+    Raises:
+        Unsupported: if the effects cannot be integrated out.
     """
     kind = "collapsed" if method == "REML" else "profiled"
     graph = replace(
@@ -124,32 +232,7 @@ def estimate(compiled: Compiled, method: Literal["REML", "ML"], engine: Engine) 
     if method == "REML":
         graph = replace(graph, residual=_identified(graph, compiled.data))
     graph = integrate_all(graph, compiled.data)
-    collapse = collapsed_data if graph.residual.plain else structured_data
-    data = collapse(graph, compiled.data)
-    program = engine.compile(render(plan(graph)), data)
-    best = _maximum(program, starting_points(graph, data, 1, seed=1)[0])
-    sigma = float(best.values["sigma"])
-    roots = {g.id: _root(g, best.values) for g in graph.groups}
-    names = graph.population.columns.names
-    beta, covariance, effects = _effects(compiled, graph, roots, sigma, best.values)
-    table = _varcorr(graph.groups, roots, sigma)
-    counts = [
-        COVARIANCES[g.covariance.kind].count(len(g.columns.names), g.covariance.order)
-        for g in graph.groups
-    ]
-    return Estimates(
-        method=method,
-        call=graph.call,
-        logLik=best.log_density + _constant(method, data, len(names)),
-        parameters=len(names) + sum(counts) + 1 + free_parameters(graph.residual),
-        standard_errors=pd.Series(np.sqrt(np.diag(covariance)), index=list(names)),
-        isSingular=any(_is_singular(root, sigma) for root in roots.values()),
-        starts=_starts(best.values, sigma),
-        _fixef=pd.Series(beta, index=list(names), name="estimate"),
-        _ranef=_ranef(compiled, graph.groups, effects),
-        _varcorr=table,
-        _residual=residual_estimates(graph.residual, best.values),
-    )
+    return Likelihood(method, graph, render(plan(graph)), compiled.data)
 
 
 def _starts(values: Mapping[str, Array], sigma: float) -> dict[str, Any]:
@@ -165,15 +248,29 @@ def _starts(values: Mapping[str, Array], sigma: float) -> dict[str, Any]:
     return starts
 
 
-def _maximum(program: Program, start: Mapping[str, Any]) -> Optimum:
-    """The optimum; the optimiser is started again where it stopped until that brings nothing."""
-    best = program.optimize(dict(start), jacobian=False)
+def maximum(
+    program: Program, start: Mapping[str, Any], apart: Mapping[str, Any] | None = None
+) -> Optimum:
+    """The optimum; the optimiser is started again where it stopped until that brings nothing.
+
+    ``apart`` says what is held, as in :meth:`~mix2stan.engines.contract.Program.optimize`.
+    """
+    best = program.optimize(dict(start), jacobian=False, apart=apart)
     for _ in range(_RESTARTS):
-        again = program.optimize({name: best.values[name] for name in start}, jacobian=False)
+        last = {name: best.values[name] for name in start}
+        moved = None if apart is None else _moved(last, start, apart)
+        again = program.optimize(last, jacobian=False, apart=moved)
         if again.log_density < best.log_density + _GAIN:
             break
         best = again
     return best
+
+
+def _moved(
+    last: Mapping[str, Any], start: Mapping[str, Any], apart: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A point apart from the last one where ``apart`` is from the start, element by element."""
+    return {n: np.where(np.equal(start[n], apart[n]), v, apart[n]) for n, v in last.items()}
 
 
 def _identified(graph: ModelGraph, data: Data) -> Residual:
@@ -194,13 +291,13 @@ def _identified(graph: ModelGraph, data: Data) -> Residual:
     return replace(residual, correlation=replace(correlation, fixed=correlation.start or (0.0,)))
 
 
-def _constant(method: str, data: Mapping[str, Any], columns: int) -> float:
-    """What the program leaves out of R's log-likelihoods."""
-    if method == "ML" or not columns:
-        return -float(data["N"]) / 2 * math.log(2 * math.pi)
+def _constant_of_coefficients(data: Mapping[str, Any], columns: int) -> float:
+    """What the program leaves out of R's restricted log-likelihood, besides that of the rows."""
+    if not columns:
+        return 0.0
     # theta is flat in the program, beta = R_inverse theta in R
     _, volume = np.linalg.slogdet(data["R_inverse"])
-    return float(volume) - float(data["N"] - columns) / 2 * math.log(2 * math.pi)
+    return float(volume) + columns / 2 * math.log(2 * math.pi)
 
 
 def _root(group: Group, values: Mapping[str, Array]) -> Array:
@@ -210,18 +307,18 @@ def _root(group: Group, values: Mapping[str, Array]) -> Array:
 
 
 def _effects(
-    compiled: Compiled,
+    data: Data,
     graph: ModelGraph,
     roots: Mapping[str, Array],
-    sigma: float,
     values: Mapping[str, Array],
+    y: Array | None,
 ) -> tuple[Array, Array, dict[str, Array]]:
     """Population effects, their covariance, and the conditional modes by group, J x q.
 
     Henderson's equations for effects b = Lambda u, whose solution needs no inverse of a covariance.
     """
-    data = compiled.data
-    y = data.response(graph)
+    sigma = float(values["sigma"])
+    y = data.response(graph) if y is None else y
     X = data.matrix(graph.population.columns)
     R_inverse = orthogonaliser(X) if X.shape[1] else np.zeros((0, 0))
     Q = X @ R_inverse
@@ -230,11 +327,9 @@ def _effects(
     terms = [data.random_term(g) for g in graph.groups]
     designs = [t.matrix for t in terms]
     if not graph.residual.plain:
-        columns = np.column_stack([r, Q, *(d.toarray() for d in designs)])
-        white, _ = whiten(graph.residual, data, values, columns)
-        ends = np.cumsum([1 + Q.shape[1], *(d.shape[1] for d in designs)])
-        r, Q = white[:, 0], white[:, 1 : 1 + Q.shape[1]]
-        designs = [sparse.csr_matrix(w) for w in np.split(white, ends[:-1], axis=1)[1:]]
+        white = whitener(graph.residual, data, values)
+        r, Q = white @ r, white @ Q
+        designs = [sparse.csr_matrix(white @ d) for d in designs]
     Lambda = [
         sparse.kron(sparse.eye_array(len(t.levels)), roots[g.id] / sigma)
         for g, t in zip(graph.groups, terms, strict=True)
@@ -257,37 +352,3 @@ def _effects(
         for g, t, L, part in zip(graph.groups, terms, Lambda, np.split(u, ends), strict=True)
     }
     return beta, covariance, modes
-
-
-def _is_singular(root: Array, sigma: float) -> bool:
-    return bool(np.linalg.svd(root / sigma, compute_uv=False).min() < _BOUNDARY)
-
-
-def _varcorr(groups: tuple[Group, ...], roots: Mapping[str, Array], sigma: float) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = []
-    for group in groups:
-        covariance = roots[group.id] @ roots[group.id].T
-        sd = np.sqrt(np.diag(covariance))
-        sd = np.where(sd < _BOUNDARY * sigma, 0.0, sd)
-        for k, name in enumerate(group.columns.names):
-            row: dict[str, Any] = {"group": str(group.factor), "effect": name, "sd": sd[k]}
-            if COVARIANCES[group.covariance.kind].correlated:
-                for j, other in enumerate(group.columns.names[:k]):
-                    product = sd[k] * sd[j]
-                    row[f"cor {other}"] = covariance[k, j] / product if product else math.nan
-            rows.append(row)
-    rows.append({"group": "Residual", "effect": "", "sd": sigma})
-    return pd.DataFrame(rows).set_index(["group", "effect"])
-
-
-def _ranef(
-    compiled: Compiled, groups: tuple[Group, ...], modes: Mapping[str, Array]
-) -> pd.DataFrame:
-    tables = []
-    for group in groups:
-        levels = compiled.data.grouping(group.factor).levels
-        index = pd.MultiIndex.from_product(
-            [[str(group.factor)], levels, group.columns.names], names=["group", "level", "effect"]
-        )
-        tables.append(pd.DataFrame({"mode": modes[group.id].ravel()}, index=index))
-    return pd.concat(tables) if tables else pd.DataFrame(columns=["mode"])

@@ -14,6 +14,8 @@ from mix2stan import inference_data
 from mix2stan.diagnostics import Problem, find_problems
 from mix2stan.errors import Mix2stanError
 from mix2stan.labels import GroupLabels, Labels
+from mix2stan.postfit.methods import AfterFit
+from mix2stan.schema import Schema
 from mix2stan.summaries import summarise
 
 if TYPE_CHECKING:
@@ -23,10 +25,12 @@ __all__ = ["Fit", "load"]
 
 Kind = Literal["main", "fixef", "ranef", "all"]
 
-_FORMAT = 2
+_FORMAT = 4
+#: The group of a file that has the data a fit remembers.
+_DATA = "mix2stan_data"
 
 
-class Fit:
+class Fit(AfterFit):
     """Draws from a posterior.
 
     Attributes:
@@ -38,28 +42,51 @@ class Fit:
     """
 
     def __init__(
-        self, posterior: Any, sample_stats: Any, labels: Labels, engine: str, max_treedepth: int
+        self,
+        posterior: Any,
+        sample_stats: Any,
+        labels: Labels,
+        engine: str,
+        max_treedepth: int,
+        schema: Schema | None = None,
     ) -> None:
         self.posterior = posterior
         self.sample_stats = sample_stats
         self.labels = labels
         self.engine = engine
         self._max_treedepth = max_treedepth
+        self._schema = schema
+        self._further: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, draws: Draws, labels: Labels) -> Fit:
-        """Label the draws of an engine."""
+    def of(cls, draws: Draws, labels: Labels, schema: Schema | None = None) -> Fit:
+        """Label the draws of an engine; with the schema of the model they can predict."""
         posterior = inference_data.posterior(draws.variables, labels)
         sample_stats = inference_data.sample_stats(draws.stats)
-        return cls(posterior, sample_stats, labels, draws.engine, draws.max_treedepth)
+        return cls(posterior, sample_stats, labels, draws.engine, draws.max_treedepth, schema)
 
-    @cached_property
+    @property
     def idata(self) -> Any:
         """ArviZ's container: InferenceData, or DataTree from ArviZ 1.0 on.
 
-        It has the groups ``posterior`` and ``sample_stats``.
+        It has the groups ``posterior`` and ``sample_stats``; :meth:`posterior_predictive` and
+        :meth:`log_lik` add theirs.
         """
-        return inference_data.container(self._groups)
+        return inference_data.container(self._groups | self._further)
+
+    @property
+    def schema(self) -> Schema:
+        """What predictions need of the model and its data.
+
+        Raises:
+            Mix2stanError: if the fit was made without.
+        """
+        if self._schema is None:
+            raise Mix2stanError(
+                "this fit does not know its data, so it cannot speak about rows",
+                hint="sample again: model.sample() keeps what is needed",
+            )
+        return self._schema
 
     @property
     def _groups(self) -> dict[str, Any]:
@@ -74,30 +101,40 @@ class Fit:
             kind: ``"main"`` for all but the single effects, ``"fixef"`` for the population effects
                 by R's names alone, ``"ranef"`` for the effects of every level, ``"all"`` for all.
         """
+        return self._table(self.names(kind))
+
+    def names(self, kind: Kind = "main") -> dict[str, tuple[str, ...]]:
+        """What the rows of a summary are called, by the Stan variable they are elements of."""
         if kind == "fixef":
-            return self._table(
-                {"beta": self.labels.coefficients} if self.labels.coefficients else {}
-            )
+            return self._fixef_names()
         effects = {f"b_{g.id}": _effect_names(g) for g in self.labels.groups}
         if kind == "ranef":
-            return self._table(effects)
+            return effects
         main = self._main_names()
         if kind == "main":
-            return self._table(main)
+            return main
         if kind == "all":
-            return self._table(main | effects)
+            return main | effects
         raise Mix2stanError(
             f"there is no summary of kind {kind!r}", hint="main, fixef, ranef or all"
         )
 
     def fixef(self) -> pd.Series:
-        """Posterior means of the population effects, by R's names."""
-        names = list(self.labels.coefficients)
-        means = self._draws("beta").mean(axis=(0, 1)) if names else np.zeros(0)
-        return pd.Series(means, index=names, name="mean")
+        """Posterior means of the population effects, by R's names.
+
+        Those of another parameter than the mean are called ``sigma[Days]``.
+        """
+        blocks = self._fixef_names()
+        names = [label for labels in blocks.values() for label in labels]
+        means = [self._draws(variable).mean(axis=(0, 1)) for variable in blocks]
+        return pd.Series(np.concatenate([np.zeros(0), *means]), index=names, name="mean")
 
     def ranef(self) -> pd.DataFrame:
-        """Means and sds of the group effects: a row per ``group level effect``."""
+        """Means and sds of the group effects: a row per ``group level effect``.
+
+        Where parameters besides the mean have predictors, the first level of the index is ``owner``:
+        ``mu`` or the parameter.
+        """
         tables = [self._ranef(g) for g in self.labels.groups]
         if not tables:
             return pd.DataFrame(columns=["mean", "sd"])
@@ -112,13 +149,12 @@ class Fit:
         fixed = self.fixef()
         tables = []
         for group in self.labels.groups:
+            own = (lambda c, o=group.owner: f"{o}[{c}]") if group.owner else str
             means = self._effects(group).mean(axis=(0, 1))
-            index = pd.MultiIndex.from_product(
-                [[group.factor], group.levels], names=["group", "level"]
-            )
+            index = self._index(group, {"group": [group.factor], "level": group.levels})
             table = pd.DataFrame(dict(fixed.items()), index=index)
             for k, name in enumerate(group.coefficients):
-                table[name] = means[:, k] + fixed.get(name, 0.0)
+                table[own(name)] = means[:, k] + fixed.get(own(name), 0.0)
             tables.append(table)
         return pd.concat(tables) if tables else pd.DataFrame(columns=list(fixed.index))
 
@@ -126,15 +162,16 @@ class Fit:
         """Standard deviations and correlations of the group effects, and the residual's, if any.
 
         A row per ``group effect``; the columns ``sd``, ``2.5%``, ``97.5%`` of the standard deviation,
-        then the posterior mean correlation with each earlier effect of the term.
+        then the posterior mean correlation with each earlier effect of the term.  Where parameters
+        besides the mean have predictors, the first level of the index is ``owner``.
         """
         rows = [row for group in self.labels.groups for row in self._varcorr(group)]
         if "sigma" in self.labels.parameters:
             sigma = self._draws("sigma")
-            rows.append({"group": "Residual", "effect": "", **_sd_columns(sigma)})
-        return pd.DataFrame(rows, columns=None if rows else ["group", "effect"]).set_index(
-            ["group", "effect"]
-        )
+            row = {"group": "Residual", "effect": "", **_sd_columns(sigma)}
+            rows.append({"owner": "mu", **row} if self.labels.predictors else row)
+        index = [*(["owner"] if self.labels.predictors else []), "group", "effect"]
+        return pd.DataFrame(rows, columns=None if rows else index).set_index(index)
 
     def sigma(self) -> float:
         """Posterior mean of the residual standard deviation.
@@ -142,6 +179,9 @@ class Fit:
         Raises:
             Mix2stanError: if the family has none.
         """
+        if "sigma" in dict(self.labels.predictors):
+            hint = "summary('fixef') has its coefficients"
+            raise Mix2stanError("sigma has a predictor, so a value for every row", hint=hint)
         if "sigma" not in self.labels.parameters:
             family = self.labels.family
             raise Mix2stanError(f"a {family} response has no residual standard deviation")
@@ -168,7 +208,7 @@ class Fit:
     # -- files -------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write draws, labels and call to one NetCDF file.
+        """Write draws, labels, call, and what predictions need of the data, to one NetCDF file.
 
         Returns:
             The path.
@@ -179,7 +219,11 @@ class Fit:
             "max_treedepth": self._max_treedepth,
             "labels": self.labels.to_json(),
         }
-        return inference_data.save(self._groups, Path(path), json.dumps(about))
+        groups = self._groups
+        if self._schema is not None:
+            about["schema"], columns = self._schema.to_parts()
+            groups |= {_DATA: inference_data.dataset(columns)}
+        return inference_data.save(groups, Path(path), json.dumps(about))
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -197,6 +241,7 @@ class Fit:
         names: dict[str, tuple[str, ...]] = {}
         if self.labels.coefficients:
             names["beta"] = tuple(f"beta[{c}]" for c in self.labels.coefficients)
+        names |= self._further_names()
         for g in self.labels.groups:
             each = tuple(f"sd_{g.id}[{c}]" for c in g.coefficients)
             if g.sds != "known":
@@ -214,6 +259,19 @@ class Fit:
                 names[name] = tuple(f"{name}[{label}]" for label in labels) or (name,)
         return names
 
+    def _fixef_names(self) -> dict[str, tuple[str, ...]]:
+        """R's names of the coefficients by Stan variable."""
+        mean = {"beta": self.labels.coefficients} if self.labels.coefficients else {}
+        return mean | self._further_names()
+
+    def _further_names(self) -> dict[str, tuple[str, ...]]:
+        """The coefficients of the parameters besides the mean."""
+        return {
+            f"beta_{parameter}": tuple(f"{parameter}[{c}]" for c in names)
+            for parameter, names in self.labels.predictors
+            if names
+        }
+
     def _table(self, names: dict[str, tuple[str, ...]]) -> pd.DataFrame:
         columns = []
         for variable, labels in names.items():
@@ -225,11 +283,17 @@ class Fit:
             columns.append((labels, flat))
         return summarise(columns)
 
+    def _index(self, group: GroupLabels, places: dict[str, Any]) -> pd.MultiIndex:
+        """The index of a term's rows, the owner first where there are several."""
+        if self.labels.predictors:
+            places = {"owner": [group.owner or "mu"], **places}
+        index: pd.MultiIndex = pd.MultiIndex.from_product(list(places.values()), names=list(places))
+        return index
+
     def _ranef(self, group: GroupLabels) -> pd.DataFrame:
         effects = self._effects(group)
-        index = pd.MultiIndex.from_product(
-            [[group.factor], group.levels, group.coefficients], names=["group", "level", "effect"]
-        )
+        places = {"group": [group.factor], "level": group.levels, "effect": group.coefficients}
+        index = self._index(group, places)
         mean, sd = effects.mean(axis=(0, 1)), effects.std(axis=(0, 1), ddof=1)
         return pd.DataFrame({"mean": mean.ravel(), "sd": sd.ravel()}, index=index)
 
@@ -244,7 +308,9 @@ class Fit:
         )
         rows = []
         for k, name in enumerate(group.coefficients):
+            owner = {"owner": group.owner or "mu"} if self.labels.predictors else {}
             row: dict[str, Any] = {
+                **owner,
                 "group": group.factor,
                 "effect": name,
                 **_sd_columns(sds[..., k]),
@@ -265,7 +331,7 @@ def load(path: str | Path) -> Fit:
     Raises:
         Mix2stanError: if the file is missing, truncated, or not a fit of this version.
     """
-    groups, text = inference_data.load(Path(path))
+    groups, text = inference_data.load(Path(path), _DATA)
     try:
         about = json.loads(text)
         if about["format"] != _FORMAT:
@@ -274,7 +340,12 @@ def load(path: str | Path) -> Fit:
                 hint=f"this one reads format {_FORMAT}",
             )
         labels = Labels.from_json(about["labels"])
-        return Fit(*groups, labels, about["engine"], about["max_treedepth"])
+        schema = None
+        if "schema" in about:
+            columns = {k: v.values for k, v in groups[_DATA].data_vars.items()}
+            schema = Schema.from_parts(about["schema"], columns)
+        posterior, stats = groups["posterior"], groups["sample_stats"]
+        return Fit(posterior, stats, labels, about["engine"], about["max_treedepth"], schema)
     except (KeyError, TypeError, ValueError) as error:
         raise Mix2stanError(f"{path} is not a fit that mix2stan saved") from error
 

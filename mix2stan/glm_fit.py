@@ -66,7 +66,7 @@ def cheap_fit(graph: ModelGraph, data: Data) -> CheapFit:
     dispersion = _dispersion(family, link, seen, eta) if family.parameters else 1.0
     # the finest first: its effects are eliminated, one by one
     single = sorted(
-        (g for g in graph.groups if g.columns.intercept_only), key=lambda g: -g.factor.levels
+        (g for g in graph.groups_of("") if g.columns.intercept_only), key=lambda g: -g.factor.levels
     )
     Z = [_incidence(data.grouping(g.factor).codes, g.factor.levels) for g in single]
     tau2 = np.ones(len(single))
@@ -169,7 +169,8 @@ def least_squares(graph: ModelGraph, X: Array, seen: Observed, known: Array) -> 
     mean = (y + 0.1) if family.support == "count" else y
     if not link.scaled and family.support != "unit":
         mean = (y + 0.5) / (seen.trials + 1)
-    target = link.forward(np.where(mean == 0, link.shift, mean))
+    with np.errstate(all="ignore"):
+        target = link.forward(np.where(mean == 0, link.shift, mean))
     target = np.where(np.isfinite(target), target, 0.0)
     beta: Array = np.zeros(X.shape[1])
     if not X.shape[1]:

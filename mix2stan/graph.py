@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mix2stan.errors import Span
-from mix2stan.syntax import NOWHERE, Call, Node
+from mix2stan.syntax import NOWHERE, Call, Node, Number, Operator
 
 __all__ = [
     "UNITS",
@@ -29,6 +29,7 @@ __all__ = [
     "ModelGraph",
     "Parameterisation",
     "Population",
+    "Predictor",
     "Prior",
     "Residual",
     "Response",
@@ -118,14 +119,16 @@ class Parameterisation:
 class Group:
     """A group-level term of one predictor.
 
-    ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call;
-    ``integrated`` whether its effects are integrated out, and drawn exactly afterwards;
-    ``parameterisation`` how they are sampled otherwise.
+    ``owner`` is the parameter whose predictor it is of, empty for the mean's; ``id`` is its Stan
+    identifier, unique in the model; ``span`` where it stands in the call; ``integrated`` whether
+    its effects are integrated out, and drawn exactly afterwards; ``parameterisation`` how they are
+    sampled otherwise.
     """
 
     columns: Columns
     factor: Factor
     covariance: Covariance
+    owner: str = ""
     id: str = field(default="", compare=False)
     integrated: bool = field(default=False, compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
@@ -144,6 +147,27 @@ class Population:
 
     def __str__(self) -> str:
         return " + ".join([str(self.columns), *(f"offset({o})" for o in self.offsets)])
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """The population's part of what a parameter of the response's distribution depends on.
+
+    ``parameter`` is a row of :data:`mix2stan.families.PARAMETERS`, empty for the mean, and ``link``
+    is from the parameter to the predictor; the group terms are those of the model with that owner.
+    """
+
+    parameter: str
+    link: str
+    population: Population
+
+    @property
+    def suffix(self) -> str:
+        """What ends the Stan names of its columns and coefficients: those of the mean have none."""
+        return f"_{self.parameter}" if self.parameter else ""
+
+    def __str__(self) -> str:
+        return f"{self.link}({self.parameter}) ~ {self.population}"
 
 
 @dataclass(frozen=True)
@@ -196,6 +220,14 @@ class VarianceFunction:
         """Whether the covariate is the predictor."""
         return isinstance(self.covariate, Call) and self.covariate.function == "fitted"
 
+    @property
+    def weights(self) -> Node | None:
+        """The prior weights w it stands for, if it is the known variance 1 / w."""
+        match self:
+            case VarianceFunction("varFixed", Operator("/", (Number(1.0), weights))):
+                return weights
+        return None
+
     def __str__(self) -> str:
         parts = [str(part) for part in (self.covariate, self.strata) if part is not None]
         fixed = [f"{name} = {value:g}" for name, given in self.fixed for _, value in given]
@@ -208,8 +240,8 @@ class ErrorCorrelation:
 
     ``covariates`` are times or coordinates, none for the order of the rows; ``block`` is the factor
     outside whose levels errors are independent, None for one block; ``orders`` are p and q of ARMA;
-    ``positions`` the number of places of a corSymm, and ``nested`` whether all blocks are within the
-    levels of every group, known once the data are.
+    ``positions`` the number of places of a corSymm, and ``within`` the grouping factors in whose levels
+    all blocks lie, known once the data are.
     """
 
     kind: str
@@ -221,7 +253,7 @@ class ErrorCorrelation:
     fixed: tuple[float, ...] = ()
     start: tuple[float, ...] = field(default=(), compare=False)
     positions: int = field(default=0, compare=False)
-    nested: bool = field(default=True, compare=False)
+    within: tuple[Factor, ...] = field(default=(), compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -266,6 +298,14 @@ class Residual:
     def of_fitted(self) -> bool:
         """Whether the variance depends on the predictor."""
         return any(v.of_fitted for v in self.variances)
+
+    @classmethod
+    def weighted(cls, weights: Node | None) -> Residual:
+        """Errors of the variance sigma^2 / w, R's prior weights; of one variance without them."""
+        if weights is None:
+            return cls()
+        inverse = Operator("/", (Number(1.0), weights), span=weights.span)
+        return cls((VarianceFunction("varFixed", inverse, span=weights.span),))
 
     def __str__(self) -> str:
         parts: list[object] = [*self.variances]
@@ -317,8 +357,10 @@ class Strategy:
 class ModelGraph:
     """A whole model.
 
-    ``call`` is the R call it came from, for headers; ``notes`` are remarks for the user that the
-    passes leave on their way, in order.
+    ``population`` is that of the mean and ``predictors`` are the further ones, each of a parameter
+    that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
+    call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
+    their way, in order.
     """
 
     response: Response
@@ -329,15 +371,34 @@ class ModelGraph:
     call: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     strategy: Strategy = field(default=Strategy(), compare=False)
+    predictors: tuple[Predictor, ...] = ()
 
     def __str__(self) -> str:
-        residual = [] if self.residual.plain else [f"  errors {self.residual}"]
-        groups = [f"  + {g}" for g in self.groups]
-        return "\n".join([f"{self.response} ~ {self.population}", *groups, *residual])
+        lines = [f"{self.response} ~ {self.population}"]
+        lines += [f"  + {g}" for g in self.groups_of("")]
+        for predictor in self.predictors:
+            lines += [f"  {predictor}"]
+            lines += [f"    + {g}" for g in self.groups_of(predictor.parameter)]
+        return "\n".join([*lines, *([] if self.residual.plain else [f"  errors {self.residual}"])])
+
+    @property
+    def mean(self) -> Predictor:
+        """The predictor of the mean."""
+        return Predictor("", self.response.link, self.population)
+
+    @property
+    def every_predictor(self) -> tuple[Predictor, ...]:
+        """All predictors, that of the mean first."""
+        return (self.mean, *self.predictors)
+
+    def groups_of(self, parameter: str) -> tuple[Group, ...]:
+        """The group terms of one predictor, of the mean's where the parameter is empty."""
+        return tuple(g for g in self.groups if g.owner == parameter)
 
     def formulas(self) -> tuple[Node, ...]:
         """All design formulas, population first, that of the log standard deviation last."""
-        parts = (self.population.columns, *(g.columns for g in self.groups))
+        populations = (p.population.columns for p in self.every_predictor)
+        parts = (*populations, *(g.columns for g in self.groups))
         last = () if self.residual.dispersion is None else (self.residual.dispersion,)
         return (*(f for part in parts for f in part.formulas), *last)
 

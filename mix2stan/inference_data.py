@@ -20,7 +20,7 @@ import numpy as np
 from mix2stan.errors import Mix2stanError
 from mix2stan.labels import Labels
 
-__all__ = ["container", "convergence", "load", "posterior", "sample_stats", "save"]
+__all__ = ["container", "convergence", "dataset", "load", "posterior", "sample_stats", "save"]
 
 _ABOUT = "mix2stan"
 
@@ -48,6 +48,18 @@ def sample_stats(stats: Mapping[str, np.ndarray]) -> Any:
     import xarray as xr
 
     return _numbered(xr.Dataset({k: (("chain", "draw"), v) for k, v in stats.items()}))
+
+
+def dataset(columns: Mapping[str, np.ndarray]) -> Any:
+    """Arrays of one length, each possibly of several columns, as a dataset."""
+    import xarray as xr
+
+    return xr.Dataset(
+        {
+            name: (("row", *(f"{name}_{i}" for i in range(values.ndim - 1))), values)
+            for name, values in columns.items()
+        }
+    )
 
 
 def container(groups: Mapping[str, Any]) -> Any:
@@ -103,8 +115,8 @@ def save(groups: Mapping[str, Any], path: Path, about: str) -> Path:
     return path
 
 
-def load(path: Path) -> tuple[tuple[Any, Any], str]:
-    """Read what :func:`save` wrote: posterior and sampler statistics, and ``about``.
+def load(path: Path, further: str) -> tuple[dict[str, Any], str]:
+    """Read what :func:`save` wrote: the groups, ``further`` if it is there, and ``about``.
 
     Raises:
         Mix2stanError: if the file is missing or damaged.
@@ -113,15 +125,17 @@ def load(path: Path) -> tuple[tuple[Any, Any], str]:
 
     if not path.is_file():
         raise Mix2stanError(f"there is no file {path}")
-    found = []
-    for name in ("posterior", "sample_stats"):
+    groups = {}
+    for name in ("posterior", "sample_stats", further):
         try:
             with xr.open_dataset(path, group=name, engine="h5netcdf") as data:
-                found.append(data.load())
+                groups[name] = data.load()
         except (OSError, ValueError, KeyError) as error:
+            if name == further and isinstance(error, OSError) and groups:
+                continue
             raise Mix2stanError(f"{path} is damaged, or not a fit that mix2stan saved") from error
-    about = str(found[0].attrs.pop(_ABOUT, ""))
-    return (found[0], found[1]), about
+    about = str(groups["posterior"].attrs.pop(_ABOUT, ""))
+    return groups, about
 
 
 def _numbered(data: Any) -> Any:

@@ -8,17 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
-from mix2stan.elimination import elimination
-from mix2stan.families import FAMILIES
+from mix2stan.elimination import Elimination, elimination
+from mix2stan.families import FAMILIES, single_parameters
 from mix2stan.glm_fit import least_squares
-from mix2stan.graph import Group, ModelGraph
+from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.links import LINKS
 from mix2stan.residual_priors import residual_starts
+from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed
 
 __all__ = ["starting_points"]
 
 Array = NDArray[np.float64]
+
+#: The size of effects on the scale of a link.
+_SMALL = 0.3
 
 
 def starting_points(
@@ -51,26 +55,56 @@ def starting_points(
 
     def chain() -> dict[str, Any]:
         start: dict[str, Any] = {
-            name: (residual if name == "sigma" else 10.0) * _factor(rng)
-            for name in family.parameters
+            name: (residual if name == "sigma" else family.start(name)) * _factor(rng)
+            for name in single_parameters(graph)
         }
         start |= errors
         values = estimates + error * rng.uniform(-2, 2, len(estimates))
         if len(estimates):
             start[coefficients] = values
-        for group in graph.groups:
+        for group in graph.groups_of(""):
             start |= _effects(group, data, spread, rng)
-        _move(graph, X, values, data, start)
+        _move(graph.groups_of(""), X, values, data, start)
+        for predictor in graph.predictors:
+            start |= _predicted(graph, predictor, data, residual, rng)
         return start
 
     return [chain() for _ in range(chains)]
 
 
+def _predicted(
+    graph: ModelGraph,
+    predictor: Predictor,
+    data: dict[str, Any],
+    residual: float,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """A predictor of another parameter, about constant at where that would start."""
+    name, s = predictor.parameter, predictor.suffix
+    middle = (residual if name == "sigma" else FAMILIES[graph.response.family].start(name)) * float(
+        _factor(rng)
+    )
+    eta = np.asarray(LINKS[predictor.link].forward(np.array(middle)))
+    start: dict[str, Any] = {}
+    X, values = np.zeros((data["N"], 0)), np.zeros(0)
+    if predictor.population.columns.names:
+        X = np.asarray(data[f"X{s}"])
+        X = X @ data[f"R_inverse{s}"] if f"R_inverse{s}" in data else X
+        known = np.broadcast_to(data.get(f"known{s}", 0.0), len(X))
+        values = np.linalg.lstsq(X, eta - known, rcond=None)[0]
+        start[f"theta{s}" if f"R_inverse{s}" in data else f"beta{s}"] = values
+    groups = graph.groups_of(name)
+    for group in groups:
+        start |= _effects(group, data, _SMALL, rng)
+    _move(groups, X, values, data, start)
+    return start
+
+
 def _move(
-    graph: ModelGraph, X: Array, values: Array, data: dict[str, Any], start: dict[str, Any]
+    groups: tuple[Group, ...], X: Array, values: Array, data: dict[str, Any], start: dict[str, Any]
 ) -> None:
     """Turn the effects of terms that are centred on something into the sums that are sampled."""
-    for group in sorted(graph.groups, key=lambda g: g.factor.levels):
+    for group in sorted(groups, key=lambda g: g.factor.levels):
         how, name = group.parameterisation, group.id
         if not how.moved:
             continue
@@ -110,7 +144,7 @@ def _effects(
 
 def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program, from its sums of squares."""
-    if not graph.residual.plain:
+    if not known_errors(graph.residual):
         return _whitened(graph, data, rng)
     parts = elimination(graph.groups)
     squares = float(np.sum(data["r"] ** 2)) if parts.sampled else float(data["rr_0"])
@@ -130,15 +164,20 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
 def _whitened(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program with structured errors, from its rows [r Q Z]."""
     errors, multipliers = residual_starts(graph.residual, data)
-    mean_squares = np.mean(np.square(data["rows"]), axis=0)
-    spread = float(np.sqrt(mean_squares[0])) or 1.0
+    parts = elimination(graph.groups, graph.residual.correlation)
+    squares = np.mean(np.square(data["rows"]), axis=0)
+    spread = float(np.sqrt(squares[0])) or 1.0
     sigma = float(np.sqrt(np.mean(np.square(data["rows"][:, 0] / multipliers)))) or 1.0
     start: dict[str, Any] = {"sigma": sigma * _factor(rng), **errors}
-    place = 1 + data.get("K", 0)
-    for group in graph.groups:
-        sizes = mean_squares[place : place + len(group.columns.names)]
-        start |= _variances(group, spread / np.maximum(np.sqrt(sizes), 1e-12), rng)
-        place += len(sizes)
+    if any(p.block == "intercept" and p.density == "student_t" for p in graph.priors):
+        start["mix_intercept"] = _factor(rng)
+    means = _dense_squares(parts, data, squares[1:])
+    place = 1 + data.get("D", data.get("K", 0))
+    for group in parts.block:
+        means[group.id] = squares[place : place + len(group.columns.names)]
+        place += len(group.columns.names)
+    for group in parts.block + parts.dense:
+        start |= _variances(group, spread / np.maximum(np.sqrt(means[group.id]), 1e-12), rng)
     return start
 
 
@@ -153,11 +192,20 @@ def _mean_squares(graph: ModelGraph, data: dict[str, Any]) -> dict[str, Any]:
         sums = [float(np.sum(data[f"ZZ_{name}_{i}{i}"])) for i in range(k + 1, k + q + 1)]
         means[group.id] = np.array(sums) / data["N"]
         k += q
+    if parts.dense:
+        means |= _dense_squares(parts, data, np.diag(data["WW_0"]) / data["N"])
+    return means
+
+
+def _dense_squares(parts: Elimination, data: dict[str, Any], squares: Array) -> dict[str, Any]:
+    """The mean square of every column of the dense terms, from those of the columns of W."""
+    means: dict[str, Any] = {}
     e = 0
     for group in parts.dense:
         q, J = len(group.columns.names), data[f"J_{group.id}"]
-        unit = np.asarray(data.get("unit", np.ones(e + q * J)))
-        means[group.id] = unit[e : e + q * J : J] ** 2
+        unit = np.asarray(data.get("unit", np.ones(e + q * J)))[e : e + q * J]
+        own = squares[e : e + q * J] * unit**2
+        means[group.id] = own.reshape(q, J).sum(axis=1)
         e += q * J
     return means
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from mix2stan.covariances import COVARIANCES, constants_of
-from mix2stan.families import FAMILIES
+from mix2stan.families import single_parameters
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.residuals import reported
@@ -21,9 +21,10 @@ __all__ = ["GroupLabels", "Labels", "labels_of"]
 class GroupLabels:
     """One group term: its Stan identifier, factor, covariance structure, levels, coefficients.
 
-    ``known_sds`` are standard deviations that are not drawn; ``further`` are the parameters besides
-    standard deviations and correlations: the Stan name, and the labels of its elements, none for a
-    single number.
+    ``owner`` is the parameter whose predictor it is of, empty for the mean's. ``known_sds`` are
+    standard deviations that are not drawn; ``further`` are the parameters besides standard
+    deviations and correlations: the Stan name, and the labels of its elements, none for a single
+    number.
     """
 
     id: str
@@ -32,6 +33,7 @@ class GroupLabels:
     levels: tuple[str, ...]
     coefficients: tuple[str, ...]
     known_sds: tuple[float, ...] = ()
+    owner: str = ""
     further: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
@@ -62,7 +64,9 @@ class Labels:
         observations: number of rows.
         priors: the prior of every element, in words.
         errors: the parameters of structured errors by Stan name, with the labels of their elements.
-        family: the distribution of the response, and ``parameters`` what it has besides its mean.
+        family: the distribution of the response, and ``parameters`` what it has besides its mean that
+            is one number.
+        predictors: the parameters that have a predictor, each with the names of its columns.
     """
 
     call: str
@@ -74,10 +78,12 @@ class Labels:
     errors: tuple[tuple[str, tuple[str, ...]], ...] = ()
     family: str = "gaussian"
     parameters: tuple[str, ...] = ("sigma",)
+    predictors: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dimensions of every Stan variable that has any."""
         dims: dict[str, tuple[str, ...]] = {"beta": ("coefficient",)}
+        dims |= {f"beta_{p}": (f"{p}_coefficient",) for p, names in self.predictors if names}
         for g in self.groups:
             level, effect = g.dims
             single = g.covariance == "scalar"
@@ -96,6 +102,7 @@ class Labels:
     def coords(self) -> dict[str, tuple[str, ...]]:
         """The labels along every dimension."""
         coords = {"coefficient": self.coefficients}
+        coords |= {f"{p}_coefficient": names for p, names in self.predictors if names}
         for g in self.groups:
             level, effect = g.dims
             coords[level] = g.levels
@@ -129,6 +136,7 @@ class Labels:
                 tuple(g["levels"]),
                 tuple(g["coefficients"]),
                 tuple(g["known_sds"]),
+                g["owner"],
                 tuple((name, tuple(labels)) for name, labels in g["further"]),
             )
             for g in raw["groups"]
@@ -143,6 +151,7 @@ class Labels:
             tuple((name, tuple(labels)) for name, labels in raw["errors"]),
             raw["family"],
             tuple(raw["parameters"]),
+            tuple((name, tuple(names)) for name, names in raw["predictors"]),
         )
 
 
@@ -156,6 +165,7 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
             data.grouping(g.factor).levels,
             g.columns.names,
             _known_sds(g),
+            g.owner,
             _further(g),
         )
         for g in graph.groups
@@ -169,7 +179,8 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         priors,
         reported(graph.residual),
         graph.response.family,
-        FAMILIES[graph.response.family].parameters,
+        single_parameters(graph),
+        tuple((p.parameter, p.population.columns.names) for p in graph.predictors),
     )
 
 

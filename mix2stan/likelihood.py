@@ -15,13 +15,14 @@ from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of, parameters_of
 from mix2stan.engines import Engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.families import FAMILIES
+from mix2stan.families import single_parameters
 from mix2stan.graph import (
     Columns,
     Group,
     ModelGraph,
     Parameterisation,
     Population,
+    Predictor,
     Prior,
     Strategy,
 )
@@ -29,11 +30,19 @@ from mix2stan.matrices import Data
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
+from mix2stan.residual_data import known_multiplier
 from mix2stan.residual_point import residual_values
+from mix2stan.residuals import known_errors
 from mix2stan.stan_data import stan_data
 from mix2stan.structured_data import structured_data
 
-__all__ = ["joint_log_likelihood", "likelihood_graph", "log_likelihood", "switched_off"]
+__all__ = [
+    "constant_of_rows",
+    "joint_log_likelihood",
+    "likelihood_graph",
+    "log_likelihood",
+    "switched_off",
+]
 
 Array = NDArray[np.float64]
 
@@ -60,10 +69,16 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     terms = list(point.get("random", ()))
     for group in graph.groups:
         values |= _variances(group, _term_of(group, terms))
-    collapse = collapsed_data if graph.residual.plain else structured_data
+    collapse = collapsed_data if known_errors(graph.residual) else structured_data
     program = engine.compile(render(plan(graph)), collapse(graph, compiled.data, y))
     value, _ = program.log_density(values, jacobian=False)
-    return value - compiled.data.rows / 2 * math.log(2 * math.pi)
+    return value + constant_of_rows(graph, compiled.data)
+
+
+def constant_of_rows(graph: ModelGraph, data: Data) -> float:
+    """What a collapsed program leaves out of the log density of N rows: its constants."""
+    d = np.broadcast_to(known_multiplier(graph.residual, data), data.rows)
+    return -float(np.sum(np.log(d))) - data.rows / 2 * math.log(2 * math.pi)
 
 
 def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine) -> float:
@@ -72,7 +87,9 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
     Args:
         compiled: the model, of any family.
         point: as in :func:`log_likelihood`; further ``u``, an array of levels x coefficients for
-            every term, and what the family has besides its mean by name (``shape``, ``phi``, ``nu``).
+            every term, and what the family has besides its mean by name (``shape``, ``phi``, ``nu``);
+            coefficients of its predictor as ``shape_beta``.  Random terms, and ``u``, are those of
+            the mean first, then those of each further predictor, with ``owner``.
         engine: what evaluates the program.
 
     Raises:
@@ -92,12 +109,9 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
     if len(effects) != len(plain):
         raise Mix2stanError(f"the point has {len(effects)} blocks of u for {len(plain)} terms")
     data = stan_data(graph, compiled.data)
-    beta = _coefficients(compiled, point.get("beta", {}))
     values = _beside_the_mean(graph, point)
-    if "R_inverse" in data:
-        values["theta"] = np.linalg.solve(data["R_inverse"], beta)
-    elif len(beta):
-        values["beta"] = beta
+    for predictor in graph.every_predictor:
+        values |= _on_columns(predictor, point, data)
     terms = list(point.get("random", ()))
     constant = 0.0
     for group, u in zip(plain, effects, strict=True):
@@ -116,9 +130,11 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
 
 
 def _beside_the_mean(graph: ModelGraph, point: Mapping[str, Any]) -> dict[str, Any]:
-    """The family's further parameters at a point."""
+    """The family's further parameters at a point, and those of the errors."""
     values: dict[str, Any] = {}
-    for name in FAMILIES[graph.response.family].parameters:
+    if not graph.residual.plain:
+        return residual_values(graph.residual, point["residual"])
+    for name in single_parameters(graph):
         given = point.get("residual", {}).get(name, point.get(name))
         if given is None:
             raise Mix2stanError(f"the point has no value for {name}")
@@ -126,10 +142,22 @@ def _beside_the_mean(graph: ModelGraph, point: Mapping[str, Any]) -> dict[str, A
     return values
 
 
+def _on_columns(
+    predictor: Predictor, point: Mapping[str, Any], data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The coefficients of one predictor as its program has them."""
+    s = predictor.suffix
+    given = point.get(f"{predictor.parameter}_beta" if predictor.parameter else "beta", {})
+    beta = _coefficients(predictor.population.columns, given)
+    if f"R_inverse{s}" in data:
+        return {f"theta{s}": np.linalg.solve(data[f"R_inverse{s}"], beta)}
+    return {f"beta{s}": beta} if len(beta) else {}
+
+
 def likelihood_graph(graph: ModelGraph, data: Data) -> ModelGraph:
     """The model with its coefficients known, all priors off, and its effects integrated out."""
     alone = replace(graph, population=Population(Columns(()), ()), priors=())
-    structured = graph.groups or not graph.residual.plain
+    structured = graph.groups or graph.predictors or not known_errors(graph.residual)
     obstacle = obstacle_to_collapsing(alone) if structured else None
     if obstacle is not None:
         raise Unsupported(f"the likelihood cannot be evaluated: {obstacle}")
@@ -145,14 +173,13 @@ def switched_off(priors: Sequence[Prior]) -> tuple[Prior, ...]:
 
 def _population(compiled: Compiled, beta: Mapping[str, float]) -> Array:
     columns = compiled.graph.population.columns
-    values = _coefficients(compiled, beta)
+    values = _coefficients(columns, beta)
     if not columns.names:
         return np.zeros(compiled.data.rows)
     return np.asarray(compiled.data.matrix(columns) @ values)
 
 
-def _coefficients(compiled: Compiled, beta: Mapping[str, float]) -> Array:
-    columns = compiled.graph.population.columns
+def _coefficients(columns: Columns, beta: Mapping[str, float]) -> Array:
     for name in beta:
         if name not in columns.names:
             hint = suggestion(name, columns.names, what="its coefficients")
@@ -166,7 +193,9 @@ def _coefficients(compiled: Compiled, beta: Mapping[str, float]) -> Array:
 def _term_of(group: Group, terms: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The entry of the point that is about a group term; a:b and b:a are one factor."""
     factor = sorted(str(group.factor).split(":"))
-    here = [t for t in terms if sorted(t["group"].split(":")) == factor]
+    here = [
+        t for t in terms if sorted(t["group"].split(":")) == factor and _owner(t) == group.owner
+    ]
     for term in here:
         if tuple(term["coefficients"]) == group.columns.names:
             return term
@@ -175,6 +204,12 @@ def _term_of(group: Group, terms: Sequence[Mapping[str, Any]]) -> Mapping[str, A
         return here[0]
     coefficients = ", ".join(group.columns.names)
     raise Mix2stanError(f"the point has no entry for {coefficients} of {group.factor}")
+
+
+def _owner(term: Mapping[str, Any]) -> str:
+    """The parameter whose predictor a term is of, empty for the mean's."""
+    owner = str(term.get("owner", ""))
+    return "" if owner == "mu" else owner
 
 
 def _variances(group: Group, term: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,14 @@ def _positive(eta: Array) -> NDArray[np.bool_]:
 LINKS: dict[str, Link] = {
     "identity": Link(lambda mu: mu, lambda eta: eta, np.ones_like, "{eta}"),
     "log": Link(np.log, np.exp, np.exp, "exp({eta})", shift=0.1),
+    "-log": Link(
+        lambda mu: -np.log(mu),
+        lambda eta: np.exp(-eta),
+        lambda eta: -np.exp(-eta),
+        "exp(-({eta}))",
+        shift=0.1,
+    ),
+    "logm1": Link(lambda mu: np.log(mu - 1), lambda eta: 1 + np.exp(eta), np.exp, "1 + exp({eta})"),
     "sqrt": Link(np.sqrt, np.square, lambda eta: 2 * eta, "square({eta})", _positive),
     "inverse": Link(
         lambda mu: 1 / mu,

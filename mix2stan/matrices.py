@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,7 @@ class Data:
         names: the columns of the data, for ``.`` in formulas.
         response: the left side, whose variables ``.`` leaves out.
         contrasts: contrast function by factor.
+        raw: the data frame they were evaluated on, all rows, if it is there.
     """
 
     def __init__(
@@ -65,11 +67,14 @@ class Data:
         names: Sequence[str],
         response: Node,
         contrasts: Mapping[str, str],
+        raw: Frame | None = None,
     ) -> None:
         self.frame = frame
-        self._names = tuple(names)
+        self.raw = raw
+        self.contrasts = contrasts
+        self.names_of_data = tuple(names)
         self._response = response
-        self._contrasts = contrasts
+        self._coded: Data | None = None
         self._specs: dict[Node, DesignSpec] = {}
         self._groupings: dict[Factor, Grouping] = {}
 
@@ -77,15 +82,27 @@ class Data:
     def rows(self) -> int:
         return self.frame.n
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the data frame: another process needs the model's expressions alone."""
+        return {**self.__dict__, "raw": None}
+
+    def on(self, frame: ModelFrame) -> Data:
+        """The same expressions on other rows, their columns coded as here."""
+        other = Data(frame, self.names_of_data, self._response, self.contrasts)
+        other._coded = self
+        return other
+
     def spec(self, formula: Node) -> DesignSpec:
         """The design specification of one right-hand side."""
+        if self._coded is not None:
+            return self._coded.spec(formula)
         if formula not in self._specs:
-            self._specs[formula] = design(self.terms(formula), self.frame, self._contrasts)
+            self._specs[formula] = design(self.terms(formula), self.frame, self.contrasts)
         return self._specs[formula]
 
     def terms(self, formula: Node) -> Terms:
         """The terms of one right-hand side, ``.`` standing for all columns but the response."""
-        return terms(Formula(self._response, formula), columns=self._names)
+        return terms(Formula(self._response, formula), columns=self.names_of_data)
 
     def names(self, formulas: Sequence[Node]) -> tuple[str, ...]:
         """R's names of the columns of formulas that stand side by side."""
@@ -105,6 +122,19 @@ class Data:
         if factor not in self._groupings:
             self._groupings[factor] = grouping(factor.variables, self.frame, factor.order)
         return self._groupings[factor]
+
+    def take(self, rows: NDArray[np.intp], groupings: Mapping[Factor, Grouping]) -> Data:
+        """Some of the rows, in any order and as often as wanted; designs are those of all rows.
+
+        Args:
+            rows: positions, from 0.
+            groupings: the levels of the new rows, for the factors that are not to keep theirs.
+        """
+        columns = {node: column.rows(rows) for node, column in self.frame.columns.items()}
+        frame = replace(self.frame, columns=columns, rows=self.frame.rows[rows])
+        taken = self.on(frame)
+        taken._groupings = dict(groupings)
+        return taken
 
     def vector(self, expression: Node) -> Array:
         """A numeric expression, shape (N,)."""
@@ -149,10 +179,14 @@ def bind(graph: ModelGraph, df: pd.DataFrame, na_action: str, contrasts: Mapping
     for group in graph.groups:
         _check_not_the_response(group, response, frame)
         wanted |= dict.fromkeys(group.factor.variables)
-    wanted |= dict.fromkeys(graph.population.offsets)
+    for part in graph.residual.variances:
+        if part.weights is not None:
+            _check_weights(part.weights, frame)
+    for predictor in graph.every_predictor:
+        wanted |= dict.fromkeys(predictor.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
     model = model_frame(tuple(wanted), frame, na_action=na_action)
-    return Data(model, names, response, contrasts)
+    return Data(model, names, response, contrasts, frame)
 
 
 def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
@@ -160,6 +194,21 @@ def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
     if UNITS in df.columns or not any(Name(UNITS) in g.factor.variables for g in graph.groups):
         return df
     return df.assign(**{UNITS: pd.Categorical(np.arange(1, len(df) + 1))})
+
+
+def _check_weights(weights: Node, frame: Frame) -> None:
+    """Weights are 1 / variance: each has to be a positive number; rows that lack one are dropped."""
+    alone = model_frame((weights,), frame)
+    column = alone.column(weights)
+    if column.is_factor or column.values.ndim != 1:
+        raise FormulaError(f"{weights} is not numeric", span=weights.span)
+    wrong = np.flatnonzero(~(column.values > 0))
+    if len(wrong):
+        value, row = column.values[wrong[0]], int(alone.rows[wrong[0]]) + 1
+        what = "negative" if value < 0 else "0"
+        message = f"weights have to be positive; {weights} is {what} in row {row}"
+        hint = "an observation of weight 0 says nothing: leave it out with subset"
+        raise FormulaError(message, span=weights.span, hint=hint if value == 0 else None)
 
 
 def _check_not_the_response(group: Group, response: Node, frame: Frame) -> None:

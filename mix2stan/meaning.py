@@ -58,6 +58,8 @@ class Component:
 
     def same(self, other: Component) -> bool:
         """Whether it contributes the same family of covariance matrices."""
+        if self.group.owner != other.group.owner:
+            return False
         if self.kind != other.kind or not np.array_equal(self.levels, other.levels):
             return False
         a, b = self.columns, other.columns

@@ -19,8 +19,12 @@ from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
 from mix2stan.prior_table import prior_table
+from mix2stan.refits import Refits
+from mix2stan.schema import remember
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from mix2stan.engines import Progress
     from mix2stan.estimates import Estimates
     from mix2stan.fit import Fit
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Model", "model"]
 
 
-class Model:
+class Model(Refits):
     """A mixed model, compiled to Stan.  Made by :func:`mix2stan.model` and the R functions' names.
 
     Attributes:
@@ -126,6 +130,8 @@ class Model:
         inits: float | Estimates | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         folder: str | Path | None = None,
         progress: Callable[[Progress], None] | None = None,
+        executor: Executor | None = None,
+        out: str | Path | None = None,
     ) -> Fit:
         """Draw from the posterior with Stan's NUTS.
 
@@ -143,13 +149,22 @@ class Model:
                 :meth:`reml` makes them, to start near.
             folder: where an engine that writes files keeps them.
             progress: called with a :class:`~mix2stan.engines.Progress` now and then.
+            executor: a ``concurrent.futures.Executor`` that runs each chain as a task.
+            out: a folder that keeps each chain as it finishes; the same call goes on with those it
+                has.  With ``executor`` or ``out`` chains run in processes of their own, each with a
+                seed from ``seed``: the same draws wherever they run, but not those of a call
+                without either.
 
         Raises:
             EngineError: if the engine fails; a chain that died is named.
+            Mix2stanError: if ``out`` holds another request, or cannot be written.
         """
+        from mix2stan.chains import recorded_seed, sample_chains
         from mix2stan.engines import Settings, pick_engine
         from mix2stan.fit import Fit
 
+        if seed is None and out is not None:
+            seed = recorded_seed(out)
         if seed is None:
             seed = int(np.random.default_rng().integers(1, 2**31 - 1))
         if inits is not None and hasattr(inits, "starts"):
@@ -167,8 +182,21 @@ class Model:
             inits=inits,
             folder=None if folder is None else Path(folder),
         )
-        program = pick_engine(engine).compile(self.stan_code, self.stan_data)
-        return Fit.of(program.sample(settings, progress), self.labels)
+        chosen, schema = pick_engine(engine), remember(self.meaning, self.data)
+        if executor is not None or out is not None:
+            draws_of_all = sample_chains(
+                chosen,
+                self.stan_code,
+                self.stan_data,
+                settings,
+                self.call,
+                executor=executor,
+                out=out,
+                progress=progress,
+            )
+            return Fit.of(draws_of_all, self.labels, schema)
+        program = chosen.compile(self.stan_code, self.stan_data)
+        return Fit.of(program.sample(settings, progress), self.labels, schema)
 
     def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:
         """The log-likelihood at a point, effects integrated out, with all constants.

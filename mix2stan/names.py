@@ -32,12 +32,13 @@ _STAN_WORDS = frozenset(
 _OWN_WORDS = frozenset(
     """
     y N K X Q eta beta theta sigma decov mu d v e w r root row rows follows lag strata stratum
-    B D E M R L p q first last place position time longest patterns begin end
+    B D E M R L axes p q first last place position time longest patterns begin end
     linear spherical stationary arma correlations
     common_correlation autoregressive_root toeplitz_correlation antedependence_root
     common_antedependence_root loadings log_bessel_k matern
     group_sums with_root shrunk unit met pair products
-    trials known shape phi nu rest X_rest
+    trials known shape phi nu rest X_rest zi hu zoi coi alpha
+    cut_zero cut_one zero one positive inner N_zero N_one N_positive N_inner
     """.split()
 )
 

@@ -27,12 +27,14 @@ def _rows(graph: ModelGraph, prior: Prior) -> list[tuple[str, str, str, bool]]:
 
 def _parameters(graph: ModelGraph, prior: Prior) -> list[str]:
     """The labels of a block's elements."""
-    names = graph.population.columns.names
-    if prior.block == "intercept":
-        return ["beta[(Intercept)]"]
-    if prior.block == "beta":
-        slopes = names[1:] if any(p.block == "intercept" for p in graph.priors) else names
-        return [f"beta[{name}]" for name in slopes]
+    for predictor in graph.every_predictor:
+        names, s = predictor.population.columns.names, predictor.suffix
+        label = predictor.parameter or "beta"
+        if prior.block == f"intercept{s}":
+            return [f"{label}[(Intercept)]"]
+        if prior.block == f"beta{s}":
+            slopes = names[1:] if any(p.block == f"intercept{s}" for p in graph.priors) else names
+            return [f"{label}[{name}]" for name in slopes]
     for group in graph.groups:
         parameter = parameter_of(group, prior.block)
         if parameter is not None:

@@ -10,7 +10,7 @@ The sets follow their packages to the letter: brms 2.23 (``def_scale_prior``), r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, Parameter, constants_of
 from mix2stan.errors import FormulaError, suggestion
-from mix2stan.families import FAMILIES
+from mix2stan.families import PARAMETERS, Numbers, single_parameters
 from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.syntax import format_number
 
@@ -28,8 +28,10 @@ __all__ = [
     "Density",
     "PriorText",
     "Summaries",
+    "block_prior",
     "default_priors",
     "describe",
+    "group_priors",
 ]
 
 Array = NDArray[np.float64]
@@ -75,6 +77,8 @@ DENSITIES: dict[str, Density] = {
     "exponential_sigma": Density("exponential(1 / sigma)"),
     "gamma_2": Density("gamma(2, {rate})", ("rate",)),
     "gamma_small": Density("gamma(0.01, {rate})", ("rate",)),
+    "uniform_unit": Density("beta(1, 1)"),
+    "logistic": Density("logistic({loc}, {scale})", ("loc", "scale")),
     "decov_1": Density("decov(1)", functions="functions/decov"),
     "decov": Density("decov(sigma)", functions="functions/decov"),
 }
@@ -197,15 +201,16 @@ def default_priors(
     return tuple(PRIOR_SETS[prior_set](graph, data))
 
 
-def _block(block: str, density: str, source: str, **slots: Array | float) -> Prior:
+def block_prior(block: str, density: str, source: str, **slots: Array | float) -> Prior:
+    """The prior of a block, its numbers by slot; one number is for all elements alone."""
     values = tuple((k, tuple(np.atleast_1d(v).astype(float).tolist())) for k, v in slots.items())
     return Prior(block, density, values, source)
 
 
-def _group_priors(graph: ModelGraph, sd: Callable[[Group, int], Prior]) -> list[Prior]:
-    """The priors of every group term; ``sd`` gives those of its standard deviations."""
+def group_priors(groups: Iterable[Group], sd: Callable[[Group, int], Prior]) -> list[Prior]:
+    """The priors of group terms; ``sd`` gives those of their standard deviations."""
     priors = []
-    for group in graph.groups:
+    for group in groups:
         row, order = COVARIANCES[group.covariance.kind], group.covariance.order
         for p in row.parameters:
             n = p.size(len(group.columns.names), order)
@@ -234,7 +239,12 @@ def _structural(group: Group, parameter: Parameter, n: int) -> Prior:
     slots = parameter.slots(constants_of(group))
     values = {slot: np.full(n, value) for slot, value in slots.items()}
     block = f"{parameter.name}_{group.id}"
-    return _block(block, parameter.density, _REASONS[parameter.density], **values)
+    return block_prior(block, parameter.density, _REASONS[parameter.density], **values)
+
+
+def _numbered(block: str, numbers: Numbers, source: str) -> Prior:
+    density, slots = numbers
+    return block_prior(block, density, source, **dict(slots))
 
 
 def _mad_scale(data: Summaries) -> tuple[float, str]:
@@ -246,21 +256,20 @@ def _mad_scale(data: Summaries) -> tuple[float, str]:
 
 def _spread(graph: ModelGraph, sigma: Prior, own: Callable[[str], Prior]) -> list[Prior]:
     """The priors of what the family has besides its mean; ``own`` gives those but the residual's."""
-    names = FAMILIES[graph.response.family].parameters
-    return [sigma if name == "sigma" else own(name) for name in names]
+    return [sigma if name == "sigma" else own(name) for name in single_parameters(graph)]
 
 
 def _default(graph: ModelGraph, data: Summaries) -> list[Prior]:
     scale, source = _mad_scale(data)
     priors = _normal_coefficients(data)
-    priors += _group_priors(
-        graph,
-        lambda g, n: _block(f"sd_{g.id}", "half_student_t", source, scale=np.full(n, scale)),
+    priors += group_priors(
+        graph.groups_of(""),
+        lambda g, n: block_prior(f"sd_{g.id}", "half_student_t", source, scale=np.full(n, scale)),
     )
     return priors + _spread(
         graph,
-        _block("sigma", "half_student_t", source, scale=scale),
-        lambda name: _block(name, "gamma_2", "mean 20, wide", rate=0.1),
+        block_prior("sigma", "half_student_t", source, scale=scale),
+        lambda name: _numbered(name, PARAMETERS[name].prior, PARAMETERS[name].source),
     )
 
 
@@ -272,19 +281,21 @@ def _normal_coefficients(data: Summaries) -> list[Prior]:
     by_sd = data.times("2.5", "sd")
     if data.intercept:
         source = f"{data.centre_words}, {by_sd}; at the mean of the other columns"
-        priors = [_block("intercept", "normal", source, loc=data.mean, scale=2.5 * data.sd)]
+        priors = [block_prior("intercept", "normal", source, loc=data.mean, scale=2.5 * data.sd)]
         if len(scales) > 1:
             loc = np.zeros(len(scales) - 1)
-            priors.append(_block("beta", "normal", f"{by_sd} / sd(x)", loc=loc, scale=scales[1:]))
+            priors.append(
+                block_prior("beta", "normal", f"{by_sd} / sd(x)", loc=loc, scale=scales[1:])
+            )
         return priors
     weights = data.constant_in_columns()
     if weights is not None:
         source = f"{data.centre_words}, as the columns add up to the intercept; {by_sd} / sd(x)"
-        return [_block("beta", "normal", source, loc=data.mean * weights, scale=scales)]
+        return [block_prior("beta", "normal", source, loc=data.mean * weights, scale=scales)]
     rms_x = np.sqrt(np.mean(data.X**2, axis=0))
     scales = 2.5 * data.rms / np.where(rms_x > 0, rms_x, 1.0)
     source = f"{data.times('2.5', 'rms')} / rms(x), as there is no intercept"
-    return [_block("beta", "normal", source, loc=np.zeros(len(scales)), scale=scales)]
+    return [block_prior("beta", "normal", source, loc=np.zeros(len(scales)), scale=scales)]
 
 
 def _brms(graph: ModelGraph, data: Summaries) -> list[Prior]:
@@ -297,21 +308,18 @@ def _brms(graph: ModelGraph, data: Summaries) -> list[Prior]:
         centre = round(data.median, 1)
         middle = "0" if data.y is None else f"median({data.words})"
         priors.append(
-            _block("intercept", "student_t", f"{source}; {middle}", loc=centre, scale=scale)
+            block_prior("intercept", "student_t", f"{source}; {middle}", loc=centre, scale=scale)
         )
     if columns > data.intercept:
-        priors.append(_block("beta", "flat", "brms: improper"))
-    priors += _group_priors(
-        graph,
-        lambda g, n: _block(f"sd_{g.id}", "half_student_t", source, scale=np.full(n, scale)),
+        priors.append(block_prior("beta", "flat", "brms: improper"))
+    priors += group_priors(
+        graph.groups_of(""),
+        lambda g, n: block_prior(f"sd_{g.id}", "half_student_t", source, scale=np.full(n, scale)),
     )
-    density = {"shape": "gamma_small", "phi": "gamma_small", "nu": "gamma_2"}
     return priors + _spread(
         graph,
-        _block("sigma", "half_student_t", source, scale=scale),
-        lambda name: _block(
-            name, density[name], "brms", rate=0.1 if density[name] == "gamma_2" else 0.01
-        ),
+        block_prior("sigma", "half_student_t", source, scale=scale),
+        lambda name: _numbered(name, PARAMETERS[name].brms, "brms"),
     )
 
 
@@ -326,29 +334,35 @@ def _rstanarm(graph: ModelGraph, data: Summaries) -> list[Prior]:
     scales = data.slope_scales(2.5 * spread)
     if data.intercept:
         source = f"rstanarm: {'mean(y)' if linear else '0'}, {by_sd}"
-        priors.append(_block("intercept", "normal", source, loc=centre, scale=2.5 * spread))
+        priors.append(block_prior("intercept", "normal", source, loc=centre, scale=2.5 * spread))
     slopes = scales[int(data.intercept) :]
     if len(slopes):
         source = f"rstanarm: {by_sd} / sd(x)"
-        priors.append(_block("beta", "normal", source, loc=np.zeros(len(slopes)), scale=slopes))
-    dispersed = "sigma" in FAMILIES[graph.response.family].parameters
+        priors.append(
+            block_prior("beta", "normal", source, loc=np.zeros(len(slopes)), scale=slopes)
+        )
+    dispersed = "sigma" in single_parameters(graph)
     source = "rstanarm: decov(1, 1, 1, 1)" + (", in units of sigma" if dispersed else "")
 
     def sd(group: Group, n: int) -> Prior:
         # of one standard deviation, decov is an exponential
         if dispersed:
-            return _block(f"sd_{group.id}", "decov" if n > 1 else "exponential_sigma", source)
+            return block_prior(f"sd_{group.id}", "decov" if n > 1 else "exponential_sigma", source)
         if n > 1:
-            return _block(f"sd_{group.id}", "decov_1", source)
-        return _block(f"sd_{group.id}", "exponential", source, rate=1.0)
+            return block_prior(f"sd_{group.id}", "decov_1", source)
+        return block_prior(f"sd_{group.id}", "exponential", source, rate=1.0)
 
     return (
         priors
-        + _group_priors(graph, sd)
+        + group_priors(graph.groups_of(""), sd)
         + _spread(
             graph,
-            _block("sigma", "exponential", "rstanarm: 1 / sd(y)", rate=1 / data.sd),
-            lambda name: _block(name, "exponential", "rstanarm: 1", rate=1.0),
+            block_prior("sigma", "exponential", "rstanarm: 1 / sd(y)", rate=1 / data.sd),
+            lambda name: (
+                block_prior(name, "exponential", "rstanarm: 1", rate=1.0)
+                if PARAMETERS[name].bound == "<lower=0>"
+                else _numbered(name, PARAMETERS[name].prior, PARAMETERS[name].source)
+            ),
         )
     )
 
@@ -356,11 +370,13 @@ def _rstanarm(graph: ModelGraph, data: Summaries) -> list[Prior]:
 def _flat(graph: ModelGraph, data: Summaries) -> list[Prior]:
     source = "asked for; improper"
     columns = data.X.shape[1]
-    priors = [_block("intercept", "flat", source)] if data.intercept else []
-    priors += [_block("beta", "flat", source)] if columns > data.intercept else []
-    priors += _group_priors(graph, lambda g, n: _block(f"sd_{g.id}", "flat", source))
-    sigma = _block("sigma", "flat", source)
-    return priors + _spread(graph, sigma, lambda name: _block(name, "flat", source))
+    priors = [block_prior("intercept", "flat", source)] if data.intercept else []
+    priors += [block_prior("beta", "flat", source)] if columns > data.intercept else []
+    priors += group_priors(
+        graph.groups_of(""), lambda g, n: block_prior(f"sd_{g.id}", "flat", source)
+    )
+    sigma = block_prior("sigma", "flat", source)
+    return priors + _spread(graph, sigma, lambda name: block_prior(name, "flat", source))
 
 
 PRIOR_SETS: dict[str, SetRule] = {

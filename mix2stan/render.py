@@ -8,6 +8,7 @@ order, for every section; a missing macro says nothing, and a block without text
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -44,6 +45,8 @@ _PROGRAM: tuple[tuple[str, tuple[_Paragraphs | _Paragraph, ...]], ...] = (
     ("generated quantities", (_Paragraphs("generated_quantities"),)),
 )
 
+_RELATION = re.compile(r" ([~=]) ")
+
 
 def render(plan: Plan) -> str:
     """The Stan program of a plan; it depends on the plan alone."""
@@ -73,9 +76,9 @@ def _header(plan: Plan) -> str:
     """The R call and the model in mathematics, the left sides aligned."""
     everything = [c for part in plan.parts for c in part.components]
     lines = [_say(c.template, "mathematics", c.subject) for c in everything]
-    sides = [line.split(" ~ ", 1) for text in lines for line in text.split("\n") if line]
-    width = max(len(left) for left, _ in sides)
-    mathematics = [f"//   {left:<{width}} ~ {right}" for left, right in sides]
+    sides = [_RELATION.split(line, 1) for text in lines for line in text.split("\n") if line]
+    width = max(len(left) for left, _, _ in sides)
+    mathematics = [f"//   {left:<{width}} {sign} {right}" for left, sign, right in sides]
     explained = [_say(c.template, "explanation", c.subject) for c in everything]
     words = [f"// {line}" for text in explained for line in text.split("\n") if line]
     return "\n".join([f"// {plan.call}", "//", *mathematics, *(["//"] if words else []), *words])

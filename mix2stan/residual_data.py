@@ -5,12 +5,14 @@ Rows are numbered as in the data; ``order`` lists them by block and, within it, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.linalg import solve_triangular
 
 from mix2stan.errors import FormulaError
 from mix2stan.graph import ErrorCorrelation, Residual, VarianceFunction
@@ -21,10 +23,20 @@ from mix2stan.residuals import (
     distances,
     error_blocks,
     has_unit,
+    known_errors,
     stationary,
 )
 
-__all__ = ["Blocks", "blocks_of", "multiplier", "residual_entries", "strata_codes", "whiten"]
+__all__ = [
+    "Blocks",
+    "blocks_of",
+    "colour",
+    "known_multiplier",
+    "multiplier",
+    "residual_entries",
+    "strata_codes",
+    "whitener",
+]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -184,16 +196,16 @@ def _correlation_entries(correlation: ErrorCorrelation, blocks: Blocks) -> dict[
     if row.whitening == "exchangeable":
         # nlme's bound: the correlation matrix of the largest block is positive definite
         return entries | {"cor_rho_lower": -1 / max(int(blocks.sizes.max()) - 1, 1)}
+    if row.whitening == "positions":
+        return {"M": correlation.positions} | _position_patterns(blocks)
     entries |= _patterns(correlation, blocks)
-    if correlation.kind == "corSymm":
-        return entries | {"M": correlation.positions, "position": positions(blocks)}
     if correlation.kind == "corARMA":
         times = np.rint(blocks.points[:, 0]).astype(np.int64)
         spans = times[blocks.first[1:] - 1] - times[blocks.first[:-1]]
         orders = {"p": correlation.orders[0], "q": correlation.orders[1]}
         sizes = {name: size for name, size in orders.items() if size}
         return entries | sizes | {"time": times, "longest": int(spans.max())}
-    return entries | {"D": blocks.points.shape[1], "place": blocks.points}
+    return entries | {"axes": blocks.points.shape[1], "place": blocks.points}
 
 
 def _patterns(correlation: ErrorCorrelation, blocks: Blocks) -> dict[str, Any]:
@@ -201,12 +213,10 @@ def _patterns(correlation: ErrorCorrelation, blocks: Blocks) -> dict[str, Any]:
 
     A pattern is a list of times from the first on; blocks whose list begins another's belong to it.
     """
-    # positions of a general matrix are themselves, all others count from the first
-    relative = correlation.kind != "corSymm"
     times = []
     for start, end in zip(blocks.first[:-1], blocks.first[1:], strict=True):
         here = blocks.points[start:end]
-        times.append((here - here[0] if relative else here).tobytes())
+        times.append((here - here[0]).tobytes())
     # longest first among those that begin alike: the order of lists, backwards
     order = sorted(range(len(times)), key=lambda b: times[b], reverse=True)
     heads = [
@@ -219,6 +229,30 @@ def _patterns(correlation: ErrorCorrelation, blocks: Blocks) -> dict[str, Any]:
         "patterns": len(heads),
         "begin": np.array(heads) + 1,
         "end": np.array([*heads[1:], len(order)]),
+    }
+
+
+def _position_patterns(blocks: Blocks) -> dict[str, Any]:
+    """Blocks by the set of positions they have; a cell is the rows at one position of a pattern."""
+    place = positions(blocks)
+    patterns: dict[tuple[int, ...], list[int]] = {}
+    for start, end in zip(blocks.first[:-1], blocks.first[1:], strict=True):
+        patterns.setdefault(tuple(place[start:end].tolist()), []).append(int(start))
+    cells = [
+        (position, np.array(starts) + i)
+        for pattern, starts in patterns.items()
+        for i, position in enumerate(pattern)
+    ]
+    ends = np.cumsum([len(pattern) for pattern in patterns])
+    sizes = [len(rows) for _, rows in cells]
+    return {
+        "patterns": len(patterns),
+        "begin": np.concatenate([[1], ends[:-1] + 1]),
+        "end": ends,
+        "position": np.array([position for position, _ in cells]),
+        "start": np.cumsum([1, *sizes[:-1]]),
+        "stop": np.cumsum(sizes),
+        "cell_row": np.concatenate([rows for _, rows in cells]) + 1,
     }
 
 
@@ -277,6 +311,16 @@ def multiplier(
     return product
 
 
+def known_multiplier(residual: Residual, data: Data) -> Array:
+    """The sd multiplier of every row where it is known, shape (N,); of one variance, shape ().
+
+    Errors of which anything is to be estimated have 1: their programs scale the rows.
+    """
+    if residual.plain or not known_errors(residual):
+        return np.ones(())
+    return multiplier(residual, residual_entries(residual, data), {})
+
+
 def natural_correlation(residual: Residual, values: Mapping[str, Any]) -> dict[str, Array]:
     """The parameters of the correlation by nlme's names, from the program's."""
     found: dict[str, Array] = {}
@@ -294,21 +338,19 @@ def natural_correlation(residual: Residual, values: Mapping[str, Any]) -> dict[s
     return found
 
 
-def whiten(
-    residual: Residual, data: Data, values: Mapping[str, Any], rows: Array
-) -> tuple[Array, float]:
-    """Columns of rows (N, P) made independent and of variance sigma^2.
-
-    Returns:
-        The whitened columns, and the logarithm of the determinant of the root of D R D.
-    """
+def _scale(residual: Residual, data: Data, values: Mapping[str, Any]) -> Array:
+    """The sd multiplier of every row, shape (N,)."""
     scale = multiplier(residual, residual_entries(residual, data), values)
-    scale = np.broadcast_to(scale, data.rows)
-    white = rows / scale[:, None]
-    log_determinant = float(np.sum(np.log(scale)))
-    if residual.correlation is None:
-        return white, log_determinant
+    return np.broadcast_to(scale, data.rows)
+
+
+def _roots(
+    residual: Residual, data: Data, values: Mapping[str, Any]
+) -> Iterator[tuple[Index, Array]]:
+    """The rows of every block, and the Cholesky factor of their errors' correlations."""
     correlation = residual.correlation
+    if correlation is None:
+        return
     row, blocks = CORRELATIONS[correlation.kind], blocks_of(correlation, data)
     parameters = natural_correlation(residual, values)
     points = blocks.points
@@ -317,7 +359,24 @@ def whiten(
     for start, end in zip(blocks.first[:-1], blocks.first[1:], strict=True):
         here = points[start:end]
         root = np.linalg.cholesky(row.matrix(here, distances(here, correlation.metric), parameters))
-        index = blocks.order[start:end]
-        white[index] = np.linalg.solve(root, white[index])
-        log_determinant += float(np.sum(np.log(np.diag(root))))
-    return white, log_determinant
+        yield blocks.order[start:end], np.asarray(root)
+
+
+def colour(residual: Residual, data: Data, values: Mapping[str, Any], white: Array) -> Array:
+    """Independent errors of variance sigma^2 as the model has them, shape (N,)."""
+    errors = white.copy()
+    for index, root in _roots(residual, data, values):
+        errors[index] = root @ errors[index]
+    return np.asarray(errors * _scale(residual, data, values))
+
+
+def whitener(residual: Residual, data: Data, values: Mapping[str, Any]) -> sparse.csr_array:
+    """The matrix W, N x N, for which W e are independent and of variance sigma^2."""
+    scaled = sparse.diags_array(1 / _scale(residual, data, values), format="csr")
+    roots = list(_roots(residual, data, values))
+    if not roots:
+        return sparse.csr_array(scaled)
+    inverses = [solve_triangular(root, np.eye(len(root)), lower=True) for _, root in roots]
+    sorted_rows = sparse.csr_array(sparse.block_diag(inverses))
+    place = np.argsort(np.concatenate([index for index, _ in roots]))
+    return sparse.csr_array(sorted_rows[place][:, place] @ scaled)

@@ -81,7 +81,7 @@ def errors_view(residual: Residual, priors: Sequence[Prior]) -> ErrorsView:
         multiplier=bool(residual.variances),
         correlated=correlation is not None,
         whitening=f"residuals/{row.whitening}" if row else "",
-        matrix=f"residuals/{correlation.kind}" if correlation else "",
+        matrix=f"residuals/{correlation.kind}" if row and correlation and row.has_matrix else "",
         metric=correlation.metric if correlation else "",
         nugget=correlation is not None and correlation.nugget,
         orders=correlation.orders if correlation else (0, 0),

@@ -28,6 +28,7 @@ __all__ = [
     "distances",
     "error_blocks",
     "has_unit",
+    "known_errors",
     "partial_autocorrelations",
     "reported",
     "stationary",
@@ -162,7 +163,8 @@ class CorrelationRow:
             else the order of the rows), ``"integer"``, ``"place"`` (coordinates).
         formula: the correlation of two errors, for a comment.
         whitening: how errors are made independent: ``"series"`` (each given the one before it) and
-            ``"exchangeable"`` in O(N), ``"dense"`` by a Cholesky factor per block.
+            ``"exchangeable"`` in O(N), ``"positions"`` by a Cholesky factor per set of positions,
+            ``"dense"`` by one per block.
         spatial: whether it takes a nugget and a metric.
     """
 
@@ -172,6 +174,11 @@ class CorrelationRow:
     formula: str
     whitening: str = "dense"
     spatial: bool = False
+
+    @property
+    def has_matrix(self) -> bool:
+        """Whether its matrix is made in the program, by a template of its own."""
+        return self.whitening in ("dense", "positions")
 
 
 def _exchangeable(points: Array, d: Array, values: Mapping[str, Array]) -> Array:
@@ -286,7 +293,7 @@ CORRELATIONS: dict[str, CorrelationRow] = {
     ),
     "corSymm": CorrelationRow(
         (ErrorParameter("cor", "cor_L", "", "lkj", 0.0, "R = L L'"),),
-        _general, "integer", "cor_R[s, t]",
+        _general, "integer", "cor_R[s, t]", "positions",
     ),
     "corAR1": CorrelationRow(
         (ErrorParameter("phi", "cor_phi", _SIGNED, "uniform_1_1", 0.1, "correlation at lag 1"),),
@@ -368,6 +375,13 @@ def error_blocks(residual: Residual) -> tuple[ErrorBlock, ...]:
     if residual.correlation is not None:
         blocks += _correlation_blocks(residual.correlation)
     return tuple(blocks)
+
+
+def known_errors(residual: Residual) -> bool:
+    """Whether errors are independent and sigma is all that is to be estimated of them."""
+    if residual.correlation is not None or residual.dispersion is not None or residual.of_fitted:
+        return False
+    return not any(block.free for block in error_blocks(residual))
 
 
 def has_unit(block: ErrorBlock) -> bool:

@@ -47,10 +47,11 @@ def observed(graph: ModelGraph, data: Data) -> Observed:
     return SUPPORTS[FAMILIES[response.family].support](rows)
 
 
-def known_part(graph: ModelGraph, data: Data) -> Array:
-    """The sum of the offsets, shape (N,)."""
+def known_part(graph: ModelGraph, data: Data, parameter: str = "") -> Array:
+    """The sum of the offsets of one predictor, that of the mean if none is named; shape (N,)."""
     total = np.zeros(data.rows)
-    for offset in graph.population.offsets:
+    predictor = next(p for p in graph.every_predictor if p.parameter == parameter)
+    for offset in predictor.population.offsets:
         total = total + data.vector(offset)
     return total
 
@@ -129,9 +130,44 @@ def _positive(rows: _Rows) -> Observed:
     return _single(y)
 
 
+def _nonnegative(rows: _Rows) -> Observed:
+    y = rows.numbers()
+    hint = "family = gaussian takes any number"
+    rows.all(y >= 0, f"a {rows.response.family} response is not negative", hint)
+    return _single(y)
+
+
+def _unit_zero(rows: _Rows) -> Observed:
+    y = rows.numbers()
+    hint = "ordbeta and zero_one_inflated_beta take 0 and 1 as well"
+    words = f"a {rows.response.family} response lies between 0 and 1, 1 excluded"
+    rows.all((y >= 0) & (y < 1), words, hint)
+    return _single(y)
+
+
+def _unit_closed(rows: _Rows) -> Observed:
+    y = rows.numbers()
+    hint = "family = gaussian takes any number"
+    words = f"a {rows.response.family} response lies between 0 and 1"
+    rows.all((y >= 0) & (y <= 1), words, hint)
+    return _single(y)
+
+
+def _positive_count(rows: _Rows) -> Observed:
+    seen = _count(rows)
+    family = rows.response.family
+    base = family.removeprefix("truncated_")
+    hint = f"{base} counts from zero; hurdle_{base} (glmmTMB: a ziformula) takes zeros apart"
+    rows.all(seen.y > 0, f"a {family} response counts from one", hint)
+    return seen
+
+
 def _unit(rows: _Rows) -> Observed:
     y = rows.numbers()
-    hint = "proportions of known totals are family = binomial, with weights = the totals"
+    hint = (
+        "proportions of known totals are family = binomial, with weights = the totals; "
+        "ordbeta takes 0 and 1"
+    )
     rows.all((y > 0) & (y < 1), "a beta response lies between 0 and 1, both excluded", hint)
     return _single(y)
 
@@ -201,7 +237,11 @@ SUPPORTS: dict[Support, Callable[[_Rows], Observed]] = {
     "real": _real,
     "positive": _positive,
     "unit": _unit,
+    "nonnegative": _nonnegative,
+    "unit_zero": _unit_zero,
+    "unit_closed": _unit_closed,
     "count": _count,
+    "positive_count": _positive_count,
     "binary": _binary,
     "trials": _trials,
 }

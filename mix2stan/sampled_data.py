@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mix2stan.collapsed_data import orthogonaliser
 from mix2stan.covariances import constants_of
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, ModelGraph
+from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.matrices import Data
 from mix2stan.responses import known_part, observed
 
@@ -62,47 +62,54 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
         known = known + np.log(trials) if exposed else known
         family = FAMILIES[family.pooled]
     entries: dict[str, Any] = {"N": len(rows), "y": y.astype(np.int64) if family.integer else y}
+    for name, rows_of in family.row_sets.items():
+        places = np.flatnonzero(rows_of(y)) + 1
+        entries |= {f"N_{name}": len(places), name: places}
     if family.counts_trials:
         entries["trials"] = trials.astype(np.int64)
     if graph.population.offsets or exposed:
         entries["known"] = known
-    entries |= _population(graph, data, rows)
+    for predictor in graph.predictors:
+        if predictor.population.offsets:
+            entries[f"known{predictor.suffix}"] = known_part(graph, data, predictor.parameter)
+    for predictor in graph.every_predictor:
+        entries |= _population(graph, predictor, data, rows)
     for group in graph.groups:
         entries |= group_data(group, data, rows)
     return entries
 
 
-def _population(graph: ModelGraph, data: Data, rows: Index) -> dict[str, Any]:
-    columns = graph.population.columns
+def _population(graph: ModelGraph, predictor: Predictor, data: Data, rows: Index) -> dict[str, Any]:
+    columns, s = predictor.population.columns, predictor.suffix
     if not columns.names:
         return {}
-    X = data.matrix(columns)
-    entries: dict[str, Any] = {"K": X.shape[1], "X": X[rows]}
+    X, groups = data.matrix(columns), graph.groups_of(predictor.parameter)
+    entries: dict[str, Any] = {f"K{s}": X.shape[1], f"X{s}": X[rows]}
     if not columns.intercept_only:
-        entries["R_inverse"] = _orthogonaliser(graph, X)
-        if any(p.block == "intercept" and p.values for p in graph.priors):
-            entries["X_mean"] = X.mean(axis=0)
-    moved = {c for g in graph.groups for c in g.parameterisation.columns}
+        entries[f"R_inverse{s}"] = _orthogonaliser(columns.names, groups, X)
+        if any(p.block == f"intercept{s}" and p.values for p in graph.priors):
+            entries[f"X_mean{s}"] = X.mean(axis=0)
+    moved = {c for g in groups for c in g.parameterisation.columns}
     rest = [k for k in range(X.shape[1]) if k not in moved]
     if moved and rest:
-        entries |= {"K_rest": len(rest), "rest": np.array(rest) + 1}
+        entries |= {f"K_rest{s}": len(rest), f"rest{s}": np.array(rest) + 1}
     return entries
 
 
-def _orthogonaliser(graph: ModelGraph, X: Array) -> Array:
+def _orthogonaliser(names: tuple[str, ...], groups: tuple[Group, ...], X: Array) -> Array:
     """The matrix T for which the columns of X T are orthogonal, but not across blocks.
 
     The columns in the mean of a group term are a block, and what is left is one: columns that are
     constant within the levels of a factor stay so.  With an intercept each block is centred.
     """
     K = X.shape[1]
-    blocks = [list(g.parameterisation.columns) for g in graph.groups if g.parameterisation.columns]
+    blocks = [list(g.parameterisation.columns) for g in groups if g.parameterisation.columns]
     blocks.append([k for k in range(K) if not any(k in b for b in blocks)])
     blocks = [b for b in blocks if b]
     if len(blocks) == 1:
         return orthogonaliser(X)
     T = np.zeros((K, K))
-    intercept = graph.population.columns.names[0] == "(Intercept)"
+    intercept = names[0] == "(Intercept)"
     for block in blocks:
         inner = [k for k in block if not (intercept and k == 0)]
         if not inner:

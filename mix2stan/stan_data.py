@@ -13,7 +13,7 @@ from mix2stan.families import PARAMETERS
 from mix2stan.graph import ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.residual_data import residual_entries
-from mix2stan.residuals import error_blocks
+from mix2stan.residuals import error_blocks, known_errors
 from mix2stan.sampled_data import group_data, sampled_data
 from mix2stan.structured_data import structured_data
 
@@ -25,7 +25,7 @@ def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     if graph.strategy.samples_effects:
         entries = sampled_data(graph, data) | residual_entries(graph.residual, data)
         return entries | _scales(graph)
-    if not graph.residual.plain:
+    if not known_errors(graph.residual):
         return structured_data(graph, data) | _scales(graph, ("intercept", "beta"))
     order = row_order(graph, data)
     entries = collapsed_data(graph, data)
@@ -51,4 +51,5 @@ def _is_scalar(graph: ModelGraph, block: str) -> bool:
     parameters = [parameter_of(g, block) for g in graph.groups]
     single = any(p is not None and p.shape == "real" for p in parameters)
     single |= any(b.name == block and b.scalar for b in error_blocks(graph.residual))
-    return block == "intercept" or block in PARAMETERS or single
+    intercept = block in {f"intercept{p.suffix}" for p in graph.every_predictor}
+    return intercept or block in PARAMETERS or single

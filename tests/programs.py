@@ -54,6 +54,45 @@ PROGRAMS = {
     "inverse_gaussian": Case(
         "grouseticks", "glm(TICKS + 1 ~ YEAR, family = inverse.gaussian(link = log))"
     ),
+    "predicted_sigma": Case(
+        "sleepstudy",
+        "glmmTMB(Reaction ~ Days + (Days | Subject), dispformula = ~ Days + (1 | Subject))",
+        strategy="auto",
+    ),
+    "predicted_shape": Case(
+        "grouseticks",
+        "glmmTMB(TICKS ~ YEAR + (1 | LOCATION), family = nbinom2, dispformula = ~ YEAR)",
+        strategy="centred",
+    ),
+    "zero_inflated": Case(
+        "grouseticks",
+        "glmmTMB(TICKS ~ YEAR + (1 | LOCATION), ziformula = ~ cHEIGHT + (1 | LOCATION), "
+        "family = poisson)",
+    ),
+    "hurdle": Case(
+        "grouseticks",
+        "glmmTMB(TICKS ~ YEAR + (1 | LOCATION), ziformula = ~ 1, dispformula = ~ YEAR, "
+        "family = truncated_nbinom2)",
+    ),
+    "truncated": Case(
+        "grouseticks", 'MCMCglmm(TICKS + 1 ~ YEAR, random = ~LOCATION, family = "ztpoisson")'
+    ),
+    "skew_normal": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days + (1 | Subject), family = skewnormal)"
+    ),
+    "lognormal_mean": Case(
+        "sleepstudy", "glmmTMB(Reaction ~ Days, dispformula = ~ Days, family = lognormal)"
+    ),
+    "ordered_beta": Case(
+        "cbpp", "glmmTMB(incidence / size ~ period + (1 | herd), family = ordbeta)"
+    ),
+    "zero_one_inflated_beta": Case(
+        "cbpp", "glm(incidence / size ~ period, family = zero_one_inflated_beta)"
+    ),
+    "beta_binomial": Case(
+        "cbpp",
+        "glmmTMB(cbind(incidence, size - incidence) ~ period + (1 | herd), family = betabinomial)",
+    ),
     "collapsed_lm": Case("sct", "lm(SCT ~ 0 + line)", strategy="collapsed"),
     "collapsed_intercept": Case(
         "sleepstudy", "lmer(Reaction ~ Days + (1 | Subject))", strategy="collapsed"
@@ -181,6 +220,12 @@ PROGRAMS = {
     "errors_exchangeable": Case(
         "Orthodont", "gls(distance ~ age, correlation = corCompSymm(form = ~1 | Subject))"
     ),
+    "traits": Case(
+        "BTdata",
+        "MCMCglmm(cbind(tarsus, back) ~ trait - 1 + trait:sex, random = ~us(trait):dam, "
+        "rcov = ~us(trait):units)",
+        strategy="auto",
+    ),
     "errors_general": Case(
         "Orthodont",
         "gls(distance ~ age, correlation = corSymm(form = ~1 | Subject), "
@@ -214,6 +259,27 @@ PROGRAMS = {
         "gls(distance ~ age, correlation = corExp(form = ~age | Subject, nugget = TRUE), "
         "weights = varConstProp(form = ~age, fixed = list(const = 1)))",
         strategy="collapsed",
+    ),
+    "collapsed_errors_nested": Case(
+        "Pastes",
+        "lme(strength ~ 1, random = ~1 | batch/cask, weights = varIdent(form = ~1 | cask))",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_crossed": Case(
+        "Penicillin",
+        "MCMCglmm(diameter ~ 1, random = ~plate + sample, rcov = ~idh(sample):units)",
+        strategy="collapsed",
+    ),
+    "collapsed_errors_many": Case(
+        "Ovary",
+        "lme(follicles ~ Time, random = ~Time + I(Time^2) + I(Time^3) + I(Time^4) + I(Time^5) | Mare, "
+        "correlation = corAR1())",
+        strategy="collapsed",
+    ),
+    "collapsed_weights": Case(
+        "Orthodont",
+        "lmer(distance ~ age + (age | Subject) + (1 | Sex), weights = age)",
+        strategy={"Sex": "noncentred"},
     ),
     "prior_brms": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "brms"),
     "prior_rstanarm": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "rstanarm"),

@@ -15,6 +15,7 @@ from tests.conftest import table
 INVERSE = {
     "identity": lambda x: x,
     "log": np.exp,
+    "-log": lambda x: np.exp(-x),
     "sqrt": np.square,
     "inverse": lambda x: 1 / x,
     "1/mu^2": lambda x: x**-0.5,
@@ -23,18 +24,97 @@ INVERSE = {
     "cloglog": lambda x: 1 - np.exp(-np.exp(x)),
 }
 SHAPE, PHI, NU, SIGMA = 1.7, 4.2, 5.5, 0.8
+ALPHA, ZI, HU, ZOI, COI, CUTS = 1.3, 0.25, 0.35, 0.3, 0.4, (-1.1, 2.2)
+
+
+def beta(y, mu):
+    return stats.beta(mu * PHI, (1 - mu) * PHI).logpdf(y)
+
+
+def skew_normal(y, mu):
+    delta = ALPHA / np.sqrt(1 + ALPHA**2)
+    scale = SIGMA / np.sqrt(1 - 2 / np.pi * delta**2)
+    return stats.skewnorm(ALPHA, mu - scale * delta * np.sqrt(2 / np.pi), scale).logpdf(y)
+
+
+def lognormal_mean(y, mu):
+    variance = np.log1p((SIGMA / mu) ** 2)
+    return stats.lognorm(np.sqrt(variance), scale=mu * np.exp(-variance / 2)).logpdf(y)
+
+
+def zero_inflated(base):
+    def density(y, mu):
+        return np.log(ZI * (y == 0) + (1 - ZI) * np.exp(base(y, mu)))
+
+    return density
+
+
+def truncated(base):
+    return lambda y, mu: base(y, mu) - np.log1p(-np.exp(base(0 * y, mu)))
+
+
+def hurdle(base, share=HU):
+    return lambda y, mu: np.where(
+        y == 0, np.log(share), np.log1p(-share) + base(np.where(y == 0, 0.5, y), mu)
+    )
+
+
+def hurdle_count(base):
+    rest = truncated(base)
+    return lambda y, mu: np.where(
+        y == 0, np.log(HU), np.log1p(-HU) + rest(np.where(y == 0, 1, y), mu)
+    )
+
+
+def zero_one_inflated(y, mu):
+    inner = np.log1p(-ZOI) + beta(np.where(y % 1 > 0, y, 0.5), mu)
+    ends = np.log(ZOI) + np.where(y == 1, np.log(COI), np.log1p(-COI))
+    return np.where(y % 1 > 0, inner, ends)
+
+
+def ordered_beta(y, mu):
+    eta = special.logit(mu)
+    zero, one = special.expit(CUTS[0] - eta), special.expit(eta - CUTS[1])
+    inner = np.log(1 - zero - one) + beta(np.where(y % 1 > 0, y, 0.5), mu)
+    return np.where(y == 0, np.log(zero), np.where(y == 1, np.log(one), inner))
+
+
+COUNTS = {
+    "poisson": lambda y, mu: stats.poisson(mu).logpmf(y),
+    "negbinomial": lambda y, mu: stats.nbinom(SHAPE, SHAPE / (SHAPE + mu)).logpmf(y),
+    "nbinom1": lambda y, mu: stats.nbinom(mu / PHI, 1 / (1 + PHI)).logpmf(y),
+    "geometric": lambda y, mu: stats.geom(1 / (1 + mu), loc=-1).logpmf(y),
+}
+TRIALS = {
+    "binomial": lambda y, mu: stats.binom(5, mu).logpmf(y),
+    "beta_binomial": lambda y, mu: stats.betabinom(5, mu * PHI, (1 - mu) * PHI).logpmf(y),
+}
 DENSITY = {
     "gaussian": lambda y, mu: stats.norm(mu, SIGMA).logpdf(y),
     "student": lambda y, mu: stats.t(NU, mu, SIGMA).logpdf(y),
     "lognormal": lambda y, mu: stats.lognorm(SIGMA, scale=np.exp(mu)).logpdf(y),
-    "poisson": lambda y, mu: stats.poisson(mu).logpmf(y),
-    "negbinomial": lambda y, mu: stats.nbinom(SHAPE, SHAPE / (SHAPE + mu)).logpmf(y),
     "bernoulli": lambda y, mu: stats.bernoulli(mu).logpmf(y),
-    "binomial": lambda y, mu: stats.binom(5, mu).logpmf(y),
     "Gamma": lambda y, mu: stats.gamma(SHAPE, scale=mu / SHAPE).logpdf(y),
     "inverse.gaussian": lambda y, mu: stats.invgauss(mu / SHAPE, scale=SHAPE).logpdf(y),
-    "beta": lambda y, mu: stats.beta(mu * PHI, (1 - mu) * PHI).logpdf(y),
+    "beta": beta,
+    **COUNTS,
+    **TRIALS,
+    "lognormal_mean": lognormal_mean,
+    "skew_normal": skew_normal,
+    "exponential": lambda y, mu: stats.expon(scale=mu).logpdf(y),
+    "weibull": lambda y, mu: stats.weibull_min(
+        SHAPE, scale=mu / special.gamma(1 + 1 / SHAPE)
+    ).logpdf(y),
+    "zero_one_inflated_beta": zero_one_inflated,
+    "ordered_beta": ordered_beta,
+    **{f"zero_inflated_{name}": zero_inflated(d) for name, d in (COUNTS | TRIALS).items()},
+    **{f"truncated_{name}": truncated(d) for name, d in COUNTS.items() if name != "geometric"},
+    **{f"hurdle_{name}": hurdle_count(d) for name, d in COUNTS.items() if name != "geometric"},
+    "hurdle_lognormal_mean": hurdle(lognormal_mean),
+    "zero_inflated_beta": hurdle(beta, ZI),
 }
+DENSITY["hurdle_gamma"] = hurdle(DENSITY["Gamma"])
+DENSITY["hurdle_lognormal"] = hurdle(DENSITY["lognormal"])
 ROWS = [(name, link) for name, row in FAMILIES.items() for link in row.links]
 
 
@@ -42,11 +122,17 @@ def data_of(name):
     rng = np.random.default_rng(4)
     n = 24
     kind = FAMILIES[name].support
+    unit = rng.uniform(0.1, 0.9, n)
+    zeros = rng.integers(0, 2, n)
     y = {
         "real": rng.uniform(0.5, 3, n),
         "positive": rng.uniform(0.2, 3, n),
-        "unit": rng.uniform(0.1, 0.9, n),
+        "nonnegative": rng.uniform(0.2, 3, n) * zeros,
+        "unit": unit,
+        "unit_zero": unit * zeros,
+        "unit_closed": np.where(zeros, unit, rng.integers(0, 2, n)),
         "count": rng.poisson(3, n),
+        "positive_count": rng.poisson(3, n) + 1,
         "binary": rng.integers(0, 2, n),
         "trials": rng.integers(0, 6, n),
     }[kind]
@@ -56,7 +142,7 @@ def data_of(name):
 @pytest.mark.parametrize(("name", "link"), ROWS)
 def test_the_joint_density_is_scipys(name, link, engine):
     df = data_of(name)
-    left = "cbind(y, f)" if name == "binomial" else "y"
+    left = "cbind(y, f)" if FAMILIES[name].counts_trials else "y"
     model = m2s.model(f'glmer({left} ~ x + (1 | g), family = {name}(link = "{link}"))', df)
     rng = np.random.default_rng(9)
     u = rng.normal(0, 0.1, (6, 1))
@@ -64,7 +150,17 @@ def test_the_joint_density_is_scipys(name, link, engine):
         "beta": {"(Intercept)": 0.9, "x": 0.2},
         "random": [{"group": "g", "coefficients": ["(Intercept)"], "sd": [0.4]}],
         "u": [u],
-        "residual": {"sigma": SIGMA, "shape": SHAPE, "phi": PHI, "nu": NU},
+        "sigma": SIGMA,
+        "shape": SHAPE,
+        "phi": PHI,
+        "nu": NU,
+        "alpha": ALPHA,
+        "zi": ZI,
+        "hu": HU,
+        "zoi": ZOI,
+        "coi": COI,
+        "cut_zero": CUTS[0],
+        "cut_one": CUTS[1],
     }
     eta = 0.9 + 0.2 * df["x"].to_numpy() + np.tile(u[:, 0], 4)
     expected = DENSITY[name](df["y"].to_numpy(), INVERSE[link](eta)).sum()

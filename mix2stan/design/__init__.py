@@ -12,18 +12,22 @@ from collections.abc import Mapping
 import pandas as pd
 
 from mix2stan.design.data_verbs import evaluate_data
+from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column, Frame
 from mix2stan.design.grouping import Grouping, grouping, incidence
 from mix2stan.design.matrix import DesignSpec, design, independent_columns
 from mix2stan.design.model_frame import ModelFrame, model_frame
+from mix2stan.design.stack import TRAIT, stack
 from mix2stan.design.tables import read_table
 from mix2stan.design.terms import Term, Terms, terms
 from mix2stan.errors import FormulaError
 from mix2stan.parser import parse_expression
 
 __all__ = [
+    "TRAIT",
     "Column",
     "DesignSpec",
+    "Evaluation",
     "Frame",
     "Grouping",
     "ModelFrame",
@@ -37,6 +41,7 @@ __all__ = [
     "model_frame",
     "model_matrix",
     "read_table",
+    "stack",
     "terms",
 ]
 

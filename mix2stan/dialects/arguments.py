@@ -81,6 +81,7 @@ class Request:
         na_action: R's name for what happens to rows with missing values.
         contrasts: contrast function by factor, and by ``"unordered"`` and ``"ordered"``.
         ignored: arguments that have no meaning here.
+        stacked: several responses, to be set below each other under the name of the graph's.
     """
 
     graph: ModelGraph
@@ -89,6 +90,7 @@ class Request:
     na_action: str = "na.omit"
     contrasts: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    stacked: tuple[Node, ...] = ()
 
 
 def match_arguments(call: Call, signature: Signature) -> Arguments:
@@ -137,7 +139,12 @@ def request(arguments: Arguments, graph: ModelGraph) -> Request:
     """The request of a lowered call: its graph, and the arguments all functions share."""
     return Request(
         graph=replace(
-            graph, call=_shown_call(arguments), population=_without_offsets(graph.population)
+            graph,
+            call=_shown_call(arguments),
+            population=_without_offsets(graph.population),
+            predictors=tuple(
+                replace(p, population=_without_offsets(p.population)) for p in graph.predictors
+            ),
         ),
         data=arguments.get("data"),
         subset=arguments.get("subset"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mix2stan.errors import FormulaError, Unsupported, suggestion
@@ -12,6 +14,8 @@ __all__ = ["Distribution", "family_of"]
 
 #: R's names of the families; those of glmmTMB and brms where base R and lme4 have none.
 _NAMES = {name: row for row, family in FAMILIES.items() for name in family.r_names}
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 _REFUSED = {
     "quasi": "quasi-likelihoods are no distributions",
@@ -28,8 +32,10 @@ class Distribution(NamedTuple):
     link: str
 
 
-def family_of(node: Node | None, default: str = "gaussian") -> Distribution:
-    """The distribution that a ``family`` argument names.
+def family_of(
+    node: Node | None, default: str = "gaussian", own: Mapping[str, str] = _NONE
+) -> Distribution:
+    """The distribution that a ``family`` argument names; ``own`` are a package's own names of rows.
 
     Raises:
         FormulaError: if there is no such family, or it has no such link.
@@ -48,10 +54,11 @@ def family_of(node: Node | None, default: str = "gaussian") -> Distribution:
             raise FormulaError("the family cannot be read", span=node.span, hint=hint)
     if name in _REFUSED:
         raise Unsupported(f"{name} cannot be expressed", span=node.span, hint=_REFUSED[name])
-    if name not in _NAMES:
-        hint = suggestion(name, _NAMES, what="the families")
+    names = {**_NAMES, **own}
+    if name not in names:
+        hint = suggestion(name, names, what="the families")
         raise FormulaError(f"there is no family called {name!r}", span=node.span, hint=hint)
-    family = _NAMES[name]
+    family = names[name]
     links = FAMILIES[family].links
     if link is None:
         return Distribution(family, links[0])

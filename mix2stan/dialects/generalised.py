@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of, split_bars
 from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.lme4 import groups_of
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Columns, ModelGraph, Population, Response
+from mix2stan.graph import Columns, ModelGraph, Population, Residual, Response
 from mix2stan.syntax import Call, Node, String
 
 __all__ = ["FUNCTIONS"]
@@ -95,21 +97,26 @@ def _lowered(arguments: Arguments, distribution: Distribution, grouped: bool) ->
         message = f"{function}() has no random terms"
         raise FormulaError(message, span=bars[0].term.span, hint="glmer() has")
     family, link = distribution
-    response = Response(response_of(formula, function), family, link, _weights(arguments, family))
+    response, errors = Response(response_of(formula, function), family, link), Residual()
+    if response.linear:
+        errors = Residual.weighted(arguments.get("weights"))
+    else:
+        response = replace(response, weights=_weights(arguments, family))
     offset = arguments.get("offset") if "offset" in arguments.values else None
     graph = ModelGraph(
         response,
         Population(Columns((fixed,)), () if offset is None else (offset,)),
         tuple(group for bar in bars for group in groups_of(bar)),
+        errors,
     )
     return request(arguments, graph)
 
 
 def _weights(arguments: Arguments, family: str) -> Node | None:
-    """The numbers of trials; in other families weights would mean something else."""
+    """The numbers of trials; where variances follow from the mean they would mean something else."""
     weights = arguments.get("weights")
     if weights is not None and not FAMILIES[family].counts_trials:
-        hint = "in a binomial model they are the numbers of trials; else repeat rows"
+        hint = "binomial models have numbers of trials, Gaussian ones with link identity variances"
         raise Unsupported("weights cannot be expressed here", span=weights.span, hint=hint)
     return weights
 

@@ -6,10 +6,11 @@ from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arg
 from mix2stan.dialects.bars import grouping_factors, response_of, split_bars, summands
 from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.lme4 import groups_of
+from mix2stan.dialects.predictors import Further, further_predictor
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.families import FAMILIES
+from mix2stan.families import FAMILIES, with_zeros
 from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Residual, Response
-from mix2stan.syntax import Call, Formula, Node, Number, Operator, String, walk
+from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, String, walk
 
 __all__ = ["FUNCTIONS", "STRUCTURES"]
 
@@ -40,27 +41,19 @@ STRUCTURES = {
 }
 
 
-_COUNTS = "poisson and nbinom2 can"
-#: glmmTMB's families that are no rows here, or not in its parameters, each with what can be done.
+_COUNTS = "poisson, nbinom1 and nbinom2 can"
+#: glmmTMB's families that are no rows here, each with what can be done.
 _OTHER_FAMILIES = {
-    "nbinom1": "nbinom2 can",
-    "nbinom12": "nbinom2 can",
+    "nbinom12": "nbinom1 and nbinom2 can",
     "compois": _COUNTS,
     "genpois": _COUNTS,
     "bell": _COUNTS,
-    "truncated_poisson": _COUNTS,
-    "truncated_compois": _COUNTS,
-    "truncated_genpois": _COUNTS,
-    "truncated_nbinom1": _COUNTS,
-    "truncated_nbinom2": _COUNTS,
-    "betabinomial": "binomial with a term (1 | row), a level per row, is overdispersed",
-    "tweedie": "Gamma can, of positive responses",
-    "ziGamma": "Gamma can, of positive responses",
-    "ordbeta": "beta_family can, of responses between 0 and 1",
-    "skewnormal": "gaussian and t_family can",
-    # the row of this name has the mean and sd of log(y); glmmTMB's are those of y
-    "lognormal": "its mean and sd are those of y; glmmTMB(log(y) ~ x) has those of log(y)",
+    "truncated_compois": "truncated_poisson, truncated_nbinom1 and truncated_nbinom2 can",
+    "truncated_genpois": "truncated_poisson, truncated_nbinom1 and truncated_nbinom2 can",
+    "tweedie": "ziGamma with a ziformula can: zeros apart, positive responses Gamma",
 }
+#: Its names that mean another row than elsewhere; its lognormal has the mean and sd of y.
+_OWN_NAMES = {"lognormal": "lognormal_mean", "ziGamma": "Gamma"}
 
 
 def lower_glmmtmb(call: Call) -> Request:
@@ -73,24 +66,34 @@ def lower_glmmtmb(call: Call) -> Request:
     arguments = match_arguments(call, _SIGNATURE)
     formula = arguments.formula("formula", "glmmTMB(y ~ x + (1 | g))")
     distribution = _distribution(arguments)
+    distribution, zeros = _zeros(arguments, distribution, formula.right)
     family, link = distribution
+    fixed, groups = _terms(formula.right)
+    offset = arguments.get("offset")
+    residual, dispersion = _dispersion(arguments, distribution)
+    further = (*zeros, *dispersion)
+    graph = ModelGraph(
+        Response(response_of(formula, "glmmTMB"), family, link, _weights(arguments, family)),
+        Population(Columns((fixed,)), () if offset is None else (offset,)),
+        (*groups, *(group for one in further for group in one.groups)),
+        residual,
+        predictors=tuple(one.predictor for one in further),
+    )
+    return request(arguments, graph)
+
+
+def _terms(right: Node) -> tuple[Node, tuple[Group, ...]]:
+    """The fixed part of a right-hand side, and its random terms."""
     fixed: list[Node] = []
     groups: list[Group] = []
-    for operand in summands(formula.right):
+    for operand in summands(right):
         if isinstance(operand, Call) and _has_bar(operand):
             groups += _structured(operand)
             continue
         left, bars = split_bars(operand)
         groups += [group for bar in bars for group in groups_of(bar)]
         fixed += [] if bars and left == Number(1.0) else [left]
-    offset = arguments.get("offset")
-    graph = ModelGraph(
-        Response(response_of(formula, "glmmTMB"), family, link, _weights(arguments, family)),
-        Population(Columns((_sum(fixed),)), () if offset is None else (offset,)),
-        tuple(groups),
-        _errors(arguments, distribution),
-    )
-    return request(arguments, graph)
+    return _sum(fixed), tuple(groups)
 
 
 def _sum(parts: list[Node]) -> Node:
@@ -113,11 +116,31 @@ def _distribution(arguments: Arguments) -> Distribution:
     if node is not None and name in _OTHER_FAMILIES:
         hint = _OTHER_FAMILIES[name]
         raise Unsupported(f"glmmTMB's {name} cannot be expressed", span=node.span, hint=hint)
-    zeros = arguments.get("ziformula")
-    if zeros is not None and zeros != Formula(None, Number(0.0)):
-        message = "this ziformula cannot be expressed"
-        raise Unsupported(message, span=zeros.span, hint="ziformula = ~ 0 can")
-    return family_of(node)
+    return family_of(node, own=_OWN_NAMES)
+
+
+def _zeros(
+    arguments: Arguments, without: Distribution, right: Node
+) -> tuple[Distribution, tuple[Further, ...]]:
+    """What ``ziformula`` says: the family with zeros of their own, and what their logit depends on.
+
+    Truncated families get a hurdle by it: their zeros are those of the formula alone.
+    """
+    value = arguments.get("ziformula")
+    if value is None or value == Formula(None, Number(0.0)):
+        return without, ()
+    formula = arguments.formula("ziformula", "ziformula = ~ 1")
+    found = with_zeros(without.family)
+    if found is None:
+        message = f"zeros of a {without.family} response cannot be told apart"
+        hint = "they can where counts, trials, Gamma, lognormal or beta responses have them"
+        raise Unsupported(message, span=formula.span, hint=hint)
+    family, parameter = found
+    distribution = Distribution(family, without.link)
+    if formula.right == Number(1.0):
+        return distribution, ()
+    fixed, groups = _terms(right if formula.right == Name(".") else formula.right)
+    return distribution, (further_predictor(family, parameter, fixed, groups),)
 
 
 def _weights(arguments: Arguments, family: str) -> Node | None:
@@ -130,25 +153,36 @@ def _weights(arguments: Arguments, family: str) -> Node | None:
     return weights
 
 
-def _errors(arguments: Arguments, distribution: Distribution) -> Residual:
-    """What ``dispformula`` says of the errors: the log of their sd has fixed terms."""
+def _dispersion(
+    arguments: Arguments, distribution: Distribution
+) -> tuple[Residual, tuple[Further, ...]]:
+    """What ``dispformula`` says: of Gaussian errors without random terms, or a predictor.
+
+    The log of the family's dispersion is linear; where glmmTMB's parameter is a power of ours, that
+    is the same model with other coefficients.
+    """
     value = arguments.get("dispformula")
     if value is None or value == Formula(None, Number(1.0)):
-        return Residual()
+        return Residual(), ()
     formula = arguments.formula("dispformula", "dispformula = ~ f")
+    parameter = FAMILIES[distribution.family].dispersion
     if formula == Formula(None, Number(0.0)):
-        if not FAMILIES[distribution.family].parameters:
-            return Residual()
+        if not parameter:
+            return Residual(), ()
         message = "a model without its residual cannot be expressed"
         raise Unsupported(message, span=formula.span, hint="dispformula = ~ 1 estimates it")
-    if distribution != ("gaussian", "identity"):
-        message = f"this dispformula of a {distribution.family} model cannot be expressed"
-        hint = "it can in Gaussian models whose mean is the predictor; dispformula = ~ 1 always"
+    if not parameter:
+        message = f"dispformula of a {distribution.family} model: it has no dispersion"
+        hint = "gaussian, t_family, nbinom2, Gamma and beta_family have one"
         raise Unsupported(message, span=formula.span, hint=hint)
-    if _has_bar(formula.right):
-        message = "random effects of the dispersion cannot be expressed"
-        raise Unsupported(message, span=formula.span, hint="dispformula = ~ f can")
-    return Residual(dispersion=formula.right)
+    fixed, groups = _terms(formula.right)
+    if distribution == ("gaussian", "identity") and not groups and not _has_offset(fixed):
+        return Residual(dispersion=fixed), ()
+    return Residual(), (further_predictor(distribution.family, parameter, fixed, groups),)
+
+
+def _has_offset(node: Node) -> bool:
+    return any(isinstance(n, Call) and n.function == "offset" for n in walk(node))
 
 
 def _structured(term: Call) -> list[Group]:

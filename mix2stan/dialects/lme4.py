@@ -8,12 +8,19 @@ from mix2stan.design import terms
 from mix2stan.dialects.arguments import Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import Bar, grouping_factors, response_of, split_bars
 from mix2stan.errors import FormulaError
-from mix2stan.graph import Columns, Covariance, Factor, Group, ModelGraph, Population, Response
+from mix2stan.graph import (
+    Columns,
+    Covariance,
+    Factor,
+    Group,
+    ModelGraph,
+    Population,
+    Residual,
+    Response,
+)
 from mix2stan.syntax import Call, Node, Number, Operator
 
 __all__ = ["FUNCTIONS", "groups_of"]
-
-_WEIGHTS = "leave them out, or repeat rows that stand for several observations"
 
 _LMER = Signature(
     names=(
@@ -21,7 +28,6 @@ _LMER = Signature(
         "offset", "contrasts", "devFunOnly",
     ),
     ignored=frozenset({"REML", "control", "start", "verbose", "devFunOnly"}),
-    refused={"weights": _WEIGHTS},
 )  # fmt: skip
 
 _LM = Signature(
@@ -30,7 +36,6 @@ _LM = Signature(
         "singular.ok", "contrasts", "offset",
     ),
     ignored=frozenset({"method", "model", "x", "y", "qr", "singular.ok"}),
-    refused={"weights": _WEIGHTS},
 )  # fmt: skip
 
 
@@ -47,6 +52,7 @@ def lower_lmer(call: Call) -> Request:
         Response(response_of(formula, "lmer")),
         Population(Columns((fixed,)), () if offset is None else (offset,)),
         tuple(group for bar in bars for group in groups_of(bar)),
+        Residual.weighted(arguments.get("weights")),
     )
     return request(arguments, graph)
 
@@ -63,6 +69,7 @@ def lower_lm(call: Call) -> Request:
     graph = ModelGraph(
         Response(response_of(formula, "lm")),
         Population(Columns((fixed,)), () if offset is None else (offset,)),
+        residual=Residual.weighted(arguments.get("weights")),
     )
     return request(arguments, graph)
 

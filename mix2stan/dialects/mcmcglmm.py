@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
 from mix2stan.dialects.families import Distribution, family_of
-from mix2stan.dialects.mcmcglmm_random import linked, random_groups
+from mix2stan.dialects.mcmcglmm_errors import errors_of, errors_of_traits
+from mix2stan.dialects.mcmcglmm_random import random_groups
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import (
@@ -16,11 +19,9 @@ from mix2stan.graph import (
     Group,
     ModelGraph,
     Population,
-    Residual,
     Response,
-    VarianceFunction,
 )
-from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, String
+from mix2stan.syntax import Argument, Call, Formula, Name, Node, Number, String
 
 __all__ = ["FUNCTIONS"]
 
@@ -48,14 +49,22 @@ _SIGNATURE = Signature(
 _BINARY = frozenset({"categorical", "ordinal", "threshold"})
 
 
+#: Families whose zeros have a predictor of their own, in the same formula.
+_TWO_LATENT = frozenset({"zipoisson", "zapoisson", "hupoisson", "zibinomial", "hubinomial"})
+
+
 def lower_mcmcglmm(call: Call) -> Request:
     """``MCMCglmm(y ~ x, random = ~ us(1 + x):g)``; ``a:b`` lists its levels first factor fastest."""
     arguments = match_arguments(call, _SIGNATURE)
     formula = arguments.formula("fixed", "MCMCglmm(y ~ x, random = ~ g)")
-    distribution = _distribution(arguments)
+    families = _families(arguments)
+    traits = _traits(formula, families)
+    if traits:
+        return _several(arguments, formula, traits)
+    distribution = _distribution(families[0] if families else None)
     response = Response(response_of(formula, "MCMCglmm"), *distribution)
     groups, rcov = random_groups(arguments), arguments.get("rcov")
-    residual = _residual(rcov)
+    residual = errors_of(rcov)
     if not response.linear:
         if rcov is not None and not residual.plain:
             message = "a residual structure of a response that is not Gaussian cannot be expressed"
@@ -65,8 +74,20 @@ def lower_mcmcglmm(call: Call) -> Request:
     return request(arguments, graph)
 
 
-def _distribution(arguments: Arguments) -> Distribution:
-    family = arguments.get("family")
+def _families(arguments: Arguments) -> tuple[Node, ...]:
+    """The names of the distributions, one or one for each response."""
+    match arguments.get("family"):
+        case None:
+            return ()
+        case Call(function="c", args=args):
+            return tuple(a.value for a in args)
+        case Call(function="rep", args=(name, Argument(value=Number(value=times)))):
+            return (name.value,) * int(times)
+        case family:
+            return (family,)
+
+
+def _distribution(family: Node | None) -> Distribution:
     names = {name: row for row, entry in FAMILIES.items() for name in entry.mcmcglmm}
     if family is None:
         return family_of(None)
@@ -75,10 +96,53 @@ def _distribution(arguments: Arguments) -> Distribution:
         hint = f"those that can: {', '.join(names)}"
         if wanted in _BINARY:
             hint = "glmer(family = binomial) has no residual, which binary data do not identify"
+        if wanted in _TWO_LATENT:
+            hint = "it has two latent variables a row, told apart by trait; glmmTMB's ziformula can"
         message = f"the family {wanted!r} cannot be expressed"
         raise Unsupported(message, span=family.span, hint=hint)
     row = names[wanted]
-    return Distribution(row, FAMILIES[row].links[0])
+    return Distribution(row, FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0])
+
+
+# -- several responses -----------------------------------------------------------------------------
+
+
+def _traits(formula: Formula, families: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The responses of ``cbind(y1, y2)``, none if it is one: counts of a multinomial.
+
+    Raises:
+        FormulaError: if there are as many families as there are neither responses nor one.
+    """
+    match formula.left:
+        case Call(function="cbind", args=args) if len(args) > 1:
+            responses = tuple(a.value for a in args)
+        case _:
+            responses = ()
+    if len(families) > 1 and len(families) != len(responses):
+        message = f"there are {len(families)} families for {len(responses) or 1} responses"
+        raise FormulaError(message, span=families[0].span.to(families[-1].span))
+    gaussian = not families or _is_gaussian(families[0])
+    return responses if len(families) > 1 or gaussian else ()
+
+
+def _is_gaussian(family: Node) -> bool:
+    return isinstance(family, String) and family.value == "gaussian"
+
+
+def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -> Request:
+    """``cbind(y1, y2) ~ trait - 1 + trait:x``: a row for every response, of the factor ``trait``."""
+    for family in _families(arguments):
+        if not _is_gaussian(family):
+            message = "several responses that are not all Gaussian cannot be expressed"
+            raise Unsupported(message, span=family.span, hint="a model of each of them can")
+    name = Name(", ".join(map(str, traits)), span=traits[0].span.to(traits[-1].span))
+    graph = ModelGraph(
+        Response(name),
+        Population(Columns((formula.right,))),
+        random_groups(arguments),
+        errors_of_traits(arguments.get("rcov"), arguments.call.span),
+    )
+    return replace(request(arguments, graph), stacked=traits)
 
 
 def _overdispersion(arguments: Arguments) -> Group:
@@ -86,26 +150,6 @@ def _overdispersion(arguments: Arguments) -> Group:
     span = arguments.call.span
     factor = Factor((Name(UNITS, span=span),))
     return Group(Columns((Number(1.0, span=span),)), factor, Covariance("us"), span=span)
-
-
-def _residual(rcov: Node | None) -> Residual:
-    """``~ units``: one variance; ``~ idh(f):units``: one for each level of f."""
-    if rcov is None:
-        return Residual()
-    if not isinstance(rcov, Formula) or rcov.left is not None:
-        hint = "write rcov = ~ units or rcov = ~ idh(f):units"
-        raise FormulaError("'rcov' has to be a one-sided formula", span=rcov.span, hint=hint)
-    match rcov.right:
-        case Name(name="units"):
-            return Residual()
-        case Operator(symbol=":", operands=(Call(function="idh") as function, Name(name="units"))):
-            factors = linked(function.args[0].value) if len(function.args) == 1 else []
-            if factors and all(isinstance(f, Name) for f in factors):
-                strata = Factor(tuple(factors))
-                return Residual((VarianceFunction("varIdent", None, strata, span=rcov.span),))
-    message = "this residual structure cannot be expressed"
-    hint = "rcov = ~ units and rcov = ~ idh(f):units, with a factor f, can"
-    raise Unsupported(message, span=rcov.span, hint=hint)
 
 
 FUNCTIONS = {"MCMCglmm": lower_mcmcglmm}

@@ -29,7 +29,7 @@ def figure_of(compiled: Compiled) -> Figure:
         arrows.append(Arrow(box.key, end))
     for group in graph.groups:
         boxes.append(_effects(group))
-        arrows.append(Arrow(f"b_{group.id}", _PREDICTOR))
+        arrows.append(Arrow(f"b_{group.id}", _RESPONSE if group.owner else _PREDICTOR))
     data_boxes, data_arrows = _data(compiled)
     boxes += [*data_boxes, *_end(graph)]
     arrows += [*data_arrows, Arrow(_PREDICTOR, _RESPONSE)]
@@ -52,6 +52,8 @@ def _description(graph: ModelGraph) -> str:
 def _parameters(graph: ModelGraph) -> Iterator[tuple[Box, str]]:
     """Every block with its prior, and what it points to."""
     blocks = {b.name for b in error_blocks(graph.residual) if b.free}
+    for further in graph.predictors:
+        blocks |= {f"beta{further.suffix}", f"intercept{further.suffix}"}
     family = FAMILIES[graph.response.family].parameters
     for prior in graph.priors:
         end = _PREDICTOR
@@ -102,7 +104,8 @@ def _end(graph: ModelGraph) -> list[Box]:
     mean = "mu" if response.link == "identity" else f"{response.link}(mu)"
     parts = ["X beta"] if graph.population.columns.names else []
     parts += ["offset"] if graph.population.offsets else []
-    parts += [f"{'' if g.columns.intercept_only else 'Z '}b_{g.id}" for g in graph.groups]
+    effects = graph.groups_of("")
+    parts += [f"{'' if g.columns.intercept_only else 'Z '}b_{g.id}" for g in effects]
     lines = (str(response.expression), f"~ {response.family}")
     return [
         Box(_PREDICTOR, (f"{mean} =", " + ".join(parts) or "0"), "predictor"),
@@ -122,8 +125,11 @@ def _data(compiled: Compiled) -> tuple[list[Box], list[Arrow]]:
     used(_variables(compiled, graph.population.columns), _PREDICTOR)
     used(graph.population.offsets, _PREDICTOR)
     for group in graph.groups:
-        used(_variables(compiled, group.columns), _PREDICTOR)
-        used(group.factor.variables, _PREDICTOR, chooses=True)
+        end = _RESPONSE if group.owner else _PREDICTOR
+        used(_variables(compiled, group.columns), end)
+        used(group.factor.variables, end, chooses=True)
+    for further in graph.predictors:
+        used(_variables(compiled, further.population.columns), _RESPONSE)
     used(graph.residual.variables(), _RESPONSE)
     if graph.response.weights is not None:
         used((graph.response.weights,), _RESPONSE)

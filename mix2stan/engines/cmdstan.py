@@ -160,8 +160,16 @@ class CmdStanProgram:
         return float(row[0]), row[1:]
 
     def optimize(
-        self, inits: Values | None = None, *, jacobian: bool = False, seed: int = 1
+        self,
+        inits: Values | None = None,
+        *,
+        jacobian: bool = False,
+        seed: int = 1,
+        apart: Values | None = None,
     ) -> Optimum:
+        if apart is not None:
+            message = "CmdStan's optimiser cannot hold a parameter"
+            raise EngineError(message, hint="engine='stanli' can")
         with _work_folder(None) as folder:
             arguments = ["optimize", f"jacobian={int(jacobian)}", "iter=10000"]
             arguments += ["random", f"seed={seed}"]
@@ -171,6 +179,10 @@ class CmdStanProgram:
         columns = [c for c in table.columns if not c.endswith("__")]
         values = table[columns].iloc[-1].to_numpy(dtype=float)
         return Optimum(split(values, layout(columns)), float(table["lp__"].iloc[-1]), jacobian)
+
+    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+        message = f"mix2stan has no {kind} by CmdStan"
+        raise EngineError(message, hint="engine='stanli' offers laplace and pathfinder")
 
     # -- inside ------------------------------------------------------------------------------------
 

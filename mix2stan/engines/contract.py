@@ -218,9 +218,38 @@ class Program(Protocol):
         """
 
     def optimize(
-        self, inits: Values | None = None, *, jacobian: bool = False, seed: int = 1
+        self,
+        inits: Values | None = None,
+        *,
+        jacobian: bool = False,
+        seed: int = 1,
+        apart: Values | None = None,
     ) -> Optimum:
-        """Maximise the log density with L-BFGS, from ``inits`` or a random point."""
+        """Maximise the log density with L-BFGS, from ``inits`` or a random point.
+
+        Args:
+            inits: where to start.
+            jacobian: include the change of variables.
+            seed: of a random start.
+            apart: a point that differs from ``inits`` in what is to be held there: the unconstrained
+                coordinates in which the two differ do not move.
+
+        Raises:
+            EngineError: if the optimiser fails, or can hold nothing.
+        """
+
+    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+        """Independent draws from an approximation of the posterior, as one chain.
+
+        Args:
+            kind: ``"laplace"``, ``"pathfinder"`` or ``"advi"``.
+            draws: how many.
+            inits: where the search starts.
+            seed: of search and draws.
+
+        Raises:
+            EngineError: if the engine does not offer it, or it fails.
+        """
 
 
 class Engine(Protocol):

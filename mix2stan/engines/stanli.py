@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import stanli
@@ -25,7 +27,7 @@ from mix2stan.engines.contract import (
 )
 from mix2stan.engines.stan_text import without_model
 from mix2stan.engines.values import layout, split, stats, to_json
-from mix2stan.errors import EngineError
+from mix2stan.errors import EngineError, suggestion
 
 __all__ = ["Stanli"]
 
@@ -33,6 +35,10 @@ __all__ = ["Stanli"]
 _OUTSIDE = 1e30
 #: How far the change of variables can move a mode: a factor of exp(10) of a scale.
 _REACH = 10.0
+#: Unconstrained coordinates that differ by more than this are apart.
+_APART = 1e-7
+#: Step of the differences of gradients, relative to the size of a coordinate.
+_STEP = 1e-5
 _PROGRESS = re.compile(r"Chain \[(\d+)\] Iteration:\s*(\d+) / (\d+) .*\((Warmup|Sampling)\)")
 _FAILED = re.compile(r"chain (\d+)", re.IGNORECASE)
 
@@ -111,17 +117,50 @@ class StanliProgram:
         return value, gradient
 
     def optimize(
-        self, inits: Values | None = None, *, jacobian: bool = False, seed: int = 1
+        self,
+        inits: Values | None = None,
+        *,
+        jacobian: bool = False,
+        seed: int = 1,
+        apart: Values | None = None,
     ) -> Optimum:
-        start = None if inits is None else self._unconstrain(inits)
+        if inits is None or jacobian:
+            if apart is not None:
+                raise EngineError("parameters are held at a start, and without the Jacobian")
+            return self._own_optimum(inits, jacobian, seed)
+        start = self._unconstrain(inits)
+        if apart is None:
+            # where it is finite and has a mode, in any case; stanli's own optimiser dies in a thread
+            start = _climb(lambda q: self._evaluate(self._model, q), start, math.inf)[0]
+            reach: float | Array = _REACH
+        else:
+            held = np.abs(start - self._unconstrain(apart)) > _APART
+            reach = np.where(held, 0.0, _REACH)
+        return self._without_jacobian(start, reach)
+
+    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+        if kind not in _APPROXIMATIONS:
+            hint = suggestion(kind, _APPROXIMATIONS, what="stanli offers")
+            raise EngineError(f"stanli has no approximation {kind!r}", hint=hint)
+        start = _APPROXIMATIONS[kind](self, draws, self._unconstrain(inits), seed)
+        # a chain of one step that goes nowhere for every draw: its variables
         try:
-            found = self._model.optimize(seed=seed, init=start)
-            names, values, log_density = list(found), np.array(list(found.values())), found.lp
-            if not jacobian:
-                names, values, log_density = self._without_jacobian(found.unconstrained)
-        except RuntimeError as error:
-            raise EngineError(f"stanli could not optimise: {error}") from error
-        return Optimum(split(values, layout(names)), float(log_density), jacobian)
+            fit = self._model.sample(
+                chains=draws, warmup=0, samples=1, seed=seed, adapt_engaged=False,
+                step_size=1e-14, max_depth=1, refresh=0, **start,
+            )  # fmt: skip
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"the {kind} approximation failed: {error}") from error
+        names = stanli.SAMPLER_COLUMNS
+        columns = {name: fit.sampler_stats[None, :, 0, i] for i, name in enumerate(names)}
+        return Draws(
+            variables=split(fit.draws()[None, :, 0], layout(fit.names)),
+            stats=stats(columns),
+            engine=f"{self.engine}, {kind} approximation, not MCMC",
+            chain_ids=(1,),
+            messages=(),
+            max_treedepth=10,
+        )
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -132,43 +171,63 @@ class StanliProgram:
 
     def _build(self, stan_code: str) -> stanli.Model:
         try:
-            return stanli.Model(stan_code=stan_code, data=self._data)
+            return stanli.Model(mir=_intermediate(stan_code), data=self._data)
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"stanli cannot run the program\n{error}") from error
 
-    def _without_jacobian(self, start: Array) -> tuple[list[str], Array, float]:
+    def _own_optimum(self, inits: Values | None, jacobian: bool, seed: int) -> Optimum:
+        start = None if inits is None else self._unconstrain(inits)
+        try:
+            found = self._model.optimize(seed=seed, init=start)
+        except RuntimeError as error:
+            raise EngineError(f"stanli could not optimise: {error}") from error
+        if not jacobian:
+            return self._without_jacobian(found.unconstrained, _REACH)
+        values = split(np.array(list(found.values())), layout(list(found)))
+        return Optimum(values, float(found.lp), jacobian)
+
+    def _without_jacobian(self, start: Array, reach: float | Array) -> Optimum:
         """The mode without the change of variables, which stanli always includes.
 
         SciPy climbs the difference of the two densities from the mode with the Jacobian, from which
         only constrained parameters move, and those on a logarithmic scale.  stanli evaluates
         variables only along a chain, so it takes one step of a length that no digit shows.
         """
-        from scipy import optimize
 
-        def objective(q: Array) -> tuple[float, Array]:
-            try:
-                value, gradient = self._evaluate(self._model, q)
-                change, slope = self._evaluate(self._jacobian, q)
-            except EngineError:
-                return _OUTSIDE, np.zeros_like(q)
-            if not np.isfinite(change - value):
-                return _OUTSIDE, np.zeros_like(q)
-            return change - value, slope - gradient
+        def density(q: Array) -> tuple[float, Array]:
+            value, gradient = self._evaluate(self._model, q)
+            change, slope = self._evaluate(self._jacobian, q)
+            return value - change, gradient - slope
 
-        best, value, _ = optimize.fmin_l_bfgs_b(
-            objective,
-            start,
-            bounds=[(q - _REACH, q + _REACH) for q in start],
-            maxiter=10_000,
-            maxfun=100_000,
-            factr=10,
-            pgtol=1e-8,
-        )
+        best, value = _climb(density, start, reach)
         chain = self._model.sample(
             chains=1, warmup=0, samples=1, inits=best, adapt_engaged=False, step_size=1e-14,
             max_depth=1, refresh=0,
         )  # fmt: skip
-        return chain.names, chain.draws()[0, 0], -float(value)
+        return Optimum(split(chain.draws()[0, 0], layout(chain.names)), value, False)
+
+    def _laplace(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
+        """Normal draws around the mode, on the unconstrained scale, with its curvature."""
+
+        def density(q: Array) -> tuple[float, Array]:
+            return self._evaluate(self._model, q)
+
+        mode, _ = _climb(density, start, math.inf)
+        steps = _STEP * np.maximum(1.0, np.abs(mode))
+        ahead = [density(mode + h * e)[1] for h, e in zip(steps, np.eye(len(mode)), strict=True)]
+        behind = [density(mode - h * e)[1] for h, e in zip(steps, np.eye(len(mode)), strict=True)]
+        precision = -(np.array(ahead) - np.array(behind)) / (2 * steps[:, None])
+        try:
+            root = np.linalg.cholesky((precision + precision.T) / 2)
+        except np.linalg.LinAlgError as error:
+            message = "the posterior has no mode with a curvature of its own"
+            raise EngineError(message, hint="sample() needs none") from error
+        z = np.random.default_rng(seed).standard_normal((len(mode), draws))
+        return {"inits": mode + np.linalg.solve(root.T, z).T}
+
+    def _pathfinder(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
+        """A path of stanli's own; it finds its start itself."""
+        return {"pathfinder_init": {}}
 
     def _evaluate(self, model: stanli.Model, q: Array) -> tuple[float, Array]:
         try:
@@ -191,6 +250,47 @@ class StanliProgram:
             return None
         chains = range(1, settings.chains + 1)
         return np.stack([self._unconstrain(settings.inits_of(c) or {}) for c in chains])
+
+
+#: What chains start from, by the kind of approximation.
+_APPROXIMATIONS: dict[str, Callable[[StanliProgram, int, Array, int], dict[str, Any]]] = {
+    "laplace": StanliProgram._laplace,
+    "pathfinder": StanliProgram._pathfinder,
+}
+
+
+def _climb(
+    density: Callable[[Array], tuple[float, Array]], start: Array, reach: float | Array
+) -> tuple[Array, float]:
+    """The maximum of a density within reach of a point, shape (n,), and its value."""
+    from scipy import optimize
+
+    def objective(q: Array) -> tuple[float, Array]:
+        try:
+            value, gradient = density(q)
+        except EngineError:
+            return _OUTSIDE, np.zeros_like(q)
+        if not np.isfinite(value):
+            return _OUTSIDE, np.zeros_like(q)
+        return -value, -gradient
+
+    best, value, _ = optimize.fmin_l_bfgs_b(
+        objective,
+        start,
+        bounds=list(zip(start - reach, start + reach, strict=True)),
+        maxiter=10_000,
+        maxfun=100_000,
+        factr=10,
+        pgtol=1e-8,
+    )
+    return best, -float(value)
+
+
+@lru_cache(maxsize=64)
+def _intermediate(stan_code: str) -> str:
+    """The compiler's intermediate form: a program that is run on many data is compiled once."""
+    form: str = stanli.stan_to_mir(stan_code)
+    return form
 
 
 def _chain_error(text: str) -> ChainError:

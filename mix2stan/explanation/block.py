@@ -46,19 +46,19 @@ def chosen_rows(facts: Facts) -> list[int]:
     if not found:
         return _spread_out(np.arange(facts.data.rows), _OF_ONE_LEVEL)
     correlated = graph.residual.correlation
-    if not graph.groups:
+    if not facts.groups:
         assert correlated is not None
         codes = np.zeros(facts.data.rows, dtype=np.int64)
         if correlated.block is not None:
             codes = facts.codes(correlated.block)
     else:
         factor = max(
-            (g.factor for g in graph.groups), key=lambda f: float(np.median(facts.counts(f)))
+            (g.factor for g in facts.groups), key=lambda f: float(np.median(facts.counts(f)))
         )
         codes = facts.codes(factor)
     anchor = codes[found[0].rows[0]]
     rows = np.flatnonzero(codes == anchor)
-    pattern = len(graph.groups) > 1
+    pattern = len(facts.groups) > 1
     chosen = list(found[0].rows) if pattern else rows[:_OF_ONE_LEVEL].tolist()
     for other in found:
         partner = _partner(facts, chosen[0], other.shared)
@@ -78,7 +78,7 @@ def _spread_out(rows: Index, most: int) -> list[int]:
 def _partner(facts: Facts, row: int, shared: frozenset[str]) -> int | None:
     """The first row that shares exactly these factors with the given one."""
     agree = np.ones(facts.data.rows, dtype=bool)
-    for group in facts.graph.groups:
+    for group in facts.groups:
         codes = facts.codes(group.factor)
         agree &= (codes == codes[row]) == (str(group.factor) in shared)
     agree[row] = False
@@ -89,7 +89,7 @@ def _table(facts: Facts, rows: list[int]) -> Table:
     """The rows' grouping factors and covariates."""
     graph, frame = facts.graph, facts.data.frame
     nodes: dict[Node, None] = {}
-    for group in graph.groups:
+    for group in facts.groups:
         nodes |= dict.fromkeys(group.factor.variables)
         nodes |= dict.fromkeys(facts.variables(group.columns))
     nodes |= dict.fromkeys(graph.residual.variables())

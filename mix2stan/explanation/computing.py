@@ -20,11 +20,11 @@ def strategy(facts: Facts) -> Section:
         lines.append(f"integrated out, then drawn exactly: {', '.join(integrated)}")
     if graph.strategy.pooled:
         lines.append("observations with equal predictors are summed")
-    names = graph.population.columns.names
+    columns = {p.parameter: p.population.columns.names for p in graph.every_predictor}
     for group in graph.groups:
         if group.integrated:
             continue
-        how = group.parameterisation
+        names, how = columns[group.owner], group.parameterisation
         around = [names[k] for k in how.columns] + [f"b_{p}" for p in how.parents]
         way = f"centred on {', '.join(around) or '0'}" if how.centred else "non-centred"
         lines.append(f"b_{group.id} sampled, {way}")

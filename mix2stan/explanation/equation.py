@@ -5,7 +5,7 @@ from __future__ import annotations
 from mix2stan.documents import Block, Equation, Paragraph, Section, Text
 from mix2stan.explanation.facts import Facts, listed, plural
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group
+from mix2stan.graph import Group, Predictor
 from mix2stan.mathematics import (
     ONE,
     ZERO,
@@ -56,7 +56,10 @@ def equation(facts: Facts) -> Section:
     graph = facts.graph
     lines: list[Block] = [Equation(row(Word(str(graph.response.expression)), "~", _density(facts)))]
     link = _LINKS.get(graph.response.link, Apply(graph.response.link, (_MU,)))
-    lines.append(Equation(row(link, "=", _predictor(facts))))
+    lines.append(Equation(row(link, "=", _predictor(facts, graph.mean))))
+    for further in graph.predictors:
+        left = Apply(further.link, (Symbol(further.parameter),))
+        lines.append(Equation(row(left, "=", _predictor(facts, further))))
     lines += [Equation(_effects(facts, group)) for group in graph.groups]
     return Section("Model", (*lines, Paragraph(_legend(facts))))
 
@@ -82,15 +85,15 @@ def _density(facts: Facts) -> Math:
     return Apply(name, (found.arguments[0], product(sigma2, *multipliers)))
 
 
-def _predictor(facts: Facts) -> Math:
+def _predictor(facts: Facts, predictor: Predictor) -> Math:
     """The sum of the population part, the offsets and the effects."""
-    graph = facts.graph
-    names = graph.population.columns.names
-    parts: list[Math] = [_coefficient(name) for name in names]
+    population, of = predictor.population, predictor.parameter
+    names = population.columns.names
+    parts: list[Math] = [_coefficient(name, of) for name in names]
     if len(names) > _MOST_COLUMNS:
-        parts = [product(Symbol("X"), Symbol("beta"))]
-    parts += [Word(str(offset)) for offset in graph.population.offsets]
-    for group in graph.groups:
+        parts = [product(Symbol("X", of), Symbol("beta", of))]
+    parts += [Word(str(offset)) for offset in population.offsets]
+    for group in facts.graph.groups_of(of):
         columns = group.columns.names
         if len(columns) > _MOST_EFFECTS:
             parts.append(product(Symbol("z", facts.name(group)), effect(facts, group)))
@@ -103,8 +106,9 @@ def _column(name: str) -> Math:
     return ONE if name == "(Intercept)" else Word(name)
 
 
-def _coefficient(name: str) -> Math:
-    return product(Symbol("beta", "0" if name == "(Intercept)" else name), _column(name))
+def _coefficient(name: str, of: str) -> Math:
+    sub = "0" if name == "(Intercept)" else name
+    return product(Symbol("beta", f"{of},{sub}" if of else sub), _column(name))
 
 
 def effect(facts: Facts, group: Group, column: str = "") -> Symbol:

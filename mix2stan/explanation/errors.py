@@ -40,6 +40,9 @@ def errors(facts: Facts) -> Section:
     residual = facts.graph.residual
     if not facts.gaussian:
         return Section("Errors")
+    if any(p.parameter == "sigma" for p in facts.graph.predictors):
+        words = "Independent; their standard deviation has a predictor of its own, in the model."
+        return Section("Errors", (Paragraph(words),))
     if residual.plain:
         words = "Independent, of one variance for all observations."
         line = row(Apply("Var", (Symbol("e"),)), "=", _SIGMA2)

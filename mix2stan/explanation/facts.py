@@ -48,6 +48,11 @@ class Facts:
         return prior_table(self.graph)
 
     @property
+    def groups(self) -> tuple[Group, ...]:
+        """The random terms of the mean."""
+        return self.graph.groups_of("")
+
+    @property
     def gaussian(self) -> bool:
         """Whether random effects add to the covariance of the response itself."""
         return self.graph.response.linear

@@ -67,7 +67,7 @@ class Pattern:
 
 def shared_parts(facts: Facts) -> list[Shared]:
     """One for every random term, and one for the blocks of correlated errors."""
-    found = [_term(facts, group) for group in facts.graph.groups]
+    found = [_term(facts, group) for group in facts.groups]
     correlation = facts.graph.residual.correlation
     if correlation is not None:
         formula = correlation_formula(correlation)

@@ -30,14 +30,14 @@ def weight(n: float, ratio: float) -> float:
 
 def shrinkage(facts: Facts) -> Section:
     """The lecture's formula for intercepts, and what it does to small and large levels."""
-    groups = [g for g in facts.graph.groups if g.columns.intercept_only]
-    if not facts.gaussian or not facts.graph.residual.plain or not groups:
+    groups = [g for g in facts.groups if g.columns.intercept_only]
+    if facts.graph.predictors or not facts.gaussian or not facts.graph.residual.plain or not groups:
         return Section("Shrinkage")
     opening = (
         "The mean of a level is a compromise between the mean of its own n_j observations and the "
         "mean of all; a level keeps the share w_j of its difference from the mean"
     )
-    opening += ", other terms being known:" if len(facts.graph.groups) > 1 else ":"
+    opening += ", other terms being known:" if len(facts.groups) > 1 else ":"
     head: tuple[Text, ...] = ("level of", "observations", *(_ratio_head(r) for r in _RATIOS))
     rows = [line for group in groups for line in _lines(facts, group)]
     blocks: list[Block] = [Paragraph(opening), Equation(_formula()), Equation(_weight())]

@@ -37,11 +37,15 @@ def sizes(facts: Facts) -> Section:
     names = graph.population.columns.names
     if names:
         lines.append(f"population: {', '.join(names)}")
+    for predictor in graph.predictors:
+        further = predictor.population.columns.names
+        lines += [f"population of {predictor.parameter}: {', '.join(further)}"] if further else []
     for group in graph.groups:
         row_ = COVARIANCES[group.covariance.kind]
         columns = ", ".join(group.columns.names)
+        of = f" of {group.owner}" if group.owner else ""
         lines.append(
-            f"{group.factor}, {plural(group.factor.levels, 'level')}: {columns}; "
+            f"{group.factor}{of}, {plural(group.factor.levels, 'level')}: {columns}; "
             f"{row_.title} ({plural(_parameters(group), 'parameter')})"
         )
     return Section("Terms", (Items(tuple(lines)),))
@@ -81,7 +85,8 @@ def _term(facts: Facts, group: Group) -> Section:
         facts_.append(row_.symbols.note)
     blocks: list[Block] = [Paragraph(_words(facts, group)), *_matrices(facts, group)]
     blocks += [Items(tuple(facts_)), _spelt(facts, group)]
-    return Section(f"{facts.name(group)}: {listed(columns, 5)}", tuple(blocks))
+    of = f" of {group.owner}" if group.owner else ""
+    return Section(f"{facts.name(group)}{of}: {listed(columns, 5)}", tuple(blocks))
 
 
 def _words(facts: Facts, group: Group) -> str:
@@ -146,7 +151,7 @@ def _spelt(facts: Facts, group: Group) -> Block:
 
 def _together(facts: Facts) -> Iterator[Section]:
     """``dam + sex:dam``: effects of sex within a dam that are equally correlated."""
-    single = [g for g in facts.graph.groups if g.columns.intercept_only]
+    single = [g for g in facts.groups if g.columns.intercept_only]
     for outer in single:
         for inner in single:
             more = set(inner.factor.variables) - set(outer.factor.variables)

@@ -205,6 +205,8 @@ def covariance_at(facts: Facts, point: Point, rows: list[int]) -> Array:
     index = np.asarray(rows)
     V = np.zeros((len(rows), len(rows)))
     for group, Sigma in zip(facts.graph.groups, point.Sigmas, strict=True):
+        if group.owner:
+            continue
         z = facts.data.matrix(group.columns)[index]
         codes = facts.codes(group.factor)[index]
         V += (codes[:, None] == codes[None, :]) * (z @ Sigma @ z.T)

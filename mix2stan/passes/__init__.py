@@ -28,6 +28,8 @@ Pass = Callable[[ModelGraph, Context], ModelGraph]
 PASSES: tuple[Pass, ...] = (
     # First, because a response that does not fit its family makes all other work idle.
     respond,
+    # Before columns are named: it makes variance functions of a formula, or another predictor.
+    disperse,
     # Before the rest, because everything after it asks how many columns a term has.
     resolve,
     # Before two columns' structures become one: a wrong number is a mistake in any of them.
@@ -36,8 +38,6 @@ PASSES: tuple[Pass, ...] = (
     canonicalise,
     # Before any work is spent on a model that cannot be meant; sees the terms as they will be.
     check,
-    # Before the errors are resolved, which knows variance functions alone.
-    disperse,
     # Before priors, which are of strata and distances.
     resolve_errors,
     identify,

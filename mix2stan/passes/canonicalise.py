@@ -60,7 +60,8 @@ def _simplest(group: Group) -> Group:
 def _mergeable(a: Group, b: Group) -> bool:
     """Independent of each other and within, on the same levels; a column twice is no merge."""
     independent = a.covariance.kind in _INDEPENDENT and b.covariance.kind in _INDEPENDENT
-    return independent and a.factor == b.factor and not set(a.columns.names) & set(b.columns.names)
+    same = independent and a.owner == b.owner and a.factor == b.factor
+    return same and not set(a.columns.names) & set(b.columns.names)
 
 
 def _merge(a: Group, b: Group) -> Group:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.errors import FormulaError
+from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph, note
 from mix2stan.passes.context import Context
@@ -23,16 +23,30 @@ def check(graph: ModelGraph, context: Context) -> ModelGraph:
     """Refuse a response that is its own group; remark on what the data cannot tell apart.
 
     Raises:
-        FormulaError: if the response is a grouping factor.
+        FormulaError: if the response is a grouping factor, or a term of its own dispersion.
+        Unsupported: for structured errors whose standard deviation has a predictor as well.
     """
     for group in graph.groups:
         if graph.response.expression in group.factor.variables:
             message = "a response cannot be its own grouping factor"
             raise FormulaError(message, span=group.span)
+    for predictor in graph.predictors:
+        for formula in predictor.population.columns.formulas:
+            if graph.response.expression in context.data.terms(formula).variables:
+                message = f"the response cannot be a term of its own {predictor.parameter}"
+                raise FormulaError(message, span=formula.span)
+    if graph.predictors and not graph.residual.plain:
+        named = graph.predictors[0].parameter
+        message = f"errors with a structure and a predictor of {named} cannot be expressed together"
+        raise Unsupported(message, hint="either can")
     # errors that correlate are not those of a row alone
     residual = "sigma" in FAMILIES[graph.response.family].parameters
     residual = residual and graph.residual.correlation is None
-    remarks = [r for group in graph.groups for r in _remarks(group, context.data.rows, residual)]
+    remarks = [
+        r
+        for group in graph.groups
+        for r in _remarks(group, context.data.rows, residual and not group.owner)
+    ]
     further = (*_confounded(graph, context), *_without_mean(graph, context))
     return note(graph, *remarks, *further, *_numeric_factors(graph, context))
 
@@ -41,7 +55,7 @@ def _without_mean(graph: ModelGraph, context: Context) -> list[str]:
     """Slopes that vary around zero: the population has no such slope."""
     data, remarks = context.data, []
     X = data.matrix(graph.population.columns) if graph.population.columns.names else None
-    for group in graph.groups:
+    for group in graph.groups_of(""):
         nodes = [v for f in group.columns.formulas for v in data.terms(f).variables]
         if any(data.frame.column(node).is_factor for node in nodes):
             continue
@@ -79,15 +93,15 @@ def _numeric_factors(graph: ModelGraph, context: Context) -> list[str]:
 
 def _confounded(graph: ModelGraph, context: Context) -> list[str]:
     """Effects that vary by the same groups of rows, whatever the factors are called."""
-    by: dict[tuple[bytes, str], list[str]] = {}
+    by: dict[tuple[str, bytes, str], list[str]] = {}
     for group in graph.groups:
         if group.factor.levels == 1:
             continue
         partition = _partition(context.data.grouping(group.factor).codes)
         for name in group.columns.names:
-            by.setdefault((partition, name), []).append(str(group.factor))
+            by.setdefault((group.owner, partition, name), []).append(str(group.factor))
     remarks: dict[str, None] = {}
-    for (_, name), factors in by.items():
+    for (_, _, name), factors in by.items():
         if len(factors) == 1:
             continue
         cannot = "the data cannot tell their variances apart"

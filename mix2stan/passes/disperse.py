@@ -2,7 +2,8 @@
 
 What is added to a logarithm multiplies, so ``~ f + x`` is a standard deviation per level of f
 (``varIdent``) times an exponential in x (``varExp``).  That is the same model as nlme's, whatever the
-scale of the coefficients: glmmTMB reports those of log(sigma^2).
+scale of the coefficients: glmmTMB reports those of log(sigma^2).  What is no such product (offsets,
+products of numbers, no intercept) is a predictor of sigma instead, and sampled.
 """
 
 from __future__ import annotations
@@ -13,8 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.design import Terms
-from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.graph import Factor, ModelGraph, Residual, VarianceFunction
+from mix2stan.errors import FormulaError
+from mix2stan.families import PARAMETERS
+from mix2stan.graph import (
+    Columns,
+    Factor,
+    ModelGraph,
+    Population,
+    Predictor,
+    Residual,
+    VarianceFunction,
+)
 from mix2stan.passes.context import Context
 from mix2stan.syntax import NOWHERE, Node
 
@@ -29,7 +39,6 @@ def disperse(graph: ModelGraph, context: Context) -> ModelGraph:
 
     Raises:
         FormulaError: if the response is one of its variables.
-        Unsupported: for a formula that is no product of variance functions.
     """
     formula = graph.residual.dispersion
     if formula is None:
@@ -38,16 +47,14 @@ def disperse(graph: ModelGraph, context: Context) -> ModelGraph:
     if graph.response.expression in parts.variables:
         message = "the response cannot be a term of its own dispersion"
         raise FormulaError(message, span=formula.span)
-    if parts.offsets:
-        span = parts.offsets[0].span
-        raise Unsupported("an offset of the dispersion cannot be expressed", span=span)
+    spaces = None if parts.offsets else _spaces(parts, context)
+    multiplied = spaces is not None and (parts.intercept or any(f and not x for f, x in spaces))
+    if spaces is None or not multiplied:
+        population = Population(Columns((formula,)), parts.offsets)
+        predictor = Predictor("sigma", PARAMETERS["sigma"].links[0], population)
+        residual = replace(graph.residual, dispersion=None)
+        return replace(graph, residual=residual, predictors=(*graph.predictors, predictor))
     order = {v: i for i, v in enumerate(parts.variables)}
-    spaces = _spaces(parts, formula, context)
-    if not parts.intercept and not any(f and not x for f, x in spaces):
-        message = "a dispersion without an intercept cannot be expressed"
-        raise Unsupported(
-            message, span=formula.span, hint="leave the intercept in, or add a factor"
-        )
     functions = [
         _function(sorted(factors, key=order.__getitem__), next(iter(numbers), None))
         for factors, numbers in spaces
@@ -58,8 +65,10 @@ def disperse(graph: ModelGraph, context: Context) -> ModelGraph:
     return replace(graph, residual=Residual(ordered, graph.residual.correlation))
 
 
-def _spaces(parts: Terms, formula: Node, context: Context) -> list[_Split]:
+def _spaces(parts: Terms, context: Context) -> list[_Split] | None:
     """The terms without those that others contain: ``f + f:g`` is a value per cell of f and g.
+
+    None if they are no variance functions, or the data cannot tell them apart.
 
     R codes a term so that it completes what is there, hence only the spaces that the terms span
     matter, not how they are written.
@@ -68,23 +77,14 @@ def _spaces(parts: Terms, formula: Node, context: Context) -> list[_Split]:
     for term in parts.terms:
         factors = frozenset(v for v in term.variables if context.data.frame.column(v).is_factor)
         numbers = frozenset(term.variables) - factors
-        if len(numbers) > 1:
-            message = f"the product {term.label} of a dispersion cannot be expressed"
-            hint = f"I({' * '.join(map(str, sorted(numbers, key=str)))}) can"
-            raise Unsupported(message, span=formula.span, hint=hint)
-        for number in numbers:
-            if context.data.frame.column(number).values.ndim > 1:
-                message = f"{number} has several columns, which a dispersion cannot have"
-                raise Unsupported(message, span=number.span, hint="give each column a term")
+        if len(numbers) > 1 or any(context.data.frame.column(n).values.ndim > 1 for n in numbers):
+            return None
         found.append((factors, numbers))
     largest = [a for a in found if not any(a[1] == b[1] and a[0] < b[0] for b in found)]
     columns = np.hstack([np.ones((context.data.rows, 1))] + [_columns(s, context) for s in largest])
     lengths = np.linalg.norm(columns, axis=0)
-    if np.linalg.matrix_rank(columns / np.where(lengths > 0, lengths, 1)) < columns.shape[1]:
-        message = "the data cannot tell the terms of this dispersion apart"
-        hint = "some are combinations of others: leave them out"
-        raise Unsupported(message, span=formula.span, hint=hint)
-    return largest
+    rank = np.linalg.matrix_rank(columns / np.where(lengths > 0, lengths, 1))
+    return largest if rank == columns.shape[1] else None
 
 
 def _columns(space: _Split, context: Context) -> NDArray[np.float64]:

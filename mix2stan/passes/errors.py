@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mix2stan.errors import FormulaError, Unsupported, suggestion
-from mix2stan.graph import ErrorCorrelation, ModelGraph, Residual, VarianceFunction, note
+from mix2stan.graph import ErrorCorrelation, Factor, ModelGraph, Residual, VarianceFunction, note
 from mix2stan.passes.context import Context
 from mix2stan.residual_data import blocks_of, general_root, positions
 from mix2stan.residuals import VARIANCES
@@ -36,7 +36,7 @@ def resolve_errors(graph: ModelGraph, context: Context) -> ModelGraph:
     correlation = graph.residual.correlation
     if correlation is not None:
         correlation = replace(
-            _correlation(correlation, context), nested=_nested(correlation, graph, context)
+            _correlation(correlation, context), within=_within(correlation, graph, context)
         )
     return note(replace(graph, residual=Residual(tuple(parts), correlation)), *remarks)
 
@@ -122,13 +122,16 @@ def _correlation(correlation: ErrorCorrelation, context: Context) -> ErrorCorrel
     return correlation
 
 
-def _nested(correlation: ErrorCorrelation, graph: ModelGraph, context: Context) -> bool:
-    """Whether every block lies within one level of each group."""
+def _within(
+    correlation: ErrorCorrelation, graph: ModelGraph, context: Context
+) -> tuple[Factor, ...]:
+    """The grouping factors that are constant within every block."""
     data = context.data
     blocks = blocks_of(correlation, data)
     of_row = np.repeat(np.arange(len(blocks.sizes)), blocks.sizes)
-    for group in graph.groups:
-        codes = data.grouping(group.factor).codes[blocks.order]
-        if (codes != codes[blocks.first[:-1]][of_row]).any():
-            return False
-    return True
+    found = []
+    for factor in dict.fromkeys(g.factor for g in graph.groups):
+        codes = data.grouping(factor).codes[blocks.order]
+        if (codes == codes[blocks.first[:-1]][of_row]).all():
+            found.append(factor)
+    return tuple(found)

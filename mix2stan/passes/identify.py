@@ -15,7 +15,8 @@ def identify(graph: ModelGraph, context: Context) -> ModelGraph:
     """Name terms after their grouping factor; a second term of one factor after its columns too."""
     labels: list[str] = []
     for group in graph.groups:
-        label = str(group.factor)
+        owner = f"{group.owner}_" if group.owner else ""
+        label = f"{owner}{group.factor}"
         labels.append(f"{label}_{group.columns.names[0]}" if label in labels else label)
     ids = unique_identifiers(labels)
     groups = (replace(g, id=i) for g, i in zip(graph.groups, ids, strict=True))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mix2stan.families import FAMILIES
 from mix2stan.glm_fit import cheap_fit
-from mix2stan.graph import Group, ModelGraph, Parameterisation
+from mix2stan.graph import Columns, Group, ModelGraph, Parameterisation
 from mix2stan.passes.context import Context
 from mix2stan.sampled_data import cells
 
@@ -52,7 +52,7 @@ def parameterise(graph: ModelGraph, context: Context) -> ModelGraph:
 def _pool(graph: ModelGraph, context: Context) -> ModelGraph:
     """Sum observations of one predictor where that leaves much fewer."""
     rows = context.data.rows
-    if FAMILIES[graph.response.family].pooled is None:
+    if FAMILIES[graph.response.family].pooled is None or graph.predictors:
         return graph
     if any(g.factor.levels == rows for g in graph.groups):
         return graph
@@ -62,10 +62,10 @@ def _pool(graph: ModelGraph, context: Context) -> ModelGraph:
 
 def _informed(graph: ModelGraph, context: Context) -> frozenset[str]:
     """The terms of one effect per level whose data outweigh their prior on average."""
-    if not graph.groups:
+    if not graph.groups_of(""):
         return frozenset()
     fit = cheap_fit(graph, context.data)
-    single = _single(graph)
+    single = _single(graph.groups_of(""))
     codes = {g.id: context.data.grouping(g.factor).codes for g in single}
     parents = _parents(single, codes, frozenset(g.id for g in single))
     passed: dict[str, Array] = {}
@@ -98,8 +98,8 @@ def _heard(
     return np.asarray(np.bincount(own[rows], passed[child.id], group.factor.levels), dtype=float)
 
 
-def _single(graph: ModelGraph) -> list[Group]:
-    return [g for g in graph.groups if g.covariance.kind == "scalar" and g.columns.intercept_only]
+def _single(groups: tuple[Group, ...]) -> list[Group]:
+    return [g for g in groups if g.covariance.kind == "scalar" and g.columns.intercept_only]
 
 
 def _parents(
@@ -127,13 +127,25 @@ def _is_function(values: NDArray[np.generic], codes: Codes) -> bool:
 
 
 def _around(graph: ModelGraph, context: Context, centred: frozenset[str]) -> tuple[Group, ...]:
-    """The group terms, each with its parameterisation."""
-    data, single = context.data, _single(graph)
+    """The group terms, each with its parameterisation: centred on what is in its predictor."""
+    chosen: dict[str, Group] = {}
+    for predictor in graph.every_predictor:
+        terms = graph.groups_of(predictor.parameter)
+        columns = predictor.population.columns
+        chosen |= {g.id: g for g in _around_one(terms, columns, context, centred)}
+    return tuple(chosen[g.id] for g in graph.groups)
+
+
+def _around_one(
+    terms: tuple[Group, ...], population: Columns, context: Context, centred: frozenset[str]
+) -> tuple[Group, ...]:
+    """The group terms of one predictor."""
+    data, single = context.data, _single(terms)
     codes = {g.id: data.grouping(g.factor).codes for g in single}
     parents = _parents(single, codes, centred)
     columns: dict[str, list[int]] = {g.id: [] for g in single}
-    names = graph.population.columns.names
-    X = data.matrix(graph.population.columns) if names else np.zeros((data.rows, 0))
+    names = population.names
+    X = data.matrix(population) if names else np.zeros((data.rows, 0))
     # a term that another is centred on is not itself in the predictor
     inside = {p for found in parents.values() for p in found}
     takers = [g for g in single if g.id in centred and g.id not in inside]
@@ -148,5 +160,5 @@ def _around(graph: ModelGraph, context: Context, centred: frozenset[str]) -> tup
                 g.id in centred, parents.get(g.id, ()), tuple(columns.get(g.id, ()))
             ),
         )
-        for g in graph.groups
+        for g in terms
     )

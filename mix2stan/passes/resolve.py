@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mix2stan.design import independent_columns
-from mix2stan.graph import Columns, Group, ModelGraph, note
+from mix2stan.graph import Columns, Group, ModelGraph, Predictor, note
 from mix2stan.passes.context import Context
 
 __all__ = ["resolve"]
@@ -13,20 +13,27 @@ __all__ = ["resolve"]
 
 def resolve(graph: ModelGraph, context: Context) -> ModelGraph:
     """Name the columns of every term; drop population columns that depend on others, as lme4 does."""
-    data = context.data
-    columns = graph.population.columns
-    names = data.names(columns.formulas)
-    kept = [names[i] for i in independent_columns(data.matrix(columns))]
-    dropped = [name for name in names if name not in kept]
+    mean, *further = (_resolve_predictor(p, context) for p in graph.every_predictor)
+    remarks = [remark for _, remark in (mean, *further) if remark]
     graph = replace(
         graph,
-        population=replace(graph.population, columns=replace(columns, names=tuple(kept))),
+        population=mean[0].population,
+        predictors=tuple(predictor for predictor, _ in further),
         groups=tuple(_resolve_group(group, context) for group in graph.groups),
     )
-    if dropped:
-        listed = ", ".join(dropped)
-        graph = note(graph, f"dropped, being combinations of other columns: {listed}")
-    return graph
+    return note(graph, *remarks)
+
+
+def _resolve_predictor(predictor: Predictor, context: Context) -> tuple[Predictor, str]:
+    """The predictor with its columns named, and a remark on those dropped."""
+    columns = predictor.population.columns
+    names = context.data.names(columns.formulas)
+    kept = [names[i] for i in independent_columns(context.data.matrix(columns))]
+    dropped = [name for name in names if name not in kept]
+    population = replace(predictor.population, columns=replace(columns, names=tuple(kept)))
+    where = f" in the predictor of {predictor.parameter}" if predictor.parameter else ""
+    remark = f"dropped{where}, being combinations of other columns: {', '.join(dropped)}"
+    return replace(predictor, population=population), remark if dropped else ""
 
 
 def _resolve_group(group: Group, context: Context) -> Group:

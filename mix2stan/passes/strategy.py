@@ -19,6 +19,7 @@ from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import Group, ModelGraph, Parameterisation, Strategy
 from mix2stan.matrices import Data
 from mix2stan.passes.context import Context
+from mix2stan.residuals import known_errors
 
 __all__ = ["STRATEGIES", "choose_strategy", "integrate_all", "obstacle_to_collapsing"]
 
@@ -26,12 +27,12 @@ STRATEGIES = ("auto", "collapsed", "noncentred", "centred")
 #: What can be asked for one term.
 TREATMENTS = ("integrated", "noncentred", "centred")
 
-#: Beyond this the unrolled text of whitened rows is longer than anyone reads.
-_MOST_EFFECTS = 5
 #: Beyond this the K x K precision costs more than the effects it saves.
 _MOST_COLUMNS = 40
 #: Dense effects, and products of columns that meet, that are cheaper to integrate out than to sample.
 _DENSE, _PRODUCTS = 200, 400_000
+#: Products of whitened columns, row by row, that cost as much as one of columns that meet.
+_ROWS = 50
 #: The same where it is asked for, or needed for a likelihood: what memory allows.
 _MOST_DENSE, _MOST_PRODUCTS = 3_000, 20_000_000
 #: Elements of the dense columns, row by row, in a program that has rows.
@@ -64,7 +65,13 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
         return replace(whole, strategy=Strategy("collapsed", "as asked"))
     if obstacle is not None:
         return replace(graph, strategy=Strategy("noncentred", obstacle))
-    chosen = _centre_informed(_affordable(graph, context.data), context.data)
+    chosen = _affordable(graph, context.data)
+    if not known_errors(graph.residual) and not all(g.integrated for g in chosen.groups):
+        parts = elimination(_integrate(graph, graph.groups).groups, graph.residual.correlation)
+        names = " and ".join(str(g.factor) for g in parts.dense)
+        reason = f"the errors have a structure, and the effects of {names} are too many"
+        return replace(graph, strategy=Strategy("noncentred", f"{reason} to be integrated out"))
+    chosen = _centre_informed(chosen, context.data)
     sampled = [str(g.factor) for g in chosen.groups if not g.integrated]
     reason = "the response is Gaussian"
     if sampled:
@@ -103,7 +110,7 @@ def _term_by_term(graph: ModelGraph, wanted: Mapping[str, str], data: Data) -> M
             raise Unsupported(f"no term can be integrated out: {obstacle}", hint="noncentred")
         return replace(_centre(graph, treatments), strategy=Strategy("noncentred", obstacle))
     chosen = [g for g in graph.groups if treatments.get(g.id, "integrated") == "integrated"]
-    if not graph.residual.plain and len(chosen) < len(graph.groups):
+    if not known_errors(graph.residual) and len(chosen) < len(graph.groups):
         return replace(_centre(graph, treatments), strategy=Strategy("noncentred", "as asked"))
     graph = _integrate(_centre(graph, treatments), chosen)
     _check_size(graph, data)
@@ -115,32 +122,21 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     if not graph.response.linear:
         family, link = graph.response.family, graph.response.link
         return f"the response is {family} with the link {link}, so no integral is known exactly"
+    if graph.predictors:
+        named = " and ".join(p.parameter for p in graph.predictors)
+        return f"{named} {'has' if len(graph.predictors) == 1 else 'have'} a predictor of its own"
     columns = len(graph.population.columns.names)
-    obstacle = None if graph.residual.plain else _obstacle_of_errors(graph)
-    if obstacle is not None:
-        return obstacle
-    if not columns and not graph.groups and graph.residual.plain:
+    known = known_errors(graph.residual)
+    if graph.residual.of_fitted:
+        return "the variance of the errors depends on the effects"
+    if not columns and not graph.groups and known:
         return "there is nothing to integrate out"
     if columns > _MOST_COLUMNS:
         return f"there are more than {_MOST_COLUMNS} population effects"
     for prior in graph.priors:
-        heavy = prior.block == "intercept" and graph.residual.plain and prior.density == "student_t"
+        heavy = prior.block == "intercept" and prior.density == "student_t"
         if prior.block in ("intercept", "beta") and prior.density not in _CONJUGATE and not heavy:
             return "the prior of the population effects is not normal"
-    return None
-
-
-def _obstacle_of_errors(graph: ModelGraph) -> str | None:
-    """What of structured errors keeps effects from being integrated out, or None."""
-    if graph.residual.of_fitted:
-        return "the variance of the errors depends on the effects"
-    correlation = graph.residual.correlation
-    if correlation is not None and not correlation.nested:
-        return "errors of different groups are correlated"
-    if len(graph.groups) > 1:
-        return "the errors have a structure, and there are several group terms"
-    if any(len(g.columns.names) > _MOST_EFFECTS for g in graph.groups):
-        return f"the errors have a structure, and a level more than {_MOST_EFFECTS} effects"
     return None
 
 
@@ -157,7 +153,8 @@ def integrate_all(graph: ModelGraph, data: Data) -> ModelGraph:
 
 def _check_size(graph: ModelGraph, data: Data) -> None:
     if not _fits(graph, data, _MOST_DENSE, _MOST_PRODUCTS):
-        names = " and ".join(str(g.factor) for g in elimination(graph.groups).dense)
+        parts = elimination(graph.groups, graph.residual.correlation)
+        names = " and ".join(str(g.factor) for g in parts.dense)
         raise Unsupported(
             f"the effects of {names} are too many to be integrated out together",
             hint="strategy = 'auto' samples those",
@@ -174,6 +171,8 @@ def _affordable(graph: ModelGraph, data: Data) -> ModelGraph:
     whole = _integrate(graph, graph.groups)
     if _fits(whole, data, _DENSE, _PRODUCTS):
         return whole
+    if not known_errors(graph.residual):
+        return _integrate(graph, ())
     parts = elimination(whole.groups)
     chosen: list[Group] = list(parts.block)
     for group in sorted(parts.dense, key=size):
@@ -208,12 +207,18 @@ def _centre_informed(graph: ModelGraph, data: Data) -> ModelGraph:
 
 
 def _fits(graph: ModelGraph, data: Data, dense: int, products: int) -> bool:
-    """Whether the dense terms have so many effects, and so many meet in the block, at most."""
-    parts = elimination(graph.groups)
+    """Whether the dense terms have so many effects, and so many meet in the block, at most.
+
+    Where rows are made independent first, all columns of the dense terms meet in each of them.
+    """
+    parts = elimination(graph.groups, graph.residual.correlation)
     if not parts.dense:
         return True
     if parts.columns > dense:
         return False
+    if not known_errors(graph.residual):
+        columns = parts.columns + len(graph.population.columns.names) + 1
+        return data.rows * columns * (columns + 1) / 2 <= _ROWS * products
     if not parts.block:
         return True
     block = data.grouping(parts.block[0].factor)

@@ -12,7 +12,9 @@ from mix2stan.graph import ModelGraph
 from mix2stan.plan.collapsed import collapsed
 from mix2stan.plan.parts import Component, GroupView, Part, Plan, comment
 from mix2stan.plan.sampled import ModelView, sampled
+from mix2stan.plan.whitened import whitened
 from mix2stan.priors import DENSITIES
+from mix2stan.residuals import known_errors
 
 __all__ = ["Component", "GroupView", "ModelView", "Part", "Plan", "plan"]
 
@@ -28,8 +30,13 @@ def plan(graph: ModelGraph) -> Plan:
     return Plan(comment(graph.call, 1000), (*rule(graph), *extra))
 
 
+def integrated(graph: ModelGraph) -> list[Part]:
+    """Collapsed: sums over the rows, which are made independent first where that takes parameters."""
+    return collapsed(graph) if known_errors(graph.residual) else whitened(graph)
+
+
 #: How each strategy is planned.
 RULES = {
     **dict.fromkeys(("noncentred", "centred", "joint"), sampled),
-    **dict.fromkeys(("collapsed", "profiled"), collapsed),
+    **dict.fromkeys(("collapsed", "profiled"), integrated),
 }

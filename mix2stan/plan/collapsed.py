@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mix2stan.elimination import Elimination, elimination
-from mix2stan.graph import ModelGraph
+from mix2stan.graph import ModelGraph, Residual
 from mix2stan.plan.parts import (
     Component,
     GroupView,
@@ -16,10 +16,11 @@ from mix2stan.plan.parts import (
     terms,
     texts,
 )
-from mix2stan.plan.whitened import whitened
 from mix2stan.priors import PriorText
+from mix2stan.residual_views import errors_view
+from mix2stan.residuals import known_errors
 
-__all__ = ["BlockView", "CollapsedView", "collapsed"]
+__all__ = ["BlockView", "CollapsedView", "collapsed", "collapsed_view", "dense_parts"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class BlockView:
 
     ``id``, ``label`` and ``J`` (its number of levels) are those of the first of its terms; ``q`` counts
     the effects of all.  ``w`` and ``d`` are the name and the number of the columns that are integrated
-    out after it, empty if there are none; ``rows`` is whether the program has rows.
+    out after it, empty if there are none; ``known`` are the errors' sds by which rows are divided, if
+    they differ; ``rows`` is whether the program has rows.
     """
 
     id: str
@@ -38,6 +40,7 @@ class BlockView:
     names: tuple[str, ...]
     w: str
     d: str
+    known: str
     rows: bool
 
     @property
@@ -64,8 +67,9 @@ class BlockView:
         return f"A_{term.id}" if term.scalar else f"A_{term.id}[{i}, {j}]"
 
     def column(self, k: int) -> str:
-        """The design column of effect k; empty for an intercept."""
-        return "" if self.names[k - 1] == "(Intercept)" else f"Z_{self.id}_{k}"
+        """The design column of effect k; empty for one of ones."""
+        ones = self.names[k - 1] == "(Intercept)" and not self.known
+        return "" if ones else f"Z_{self.id}_{k}"
 
     def target(self, k: int) -> str:
         """Where the draws of effect k go."""
@@ -81,10 +85,11 @@ class CollapsedView:
     the columns of that, besides the block: ``Q`` for the population's alone, ``W`` with those of
     ``dense`` terms, ``scaled`` if these were divided by their lengths.  ``scale`` is how their effects
     are made from standard normals: by scales ``s``, or by a root ``F`` of their covariance.
-    ``sampled`` are the terms that stay in the predictor; then the program has ``rows``.  ``normal`` is
-    whether the prior of the coefficients is normal (it is flat otherwise), ``heavy`` whether that of
-    the intercept is Student's t, and ``log_det`` the part of
-    the log density that their variance has (none where they are profiled: maximum likelihood).
+    ``known`` is the formula of the errors' sds over sigma, known ones, by which rows are divided; empty
+    for errors of one variance.  ``sampled`` are the terms that stay in the predictor; then the program
+    has ``rows``.  ``normal`` is whether the prior of the coefficients is normal (it is flat otherwise),
+    ``heavy`` whether that of the intercept is Student's t, and ``log_det`` the part of the log density
+    that their variance has (none where they are profiled: maximum likelihood).
     """
 
     response: str
@@ -96,6 +101,7 @@ class CollapsedView:
     sampled: tuple[Component, ...]
     integrated: str
     scaled: bool
+    known: str
     normal: bool
     heavy: bool
     profiled: bool
@@ -104,6 +110,10 @@ class CollapsedView:
     @property
     def rows(self) -> bool:
         return bool(self.sampled)
+
+    @property
+    def predictor(self) -> tuple[Component, ...]:
+        return self.terms
 
     @property
     def w(self) -> str:
@@ -138,10 +148,8 @@ class CollapsedView:
 
 def collapsed(graph: ModelGraph) -> list[Part]:
     """Coefficients and effects integrated out, as far as the strategy pass found it possible."""
-    if not graph.residual.plain:
-        return whitened(graph)
     parts = elimination(graph.groups)
-    view = _view(graph, parts)
+    view = collapsed_view(graph, parts)
     response = [Component("collapsed/response", view)]
     response += [Component("collapsed/prior_normal", view)] if view.normal else []
     plan = [Part(tuple(response))]
@@ -149,9 +157,7 @@ def collapsed(graph: ModelGraph) -> list[Part]:
         block = [Component("collapsed/block", view.block)]
         block += [Component(g.covariance, g) for g in view.block.terms]
         plan.append(Part(tuple(block)))
-    plan += [
-        Part((Component("collapsed/dense", g), Component(g.covariance, g))) for g in view.dense
-    ]
+    plan += dense_parts(view)
     plan += [Part(group_components(group_view(g, graph.priors), g)) for g in parts.sampled]
     plan.append(Part((Component("residuals/homoscedastic", view),)))
     needs_sums = view.block and (view.dense or view.rows)
@@ -160,8 +166,16 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     return [*plan, *(Part((Component(f, None),)) for f in functions)]
 
 
-def _view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
+def dense_parts(view: CollapsedView) -> list[Part]:
+    """The dense terms, a paragraph each."""
+    return [Part((Component("collapsed/dense", g), Component(g.covariance, g))) for g in view.dense]
+
+
+def collapsed_view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
+    """The view of a model whose terms are eliminated in these parts."""
     population = bool(graph.population.columns.names)
+    known = graph.residual if known_errors(graph.residual) else Residual()
+    errors = errors_view(known, graph.priors)
     dense: list[GroupView] = []
     start = "1"
     for group in parts.dense:
@@ -186,6 +200,7 @@ def _view(graph: ModelGraph, parts: Elimination) -> CollapsedView:
         sampled=tuple(Component(g.columns, g) for g in sampled),
         integrated=integrated,
         scaled=any(not g.columns.intercept_only for g in parts.dense),
+        known=" * ".join(v.formula for v in errors.variances),
         normal=any(p.density != "flat" for p in graph.priors if p.block in ("intercept", "beta")),
         heavy=any(p.density == "student_t" for p in graph.priors if p.block == "intercept"),
         profiled=graph.strategy.kind == "profiled",
@@ -204,5 +219,6 @@ def _block(graph: ModelGraph, parts: Elimination, view: CollapsedView) -> BlockV
         names=tuple(name for g in parts.block for name in g.columns.names),
         w=view.w,
         d=view.d,
+        known=view.known,
         rows=view.rows,
     )

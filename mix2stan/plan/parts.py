@@ -55,7 +55,8 @@ class GroupView:
     columns it has; ``order`` is the structure's number.  ``range`` are the columns of a dense term
     among those of W in a collapsed program.  In a sampled one ``effect`` is what enters the
     predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms and
-    ``x`` the design whose columns are in it.
+    ``x`` the design whose columns are in it; ``suffix`` ends the names of what belongs to its
+    predictor.
     """
 
     id: str
@@ -74,6 +75,7 @@ class GroupView:
     means: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     x: str = ""
+    suffix: str = ""
 
 
 def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
@@ -120,7 +122,7 @@ def effect_name(group: Group) -> str:
 
 def terms(graph: ModelGraph, groups: tuple[GroupView, ...]) -> tuple[Component, ...]:
     """The parts of the predictor besides the population's columns."""
-    offsets = [Component("columns/offset", graph.population)] if graph.population.offsets else []
+    offsets = [Component("columns/offset", graph.mean)] if graph.population.offsets else []
     return (*offsets, *(Component(g.columns, g) for g in groups))
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from mix2stan.families import FAMILIES, PARAMETERS, Family
-from mix2stan.graph import Group, ModelGraph, Prior
+from mix2stan.families import FAMILIES, PARAMETERS, Family, single_parameters
+from mix2stan.graph import ModelGraph
 from mix2stan.links import LINKS
-from mix2stan.plan.parts import (
-    Component,
-    GroupView,
-    Part,
-    comment,
-    effect_name,
-    group_components,
-    group_view,
-    texts,
+from mix2stan.plan.family_view import family_functions, family_view
+from mix2stan.plan.parts import Component, Part, comment, texts
+from mix2stan.plan.predictors import (
+    PredictorView,
+    group_parts,
+    population_parts,
+    predicted_parts,
+    predictor_view,
+    with_population,
 )
 from mix2stan.plan.whitened import StructuredView, structured
 from mix2stan.priors import PriorText
@@ -25,27 +25,17 @@ __all__ = ["ModelView", "ParameterView", "family_of", "sampled"]
 
 
 @dataclass(frozen=True)
-class ModelView:
-    """What the templates of the response, the population and the residual see.
+class ModelView(PredictorView):
+    """What the templates of the response and the residual see: the mean's predictor, and more.
 
-    ``linear`` are all parts of the predictor and ``predictor`` those added up before the likelihood;
-    ``x`` and ``coefficients`` are the design and its coefficients, ``rest_of`` the design that X_rest
-    is taken from; ``declaration`` declares the response, ``density`` says its distribution in
-    mathematics, the mean in braces, and ``likelihood`` is the statement.
+    ``declaration`` declares the response, ``density`` says its distribution in mathematics, the mean
+    in braces, and ``likelihood`` is the statement.
     """
 
-    response: str
-    formula: str
-    linear: tuple[Component, ...]
-    predictor: tuple[Component, ...]
-    x: str
-    coefficients: str
-    rest_of: str
-    declaration: str
-    density: str
-    likelihood: str
-    priors: dict[str, PriorText]
-    population: bool = True
+    response: str = ""
+    declaration: str = ""
+    density: str = ""
+    likelihood: str = ""
 
     def distribution(self, mean: str) -> str:
         """The distribution of the response in mathematics, given its predictor as text."""
@@ -64,64 +54,37 @@ class ParameterView:
 
 def sampled(graph: ModelGraph) -> list[Part]:
     """Every effect is a parameter, on its own or as a scale times a standard normal."""
-    names = graph.population.columns.names
-    orthogonal = names not in ((), ("(Intercept)",))
-    whole = ("Q", "theta") if orthogonal else ("X", "beta")
     family, pooled = family_of(graph)
-    by_id = {g.id: g for g in graph.groups}
-    groups = tuple(_sampled_view(g, by_id, whole, graph.priors) for g in graph.groups)
-    moved = {c for g in graph.groups for c in g.parameterisation.columns}
-    inside = {p for g in graph.groups for p in g.parameterisation.parents}
-    x, coefficients = ("X_rest", f"{whole[1]}[rest]") if moved else whole
-    offsets = _known(graph, pooled)
-    left = len(names) > len(moved)
+    mean = predictor_view(graph, graph.mean, pooled)
     link = graph.response.link
-    primitive = family.primitive.get(link) if left else None
-    predictor = (*offsets, *(Component(g.columns, g) for g in groups if g.id not in inside))
+    takes_apart = mean.population and not graph.predictors
+    primitive = family.primitive.get(link) if takes_apart else None
+    mean = mean if primitive else with_population(mean)
     view = ModelView(
+        **{f.name: getattr(mean, f.name) for f in fields(mean)},
         response=comment(graph.response.expression),
-        formula=comment(graph.population.columns),
-        linear=(
-            *([Component("columns/population", None)] if names else []),
-            *offsets,
-            *(Component(g.columns, g) for g in groups),
-        ),
-        predictor=predictor,
-        x=x,
-        coefficients=coefficients,
-        rest_of=whole[0],
         declaration=("array[N] int<lower=0> y" if family.integer else "vector[N] y"),
-        density=family.density.replace("{mu}", LINKS[link].stan).replace("./", "/"),
-        likelihood="",
-        priors=texts(graph.priors, "intercept", "beta", "sigma"),
-        population=bool(names),
+        density=family.said(LINKS[link].stan),
     )
-    if left and primitive is None:
-        predictor = (Component("columns/population", view), *predictor)
-        view = replace(view, predictor=predictor)
     view = replace(view, likelihood=_likelihood(graph, family, primitive, view))
     sections = ["families/response", *(["families/trials"] * family.counts_trials)]
-    response = [Component(t, view) for t in (*sections, "families/likelihood")]
+    sections += ["families/predictor", "families/likelihood"]
+    response = [Component(t, view) for t in sections]
+    if family.row_sets:
+        response.append(Component("families/row_sets", family_view(graph, family)))
     errors: list[Part] = []
     if not graph.residual.plain:
-        structure = StructuredView(view, errors_view(graph.residual, graph.priors))
+        found = errors_view(graph.residual, graph.priors)
+        structure = StructuredView.of(view, found, graph.strategy.kind == "joint")
         response, errors = structured(structure)
-    parts = [Part(tuple(response))]
-    if offsets:
-        parts.append(Part((offsets[0],)))
-    if names:
-        columns = "population/orthogonal" if orthogonal else "population/plain"
-        rest = ["population/rest"] if moved and left else []
-        templates = (columns, *rest, *_population_priors(names, view.priors))
-        parts.append(Part(tuple(Component(t, view) for t in templates)))
-    parts += [Part(group_components(g, by_id[g.id])) for g in groups]
-    for name in family.parameters:
+    parts = [Part(tuple(response)), *population_parts(view), *group_parts(view, graph)]
+    parts += predicted_parts(graph)
+    for name in single_parameters(graph):
         row = PARAMETERS[name]
         prior = texts(graph.priors, name)[name]
-        subject = ParameterView(name, row.bound, row.meaning, prior)
+        subject = ParameterView(name, row.bound, family.meaning(name), prior)
         parts.append(Part((Component("families/parameter", subject),)))
-    functions = [Part((Component(family.functions, None),))] if family.functions else []
-    return [*parts, *errors, *functions]
+    return [*parts, *errors, *family_functions(graph, family)]
 
 
 def family_of(graph: ModelGraph) -> tuple[Family, bool]:
@@ -132,18 +95,12 @@ def family_of(graph: ModelGraph) -> tuple[Family, bool]:
     return FAMILIES[family.pooled], family.exposure
 
 
-def _known(graph: ModelGraph, exposed: bool) -> list[Component]:
-    if exposed:
-        return [Component("columns/exposure", graph.population)]
-    return [Component("columns/offset", graph.population)] if graph.population.offsets else []
-
-
 def _likelihood(graph: ModelGraph, family: Family, primitive: str | None, view: ModelView) -> str:
     """The statement of the likelihood; its constants are kept only where they are asked for."""
     link = graph.response.link
     nothing = "0" if primitive or graph.response.linear else "rep_vector(0, N)"
     words = {
-        "eta": "eta" if view.predictor else nothing,
+        "eta": "eta" if view.summed else nothing,
         "x": view.x,
         "coefficients": view.coefficients,
     }
@@ -153,24 +110,3 @@ def _likelihood(graph: ModelGraph, family: Family, primitive: str | None, view: 
         return f"y ~ {text};"
     name, arguments = text.split("(", 1)
     return f"target += {name}_{'lpmf' if family.integer else 'lpdf'}(y | {arguments};"
-
-
-def _sampled_view(
-    group: Group, by_id: dict[str, Group], whole: tuple[str, str], priors: tuple[Prior, ...]
-) -> GroupView:
-    """A group term as its parameterisation says."""
-    view = group_view(group, priors)
-    how = group.parameterisation
-    means = [f"W_{group.id} * {whole[1]}[columns_{group.id}]"] if how.columns else []
-    means += [f"{effect_name(by_id[p])}[{p}_of_{group.id}]" for p in how.parents]
-    x = whole[0] if how.columns else ""
-    return replace(view, means=tuple(means), parents=how.parents, x=x)
-
-
-def _population_priors(names: tuple[str, ...], priors: dict[str, PriorText]) -> list[str]:
-    if names == ("(Intercept)",):
-        return ["population/prior_intercept"]
-    if "intercept" not in priors:
-        return ["population/prior_all"]
-    mean = ["population/prior_mean_response"] if priors["intercept"].density.text else []
-    return [*mean, "population/prior_slopes"]

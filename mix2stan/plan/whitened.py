@@ -5,105 +5,93 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mix2stan.elimination import elimination
 from mix2stan.graph import ModelGraph
-from mix2stan.plan.parts import Component, GroupView, Part, comment, group_view, terms, texts
-from mix2stan.priors import PriorText
+from mix2stan.plan.collapsed import BlockView, CollapsedView, collapsed_view, dense_parts
+from mix2stan.plan.parts import Component, Part
 from mix2stan.residual_views import ErrorsView, errors_view
 
 if TYPE_CHECKING:
     from mix2stan.plan.sampled import ModelView
 
-__all__ = ["StructuredView", "WhitenedModel", "WhitenedView", "structured", "whitened"]
-
-
-@dataclass(frozen=True)
-class WhitenedModel:
-    """The model as a collapsed program with structured errors has it.
-
-    ``integrated`` says in words what is integrated out, ``normal`` whether the prior of the
-    coefficients is normal (it is flat otherwise), ``profiled`` whether they are at their maximum
-    instead of integrated out (maximum likelihood), and ``population`` whether there are any.
-    """
-
-    response: str
-    formula: str
-    population: bool
-    predictor: tuple[Component, ...]
-    groups: tuple[GroupView, ...]
-    integrated: str
-    normal: bool
-    profiled: bool
-    priors: dict[str, PriorText]
-
-    #: the prior of the coefficients is one of theta alone
-    dense: tuple[GroupView, ...] = ()
-    heavy: bool = False
+__all__ = ["StructuredView", "WhitenedView", "structured", "whitened"]
 
 
 @dataclass(frozen=True)
 class WhitenedView:
     """What the templates of a collapsed program with structured errors see.
 
-    ``width`` is the number of columns of [r Q], ``columns`` of [r Q Z], as Stan has them, and
-    ``content`` says what they are.
+    ``rows`` of the program are [r Q Z], or [r Z Q Z] with dense terms, the block's columns last;
+    ``width`` is the number of those before them, ``columns`` of all, as Stan has them, and ``content``
+    says what they are.
     """
 
-    model: WhitenedModel
+    model: CollapsedView
     errors: ErrorsView
-    width: str
-    columns: str
-    content: str
 
-    @classmethod
-    def of(cls, model: WhitenedModel, errors: ErrorsView) -> WhitenedView:
-        width = "K + 1" if model.population else "1"
-        columns = " + ".join([width, *(f"Q_{g.id}" for g in model.groups)])
-        content = "[r Q" if model.population else "[y"
-        content += "".join(f" Z_{g.id}" for g in model.groups) + "], r = y - Q theta_hat"
-        content = content if model.population else content.split(",")[0]
-        return cls(model, errors, width, columns, content)
+    @property
+    def block(self) -> BlockView | None:
+        return self.model.block
+
+    @property
+    def width(self) -> str:
+        return f"{self.model.d} + 1" if self.model.d else "1"
+
+    @property
+    def columns(self) -> str:
+        return self.place(self.block.q if self.block else 0)
+
+    @property
+    def content(self) -> str:
+        parts = ["r" if self.model.population else "y"]
+        parts += [f"Z_{g.id}" for g in self.model.dense]
+        parts += ["Q"] if self.model.population else []
+        parts += [f"Z_{g.id}" for g in self.block.terms] if self.block else []
+        says = ", r = y - Q theta_hat" if self.model.population else ""
+        return f"[{' '.join(parts)}]{says}"
 
     def place(self, k: int) -> str:
-        """The column of [r Q Z] at which column k of Z stands."""
-        return f"K + {k + 1}" if self.model.population else f"{k + 1}"
+        """The column of the rows at which column k of the block stands."""
+        return f"{self.model.d} + {k + 1}" if self.model.d else f"{k + 1}"
 
 
 @dataclass(frozen=True)
 class StructuredView:
-    """What the templates of a direct program with structured errors see."""
+    """What the templates of a direct program with structured errors see.
+
+    ``likelihood`` is the statement about the response, or about the independent errors w.
+    """
 
     model: ModelView
     errors: ErrorsView
+    likelihood: str
+
+    @classmethod
+    def of(cls, model: ModelView, errors: ErrorsView, constants: bool) -> StructuredView:
+        """The view; whether the constants of the density are kept."""
+        what, about = ("w", "0, sigma") if errors.correlated else ("y", "mu, sigma * d")
+        kept = f"target += normal_lpdf({what} | {about});"
+        return cls(model, errors, kept if constants else f"{what} ~ normal({about});")
 
 
 def whitened(graph: ModelGraph) -> list[Part]:
     """Effects and coefficients integrated out, the rows made independent first."""
-    view = _view(graph)
-    model, errors = view.model, view.errors
+    parts = elimination(graph.groups, graph.residual.correlation)
+    model = collapsed_view(graph, parts)
+    view = WhitenedView(model, errors_view(graph.residual, graph.priors))
     response = [Component("collapsed/whitened", view)]
     response += [Component("collapsed/prior_normal", model)] if model.normal else []
-    parts = [Part(tuple(response))]
-    parts += [Part((Component(g.covariance, g),)) for g in model.groups]
-    parts += [Part((Component("residuals/homoscedastic", model),))]
-    return [*parts, *error_parts(view, errors)]
-
-
-def _view(graph: ModelGraph) -> WhitenedView:
-    population = bool(graph.population.columns.names)
-    groups = tuple(group_view(g, graph.priors) for g in graph.groups)
-    names = [*(["beta"] if population else []), *(f"b_{g.id}" for g in groups)]
-    model = WhitenedModel(
-        response=comment(graph.response.expression),
-        formula=comment(graph.population.columns),
-        population=population,
-        predictor=terms(graph, groups),
-        groups=groups,
-        integrated=" and ".join(names) + (" are" if len(names) > 1 else " is"),
-        normal=any(p.density == "normal" for p in graph.priors if p.block in ("intercept", "beta")),
-        profiled=graph.strategy.kind == "profiled",
-        priors=texts(graph.priors, "sigma"),
-    )
-    return WhitenedView.of(model, errors_view(graph.residual, graph.priors))
+    plan = [Part(tuple(response))]
+    if model.block:
+        block = [Component("collapsed/whitened_block", model.block)]
+        block += [Component(g.covariance, g) for g in model.block.terms]
+        plan.append(Part(tuple(block)))
+    plan += dense_parts(model)
+    plan.append(Part((Component("residuals/homoscedastic", model),)))
+    functions = ["functions/group_sums"] if model.block else []
+    functions += ["functions/with_root"] if model.scale == "F" else []
+    plan += [Part((Component(f, None),)) for f in functions]
+    return [*plan, *error_parts(view, view.errors)]
 
 
 def structured(view: StructuredView) -> tuple[list[Component], list[Part]]:
@@ -119,7 +107,7 @@ def error_parts(view: WhitenedView | StructuredView, errors: ErrorsView) -> list
     """The data and the parameters of the errors: variance functions, and the correlation."""
     structure: list[str] = []
     if errors.correlated:
-        own = [errors.matrix] if errors.whitening == "residuals/dense" else []
+        own = [errors.matrix] if errors.matrix else []
         structure = [errors.whitening, *own, "residuals/correlated"]
     parts = [["residuals/variances"] if errors.multiplier else [], structure]
     return [Part(tuple(Component(t, view) for t in part)) for part in parts if part]

@@ -12,7 +12,7 @@ from mix2stan.comparison import Holder, compare_compiled, read
 from mix2stan.compiler import DataArgument, compile_model
 from mix2stan.errors import FormulaError, Mix2stanError, Unsupported, suggestion
 from mix2stan.translations import glmmtmb, lme4, mcmcglmm, nlme
-from mix2stan.translations.parts import Source, source_of
+from mix2stan.translations.parts import Source, refuse, source_of
 
 __all__ = ["PACKAGES", "Package", "translate"]
 
@@ -52,6 +52,9 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
         hint = suggestion(to, PACKAGES, what="those that are written")
         raise Mix2stanError(f"there is no package '{to}' to translate to", hint=hint)
     source = source_of(read(given, data))
+    if source.graph.predictors and to != "glmmTMB":
+        named = " and ".join(p.parameter for p in source.graph.predictors)
+        raise refuse(to, f"a predictor of {named}", "glmmTMB's dispformula may")
     written = PACKAGES[to](source)
     try:
         found = compare_compiled(source.model, compile_model(written, source.model.given))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mix2stan.dialects.glmmtmb import STRUCTURES
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph, Residual
@@ -24,24 +26,37 @@ __all__ = ["term", "write"]
 _KINDS = {kind: name for name, kind in STRUCTURES.items()} | {"scalar": "", "us": ""}
 
 #: Its names of the families that R's other functions call otherwise.
-_FAMILIES = {"negbinomial": "nbinom2", "student": "t_family", "beta": "beta_family"}
+_FAMILIES = {
+    "negbinomial": "nbinom2",
+    "truncated_negbinomial": "truncated_nbinom2",
+    "student": "t_family",
+    "beta": "beta_family",
+    "beta_binomial": "betabinomial",
+    "ordered_beta": "ordbeta",
+    "skew_normal": "skewnormal",
+    "lognormal_mean": "lognormal",
+}
 #: Families it has not, or in other parameters.
 _ABSENT = {
     "lognormal": "its lognormal has the mean and sd of y; lmer(log(y) ~ x) is this one",
     "inverse.gaussian": "lme4's glmer() can",
+    "geometric": "MCMCglmm can, with a residual; nbinom2 estimates its shape",
+    "exponential": "MCMCglmm can, with a residual; Gamma estimates its shape",
+    "weibull": "Gamma can",
+    "zero_one_inflated_beta": "ordbeta can",
 }
 
 
 def write(source: Source) -> str:
     """``glmmTMB(y ~ x + cs(0 + f | g), dispformula = ~ f)``."""
     graph = source.graph
-    texts = [text for group in graph.groups for text in _bars(group, source)]
     weights = graph.response.weights
     line, data = prepared(with_units(source), source)
     return line + call(
         "glmmTMB",
-        formula_of(source, texts),
+        formula_of(source, _bars(source, "")),
         _family(graph),
+        *_further(source),
         "" if graph.residual.plain else f"dispformula = ~{_dispersion(graph.residual)}",
         f"data = {data}",
         "" if weights is None else f"weights = {weights}",
@@ -51,25 +66,55 @@ def write(source: Source) -> str:
 
 def term(group: Group, source: Source) -> str:
     """One random term: ``cs(0 + f | g)``."""
-    return " + ".join(_bars(group, source))
+    return " + ".join(_group(group, source))
 
 
-def _bars(group: Group, source: Source) -> list[str]:
+def _bars(source: Source, parameter: str) -> list[str]:
+    """The random terms of one predictor."""
+    return [t for group in source.graph.groups_of(parameter) for t in _group(group, source)]
+
+
+def _group(group: Group, source: Source) -> list[str]:
     nearest = "nearest: us(0 + f | g), all variances and covariances free"
     name = spelt(group, _KINDS, "glmmTMB", nearest)
     more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
     return [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
 
 
+def _further(source: Source) -> list[str]:
+    """The formulas of parameters besides the mean."""
+    row = FAMILIES[source.graph.response.family]
+    zeros = row.parameters[-1] if row.without_zeros else ""
+    formulas = {row.dispersion: ("dispformula", "log"), zeros: ("ziformula", "logit")}
+    predicted = [p.parameter for p in source.graph.predictors]
+    found = ["ziformula = ~1"] if zeros and zeros not in predicted else []
+    for predictor in source.graph.predictors:
+        argument, link = formulas.get(predictor.parameter, ("", ""))
+        if predictor.link != link:
+            hint = "it has dispformula, of a logarithm, and ziformula, of a logit"
+            raise refuse("glmmTMB", f"a predictor of {predictor.parameter}", hint)
+        population = predictor.population
+        parts = [str(f) for f in population.columns.formulas]
+        parts += [f"offset({o})" for o in population.offsets]
+        right = " + ".join([*parts, *_bars(source, predictor.parameter)])
+        found.append(f"{argument} = ~{right}")
+    return found
+
+
 def _family(graph: ModelGraph) -> str:
     family, link = graph.response.family, graph.response.link
     if graph.response.linear:
         return ""
+    family = FAMILIES[family].without_zeros or family
     if family in _ABSENT:
         raise refuse("glmmTMB", f"a response that is {family}", _ABSENT[family])
     name = _FAMILIES.get(family)
     if name is None:
-        return f"family = {family_text(graph)}"
+        response = replace(graph.response, family=family)
+        name = family_text(replace(graph, response=response))
+        # the plain Gamma family takes no zeros
+        inflated = family != graph.response.family and family == "Gamma"
+        return f"family = {'zi' if inflated else ''}{name}"
     default = link == FAMILIES[family].links[0]
     return f"family = {name}" if default else f'family = {name}(link = "{link}")'
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 
 from mix2stan.design import terms
-from mix2stan.graph import UNITS, Group
-from mix2stan.syntax import Name, Node, Number, Operator, String
+from mix2stan.graph import UNITS, Group, Residual, VarianceFunction
+from mix2stan.syntax import Name, Node, Number, Operator, Parens, String
 from mix2stan.translations.parts import (
     Source,
     bar,
@@ -30,9 +30,6 @@ _NEAREST = {
 def write(source: Source) -> str:
     """``lmer``, ``glmer`` or ``glmer.nb``; ``lm``, ``glm`` or ``glm.nb`` without random terms."""
     graph = source.graph
-    if not graph.residual.plain:
-        hint = "nlme can: gls() and lme() take weights and correlation"
-        raise refuse("lme4", f"errors that are {graph.residual}", hint)
     family, grouped = graph.response.family, bool(graph.groups)
     function, extra = ("lmer" if grouped else "lm"), ""
     if family == "negbinomial":
@@ -42,7 +39,7 @@ def write(source: Source) -> str:
     elif not graph.response.linear:
         function = "glmer" if grouped else "glm"
         extra = f"family = {family_text(graph)}"
-    weights = graph.response.weights
+    weights = graph.response.weights or _weights(graph.residual)
     bars = [text for group in graph.groups for text in _bars(group, source)]
     line, data = prepared(with_units(source), source)
     return line + call(
@@ -53,6 +50,18 @@ def write(source: Source) -> str:
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )
+
+
+def _weights(residual: Residual) -> Node | None:
+    """The weights of errors of the known variance 1 / weights."""
+    if residual.plain:
+        return None
+    match residual.variances:
+        case (VarianceFunction("varFixed", covariate=Node() as covariate) as part,):
+            if residual.correlation is None:
+                return part.weights or Operator("/", (Number(1.0), Parens(covariate)))
+    hint = "nlme can: gls() and lme() take weights and correlation"
+    raise refuse("lme4", f"errors that are {residual}", hint)
 
 
 def formula_of(source: Source, bars: list[str]) -> str:

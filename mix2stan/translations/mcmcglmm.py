@@ -70,7 +70,8 @@ def _overdispersion(source: Source) -> Group:
 def _family(source: Source) -> str:
     response = source.graph.response
     row = FAMILIES[response.family]
-    if not row.mcmcglmm or response.link != row.links[0] or response.weights is not None:
+    link = row.mcmcglmm_link or row.links[0]
+    if not row.mcmcglmm or response.link != link or response.weights is not None:
         what = f"{response.family} with link {response.link}"
         what += " and trials as weights" if response.weights is not None else ""
         raise refuse("MCMCglmm", what, "lme4's glmer() can")

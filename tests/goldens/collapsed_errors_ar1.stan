@@ -4,18 +4,28 @@
 //   b_Mare ~ normal(0, sd_Mare)
 //
 // beta and b_Mare are integrated out: NUTS sees the other parameters alone, the rest is drawn exactly.
+// Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
+// R = [r Q] and the columns Z_j of a level are made independent first, rows w.
+// With S = R' R - sum_j (Z_j' R)' G_j Z_j' R, S / sigma^2 holds the precision P of the rest and P times its mean.
+// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of Mare over sigma^2 and j a level.
 // D = diag(d), d = sqrt(I(Time + 2))
 // R: errors at s and t, order within Mare, correlate cor_phi^|s - t|.
+functions {
+  // the sums of the runs of x that end at last
+  vector group_sums(vector x, array[] int last) {
+    vector[size(last)] total = cumulative_sum(x)[last];
+    return append_row(total[1], total[2 : ] - total[ : size(last) - 1]);
+  }
+}
 data {
   int<lower=1> N; // observations of follicles
   int<lower=1> K; // population effects, Time
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
+  matrix[N, K + 2] rows; // [r Q Z_Mare], r = y - Q theta_hat
+
   int<lower=1> J_Mare; // levels of Mare
-  int<lower=1> Q_Mare; // effects per level, 1
-  array[J_Mare] int<lower=1, upper=N> first_Mare; // rows of every level
-  array[J_Mare] int<lower=1, upper=N> last_Mare;
-  matrix[N, K + 1 + Q_Mare] rows; // [r Q Z_Mare], r = y - Q theta_hat
+  array[J_Mare] int<lower=1, upper=N> last_Mare; // the last row of every level
 
   vector[N] v; // I(Time + 2)
 
@@ -46,40 +56,40 @@ parameters {
 }
 model {
   vector[N] d = sqrt(v);
-  matrix[N, K + 1 + Q_Mare] e = diag_pre_multiply(inv(d), rows);
+  matrix[N, K + 2] e = rows ./ rep_matrix(d, K + 2);
   vector[N] r = follows .* pow(cor_phi, lag); // correlation with the row before
   vector[N] root = sqrt(1 - square(r));
   real log_root = sum(log(root));
-  matrix[N, K + 1 + Q_Mare] w;
-  for (k in 1 : K + 1 + Q_Mare) {
+  matrix[N, K + 2] w;
+  for (k in 1 : K + 2) {
     w[ : , k] = (e[ : , k] - r .* append_row(0, e[1 : N - 1, k])) ./ root;
   }
   matrix[K + 1, K + 1] S = crossprod(w[ : , 1 : K + 1]);
-  vector[J_Mare] ZZ_Mare_11;
+  vector[N] Z_1 = w[ : , K + 2];
+  vector[J_Mare] ZZ_Mare_11 = group_sums(Z_1 .* Z_1, last_Mare);
   matrix[J_Mare, K + 1] ZR_Mare_1;
-  for (j in 1 : J_Mare) {
-    int i = first_Mare[j];
-    int l = last_Mare[j];
-    matrix[Q_Mare, K + 1 + Q_Mare] part = w[i : l, K + 2 : ]' * w[i : l];
-    ZZ_Mare_11[j] = part[1, K + 2];
-    ZR_Mare_1[j] = part[1, 1 : K + 1];
+  for (k in 1 : K + 1) {
+    ZR_Mare_1[ : , k] = group_sums(Z_1 .* w[ : , k], last_Mare);
   }
-  real A = sd_Mare / sigma;
-  vector[J_Mare] h_11 = A * ZZ_Mare_11;
-  vector[J_Mare] m_11 = 1 + A * h_11;
+  real A_Mare = sd_Mare / sigma;
+  vector[J_Mare] h_11 = A_Mare * ZZ_Mare_11;
+  vector[J_Mare] m_11 = 1 + A_Mare * h_11;
   vector[J_Mare] d_1 = m_11;
   vector[J_Mare] i_1 = inv_sqrt(d_1);
-  vector[J_Mare] b_11 = A * i_1;
+  vector[J_Mare] b_11 = A_Mare * i_1;
   vector[J_Mare] g_11 = b_11 .* b_11;
-  real log_det_Mare = sum(log(d_1));
-  S -= ZR_Mare_1' * diag_pre_multiply(g_11, ZR_Mare_1);
-  matrix[K, K] P = S[2 : , 2 : ] / square(sigma) + prior_precision;
-  vector[K] h = S[2 : , 1] / square(sigma) + prior_linear;
+  matrix[J_Mare, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_Mare_1; // G Z'R
+  S -= ZR_Mare_1' * U_1;
+  real rr = S[1, 1];
+  vector[K] Qr = S[2 : , 1];
+  matrix[K, K] QQ = S[2 : , 2 : ];
+  matrix[K, K] P = QQ / square(sigma) + prior_precision;
+  vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v_P = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * S[1, 1] / square(sigma);
+  target += -N * log(sigma) - 0.5 * rr / square(sigma);
   target += -log_root - sum(log(d));
-  target += -0.5 * log_det_Mare;
+  target += -0.5 * (sum(log(d_1)));
   target += 0.5 * dot_self(v_P) - sum(log(diagonal(L_P)));
 
   sd_Mare ~ student_t(3, 0, sd_Mare_scale);
@@ -91,42 +101,41 @@ generated quantities {
   vector[J_Mare] b_Mare;
   {
     vector[N] d = sqrt(v);
-    matrix[N, K + 1 + Q_Mare] e = diag_pre_multiply(inv(d), rows);
+    matrix[N, K + 2] e = rows ./ rep_matrix(d, K + 2);
     vector[N] r = follows .* pow(cor_phi, lag); // correlation with the row before
     vector[N] root = sqrt(1 - square(r));
     real log_root = sum(log(root));
-    matrix[N, K + 1 + Q_Mare] w;
-    for (k in 1 : K + 1 + Q_Mare) {
+    matrix[N, K + 2] w;
+    for (k in 1 : K + 2) {
       w[ : , k] = (e[ : , k] - r .* append_row(0, e[1 : N - 1, k])) ./ root;
     }
     matrix[K + 1, K + 1] S = crossprod(w[ : , 1 : K + 1]);
-    vector[J_Mare] ZZ_Mare_11;
+    vector[N] Z_1 = w[ : , K + 2];
+    vector[J_Mare] ZZ_Mare_11 = group_sums(Z_1 .* Z_1, last_Mare);
     matrix[J_Mare, K + 1] ZR_Mare_1;
-    for (j in 1 : J_Mare) {
-      int i = first_Mare[j];
-      int l = last_Mare[j];
-      matrix[Q_Mare, K + 1 + Q_Mare] part = w[i : l, K + 2 : ]' * w[i : l];
-      ZZ_Mare_11[j] = part[1, K + 2];
-      ZR_Mare_1[j] = part[1, 1 : K + 1];
+    for (k in 1 : K + 1) {
+      ZR_Mare_1[ : , k] = group_sums(Z_1 .* w[ : , k], last_Mare);
     }
-    real A = sd_Mare / sigma;
-    vector[J_Mare] h_11 = A * ZZ_Mare_11;
-    vector[J_Mare] m_11 = 1 + A * h_11;
+    real A_Mare = sd_Mare / sigma;
+    vector[J_Mare] h_11 = A_Mare * ZZ_Mare_11;
+    vector[J_Mare] m_11 = 1 + A_Mare * h_11;
     vector[J_Mare] d_1 = m_11;
     vector[J_Mare] i_1 = inv_sqrt(d_1);
-    vector[J_Mare] b_11 = A * i_1;
+    vector[J_Mare] b_11 = A_Mare * i_1;
     vector[J_Mare] g_11 = b_11 .* b_11;
-    real log_det_Mare = sum(log(d_1));
-    S -= ZR_Mare_1' * diag_pre_multiply(g_11, ZR_Mare_1);
-    matrix[K, K] P = S[2 : , 2 : ] / square(sigma) + prior_precision;
-    vector[K] h = S[2 : , 1] / square(sigma) + prior_linear;
+    matrix[J_Mare, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_Mare_1; // G Z'R
+    S -= ZR_Mare_1' * U_1;
+    real rr = S[1, 1];
+    vector[K] Qr = S[2 : , 1];
+    matrix[K, K] QQ = S[2 : , 2 : ];
+    matrix[K, K] P = QQ / square(sigma) + prior_precision;
+    vector[K] h = Qr / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);
     vector[K] v_P = mdivide_left_tri_low(L_P, h);
     vector[K] z = to_vector(normal_rng(rep_vector(0, K), 1));
-    vector[K] shift_theta = mdivide_right_tri_low((v_P + z)', L_P)'; // theta - theta_hat
-    beta = R_inverse * (theta_hat + shift_theta);
-    vector[K + 1] f = append_row(1, -shift_theta);
-    vector[J_Mare] e_1 = ZR_Mare_1 * f; // Z'(y - X beta)
+    vector[K] c = mdivide_right_tri_low((v_P + z)', L_P)'; // the coefficients of Q
+    beta = R_inverse * (theta_hat + c);
+    vector[J_Mare] e_1 = ZR_Mare_1[ : , 1] - ZR_Mare_1[ : , 2 : ] * c; // Z'(y - the rest)
     vector[J_Mare] z_1 = to_vector(normal_rng(rep_vector(0, J_Mare), sigma));
     b_Mare = g_11 .* e_1;
     b_Mare += b_11 .* z_1;

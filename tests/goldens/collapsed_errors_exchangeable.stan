@@ -3,6 +3,8 @@
 //   y ~ multi_normal(X beta, sigma^2 R)
 //
 // beta is integrated out: NUTS sees the other parameters alone, the rest is drawn exactly.
+// Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
+// R = [r Q] and the columns Z_j of a level are made independent first, rows w.
 // R: errors at s and t, order within Subject, correlate cor_rho.
 data {
   int<lower=1> N; // observations of distance
@@ -50,11 +52,14 @@ model {
     log_root += 0.5 * log(of_mean) + 0.5 * (n - 1) * log1m(cor_rho);
   }
   matrix[K + 1, K + 1] S = crossprod(w[ : , 1 : K + 1]);
-  matrix[K, K] P = S[2 : , 2 : ] / square(sigma) + prior_precision;
-  vector[K] h = S[2 : , 1] / square(sigma) + prior_linear;
+  real rr = S[1, 1];
+  vector[K] Qr = S[2 : , 1];
+  matrix[K, K] QQ = S[2 : , 2 : ];
+  matrix[K, K] P = QQ / square(sigma) + prior_precision;
+  vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v_P = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * S[1, 1] / square(sigma);
+  target += -N * log(sigma) - 0.5 * rr / square(sigma);
   target += -log_root;
   target += 0.5 * dot_self(v_P) - sum(log(diagonal(L_P)));
 
@@ -78,12 +83,15 @@ generated quantities {
       log_root += 0.5 * log(of_mean) + 0.5 * (n - 1) * log1m(cor_rho);
     }
     matrix[K + 1, K + 1] S = crossprod(w[ : , 1 : K + 1]);
-    matrix[K, K] P = S[2 : , 2 : ] / square(sigma) + prior_precision;
-    vector[K] h = S[2 : , 1] / square(sigma) + prior_linear;
+    real rr = S[1, 1];
+    vector[K] Qr = S[2 : , 1];
+    matrix[K, K] QQ = S[2 : , 2 : ];
+    matrix[K, K] P = QQ / square(sigma) + prior_precision;
+    vector[K] h = Qr / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);
     vector[K] v_P = mdivide_left_tri_low(L_P, h);
     vector[K] z = to_vector(normal_rng(rep_vector(0, K), 1));
-    vector[K] shift_theta = mdivide_right_tri_low((v_P + z)', L_P)'; // theta - theta_hat
-    beta = R_inverse * (theta_hat + shift_theta);
+    vector[K] c = mdivide_right_tri_low((v_P + z)', L_P)'; // the coefficients of Q
+    beta = R_inverse * (theta_hat + c);
   }
 }

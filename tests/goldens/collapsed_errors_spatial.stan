@@ -3,6 +3,8 @@
 //   y ~ multi_normal(X beta, sigma^2 D R D)
 //
 // beta is integrated out: NUTS sees the other parameters alone, the rest is drawn exactly.
+// Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
+// R = [r Q] and the columns Z_j of a level are made independent first, rows w.
 // D = diag(d), d = sqrt(var_const^2 + (var_prop age)^2)
 // R: errors at s and t, age within Subject, correlate exp(-d / cor_range) times 1 - cor_nugget.
 functions {
@@ -35,8 +37,8 @@ data {
   int<lower=1> patterns; // of times, where shorter blocks begin as the longest
   array[patterns] int<lower=1, upper=B> begin;
   array[patterns] int<lower=1, upper=B> end;
-  int<lower=1> D; // coordinates
-  matrix[N, D] place; // by block
+  int<lower=1> axes; // coordinates
+  matrix[N, axes] place; // by block
 
   // prior locations and scales
   int<lower=1> K_prior; // statements on beta
@@ -65,7 +67,7 @@ parameters {
 }
 model {
   vector[N] d = sqrt(square(var_const) + square(var_prop * v));
-  matrix[N, K + 1] e = diag_pre_multiply(inv(d), rows);
+  matrix[N, K + 1] e = rows ./ rep_matrix(d, K + 1);
   matrix[N, K + 1] w;
   real log_root = 0;
   for (k in 1 : patterns) {
@@ -80,11 +82,14 @@ model {
     }
   }
   matrix[K + 1, K + 1] S = crossprod(w[ : , 1 : K + 1]);
-  matrix[K, K] P = S[2 : , 2 : ] / square(sigma) + prior_precision;
-  vector[K] h = S[2 : , 1] / square(sigma) + prior_linear;
+  real rr = S[1, 1];
+  vector[K] Qr = S[2 : , 1];
+  matrix[K, K] QQ = S[2 : , 2 : ];
+  matrix[K, K] P = QQ / square(sigma) + prior_precision;
+  vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v_P = mdivide_left_tri_low(L_P, h);
-  target += -N * log(sigma) - 0.5 * S[1, 1] / square(sigma);
+  target += -N * log(sigma) - 0.5 * rr / square(sigma);
   target += -log_root - sum(log(d));
   target += 0.5 * dot_self(v_P) - sum(log(diagonal(L_P)));
 
@@ -97,7 +102,7 @@ generated quantities {
   vector[K] beta;
   {
     vector[N] d = sqrt(square(var_const) + square(var_prop * v));
-    matrix[N, K + 1] e = diag_pre_multiply(inv(d), rows);
+    matrix[N, K + 1] e = rows ./ rep_matrix(d, K + 1);
     matrix[N, K + 1] w;
     real log_root = 0;
     for (k in 1 : patterns) {
@@ -112,12 +117,15 @@ generated quantities {
       }
     }
     matrix[K + 1, K + 1] S = crossprod(w[ : , 1 : K + 1]);
-    matrix[K, K] P = S[2 : , 2 : ] / square(sigma) + prior_precision;
-    vector[K] h = S[2 : , 1] / square(sigma) + prior_linear;
+    real rr = S[1, 1];
+    vector[K] Qr = S[2 : , 1];
+    matrix[K, K] QQ = S[2 : , 2 : ];
+    matrix[K, K] P = QQ / square(sigma) + prior_precision;
+    vector[K] h = Qr / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);
     vector[K] v_P = mdivide_left_tri_low(L_P, h);
     vector[K] z = to_vector(normal_rng(rep_vector(0, K), 1));
-    vector[K] shift_theta = mdivide_right_tri_low((v_P + z)', L_P)'; // theta - theta_hat
-    beta = R_inverse * (theta_hat + shift_theta);
+    vector[K] c = mdivide_right_tri_low((v_P + z)', L_P)'; // the coefficients of Q
+    beta = R_inverse * (theta_hat + c);
   }
 }

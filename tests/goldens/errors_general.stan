@@ -17,14 +17,14 @@ data {
   array[N] int<lower=1, upper=strata> stratum;
   vector[2] var_ratio_known; // of the first strata
 
-  int<lower=1> B; // blocks, those of one pattern of times together, its longest first
-  array[B] int<lower=1, upper=N> first;
-  array[B] int<lower=1, upper=N> last;
-  int<lower=1> patterns; // of times, where shorter blocks begin as the longest
-  array[patterns] int<lower=1, upper=B> begin;
-  array[patterns] int<lower=1, upper=B> end;
+  int<lower=1> patterns; // of positions that a block has
+  array[patterns] int<lower=1> begin; // the cells of each: one for every position
+  array[patterns] int<lower=1> end;
+  array[end[patterns]] int<lower=1> position; // of a cell
+  array[end[patterns]] int<lower=1> start; // its rows, those of a block at the same place
+  array[end[patterns]] int<lower=1> stop;
+  array[N] int<lower=1, upper=N> cell_row;
   int<lower=1> M; // positions in a block
-  array[N] int<lower=1, upper=M> position;
 
   // prior locations and scales
   row_vector[K] X_mean; // means of the columns of X
@@ -55,17 +55,20 @@ model {
   vector[N] mu = Q * theta;
   vector[N] d = append_row(var_ratio_known, var_ratio)[stratum];
   vector[N] e = ((y - mu) ./ d)[row];
-  vector[N] w;
+  vector[N] w = e;
   real log_root = 0;
   for (k in 1 : patterns) {
-    int m = last[begin[k]] - first[begin[k]] + 1;
-    matrix[m, m] R = cor_R[position[first[begin[k]] : last[begin[k]]], position[first[begin[k]] : last[begin[k]]]];
-    matrix[m, m] L = cholesky_decompose(R);
-    vector[m] root = log(diagonal(L));
-    for (b in begin[k] : end[k]) {
-      int n = last[b] - first[b] + 1;
-      w[first[b] : last[b]] = mdivide_left_tri_low(L[1 : n, 1 : n], e[first[b] : last[b]]);
-      log_root += sum(root[1 : n]);
+    array[end[k] - begin[k] + 1] int here = position[begin[k] : end[k]];
+    matrix[size(here), size(here)] L = cholesky_decompose(cor_R[here, here]);
+    for (i in 1 : size(here)) {
+      int c = begin[k] + i - 1;
+      array[stop[c] - start[c] + 1] int own = cell_row[start[c] : stop[c]];
+      for (j in 1 : i - 1) {
+        int o = begin[k] + j - 1;
+        w[own] -= L[i, j] * w[cell_row[start[o] : stop[o]]];
+      }
+      w[own] /= L[i, i];
+      log_root += size(own) * log(L[i, i]);
     }
   }
   w ~ normal(0, sigma);

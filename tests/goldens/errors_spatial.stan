@@ -40,8 +40,8 @@ data {
   int<lower=1> patterns; // of times, where shorter blocks begin as the longest
   array[patterns] int<lower=1, upper=B> begin;
   array[patterns] int<lower=1, upper=B> end;
-  int<lower=1> D; // coordinates
-  matrix[N, D] place; // by block
+  int<lower=1> axes; // coordinates
+  matrix[N, axes] place; // by block
 
   // prior locations and scales
   real<lower=0> sigma_scale;

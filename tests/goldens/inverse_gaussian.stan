@@ -3,8 +3,7 @@
 //   y ~ inverse_gaussian(exp(X beta), shape)
 functions {
   real inverse_gaussian_lpdf(vector y, vector mu, real shape) {
-    return 0.5 * num_elements(y) * log(shape / (2 * pi())) - 1.5 * sum(log(y))
-           - 0.5 * shape * sum(square((y - mu) ./ mu) ./ y);
+    return 0.5 * sum(log(shape ./ (2 * pi() * y .^ 3)) - shape .* square((y - mu) ./ mu) ./ y);
   }
 }
 data {

@@ -1,4 +1,4 @@
-"""Response distributions: one row each.
+"""What a row of the families is, and the plain ones.
 
 A row is everything the compiler knows of a family; the modules around it ask the row and never the
 name.  Adding a family is a row here and its density in the tests.
@@ -14,12 +14,28 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FAMILIES", "PARAMETERS", "Family", "Parameter"]
+from mix2stan.families import laws
+from mix2stan.families.laws import Law
+
+__all__ = ["PARAMETERS", "ROWS", "Family", "Parameter"]
 
 Array = NDArray[np.float64]
+#: A density of :data:`mix2stan.priors.DENSITIES` and the numbers of its slots.
+Numbers = tuple[str, tuple[tuple[str, float], ...]]
 
 #: What a response has to look like: a row of :data:`mix2stan.responses.SUPPORTS`.
-Support = Literal["real", "positive", "unit", "count", "binary", "trials"]
+Support = Literal[
+    "real",
+    "positive",
+    "nonnegative",
+    "unit",
+    "unit_zero",
+    "unit_closed",
+    "count",
+    "positive_count",
+    "binary",
+    "trials",
+]
 
 
 @dataclass(frozen=True)
@@ -29,19 +45,79 @@ class Parameter:
     Attributes:
         bound: its Stan constraint.
         meaning: what it is, in words.
-        template: the macros that declare it.
+        prior: its default prior, and ``brms`` that of brms, with what ``source`` says of the first;
+            that of ``sigma`` is in units of the response instead.
+        start: about where chains start.
+        links: where it has a predictor of its own, its links, the default first.
+        centre: from the response to where the default prior puts the middle of that predictor.
+        brms_centre: brms' prior of the middle.
+        unit: how much on the scale of the link is a large effect.
     """
 
     bound: str
     meaning: str
-    template: str = "families/parameter"
+    prior: Numbers = ("gamma_2", (("rate", 0.1),))
+    brms: Numbers = ("gamma_small", (("rate", 0.01),))
+    source: str = "mean 20, wide"
+    start: float = 10.0
+    links: tuple[str, ...] = ("log",)
+    centre: Callable[[Array], float] = lambda y: 0.0
+    brms_centre: Numbers = ("student_t", (("loc", 0.0), ("scale", 2.5)))
+    unit: float = 1.0
+
+
+def _log_sd(y: Array) -> float:
+    spread = float(np.std(y, ddof=1)) if len(y) > 1 else 1.0
+    return float(np.log(spread)) if spread > 0 else 0.0
+
+
+def _probability(meaning: str) -> Parameter:
+    return Parameter(
+        "<lower=0, upper=1>",
+        meaning,
+        prior=("uniform_unit", ()),
+        brms=("uniform_unit", ()),
+        source="all values equally likely",
+        start=0.2,
+        links=("logit", "probit", "cloglog"),
+        brms_centre=("logistic", (("loc", 0.0), ("scale", 1.0))),
+        unit=2.5,
+    )
+
+
+def _cut(bound: str, meaning: str, start: float) -> Parameter:
+    wide: Numbers = ("normal", (("loc", 0.0), ("scale", 5.0)))
+    return Parameter(bound, meaning, wide, wide, "wide on the scale of logits", start, links=())
 
 
 PARAMETERS: dict[str, Parameter] = {
-    "sigma": Parameter("<lower=0>", "residual sd", "residuals/homoscedastic"),
+    "sigma": Parameter("<lower=0>", "residual sd", centre=_log_sd),
     "shape": Parameter("<lower=0>", "the larger, the less spread"),
     "phi": Parameter("<lower=0>", "precision of a proportion"),
-    "nu": Parameter("<lower=1>", "degrees of freedom"),
+    "nu": Parameter(
+        "<lower=1>",
+        "degrees of freedom",
+        brms=("gamma_2", (("rate", 0.1),)),
+        links=("logm1", "log"),
+        centre=lambda y: 2.7,
+        brms_centre=("normal", (("loc", 2.7), ("scale", 0.8))),
+    ),
+    "alpha": Parameter(
+        "",
+        "skewness, to the right where positive",
+        prior=("normal", (("loc", 0.0), ("scale", 4.0))),
+        brms=("normal", (("loc", 0.0), ("scale", 4.0))),
+        source="from all to the left to all to the right",
+        start=1.0,
+        links=("identity",),
+        brms_centre=("normal", (("loc", 0.0), ("scale", 4.0))),
+    ),
+    "zi": _probability("share of zeros from elsewhere"),
+    "hu": _probability("probability of a zero"),
+    "zoi": _probability("probability of 0 or 1"),
+    "coi": _probability("share of ones among these"),
+    "cut_zero": _cut("", "predictor at which half are zeros", -2.0),
+    "cut_one": _cut("<lower=cut_zero>", "predictor at which half are ones", 2.0),
 }
 
 
@@ -69,7 +145,8 @@ class Family:
     """One distribution of the response given its predictor.
 
     Stan texts have the predictor in braces (``{eta}``), or the mean (``{mu}``), and for a primitive
-    the design and its coefficients (``{x}``, ``{coefficients}``).
+    the design and its coefficients (``{x}``, ``{coefficients}``).  A further parameter is a number or
+    has an element per row.
 
     Attributes:
         links: the names of its links, the default first.
@@ -90,6 +167,16 @@ class Family:
         pooled: the family of the sum of equally distributed observations; they may be summed.
         exposure: whether that sum has the number of observations times the mean (else it is the
             number of successes in so many trials).
+        mathematics: what the distribution is called in headers, if that is not its Stan density.
+        dispersion: the parameter that glmmTMB's ``dispformula`` is about.
+        law: draws, means and variances in numpy.
+        mcmcglmm_link: the link of MCMCglmm's predictor, if that is not the default.
+        meanings: what parameters are called where their own words do not fit.
+        starts: where chains start parameters, if not where they usually do.
+        zero: the log of the probability of a zero, row by row, as Stan text.
+        row_sets: which rows the density takes apart, by name, from the response.
+        base: the family that a wrapper is around, and ``without_zeros`` the one that is left if its
+            zeros are no more than usual.
     """
 
     links: tuple[str, ...]
@@ -108,10 +195,35 @@ class Family:
     single: str | None = None
     pooled: str | None = None
     exposure: bool = False
+    mathematics: str = ""
+    dispersion: str = ""
+    law: Law = laws.GAUSSIAN
+    mcmcglmm_link: str = ""
+    meanings: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    starts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    zero: str = ""
+    row_sets: Mapping[str, Callable[[Array], NDArray[np.bool_]]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    base: str = ""
+    without_zeros: str = ""
 
     @property
     def counts_trials(self) -> bool:
         return self.support == "trials"
+
+    def meaning(self, parameter: str) -> str:
+        """What one of its parameters is, in words."""
+        return self.meanings.get(parameter, PARAMETERS[parameter].meaning)
+
+    def start(self, parameter: str) -> float:
+        """About where chains start one of its parameters."""
+        return self.starts.get(parameter, PARAMETERS[parameter].start)
+
+    def said(self, mean: str) -> str:
+        """The distribution in mathematics, its mean as text."""
+        text = self.mathematics or self.density
+        return text.format(mu=mean).replace("./", "/")
 
 
 def _of_proportion(mu: Array) -> Array:
@@ -120,14 +232,16 @@ def _of_proportion(mu: Array) -> Array:
 
 _BINARY_LINKS = ("logit", "probit", "cloglog")
 
-FAMILIES: dict[str, Family] = {
+ROWS: dict[str, Family] = {
     "gaussian": Family(
         links=("identity", "log", "inverse"),
         support="real",
         density="normal({mu}, sigma)",
         r_names=("gaussian",),
         mcmcglmm=("gaussian",),
+        law=laws.GAUSSIAN,
         variance=np.ones_like,
+        dispersion="sigma",
         parameters=("sigma",),
         primitive={"identity": "normal_id_glm({x}, {eta}, {coefficients}, sigma)"},
     ),
@@ -136,7 +250,9 @@ FAMILIES: dict[str, Family] = {
         support="real",
         density="student_t(nu, {mu}, sigma)",
         r_names=("student", "t_family"),
+        law=laws.STUDENT,
         variance=np.ones_like,
+        dispersion="sigma",
         parameters=("sigma", "nu"),
     ),
     "lognormal": Family(
@@ -144,7 +260,9 @@ FAMILIES: dict[str, Family] = {
         support="positive",
         density="lognormal({mu}, sigma)",
         r_names=("lognormal",),
+        law=laws.LOGNORMAL,
         variance=np.ones_like,
+        dispersion="sigma",
         parameters=("sigma",),
         scale=np.log,
     ),
@@ -154,6 +272,8 @@ FAMILIES: dict[str, Family] = {
         density="poisson({mu})",
         r_names=("poisson",),
         mcmcglmm=("poisson",),
+        law=laws.POISSON,
+        zero="-{mu}",
         variance=lambda mu: mu,
         integer=True,
         natural={"log": "poisson_log({eta})"},
@@ -167,7 +287,10 @@ FAMILIES: dict[str, Family] = {
         support="count",
         density="neg_binomial_2({mu}, shape)",
         r_names=("negbinomial", "nbinom2"),
+        law=laws.NEGBINOMIAL,
+        zero="-shape .* log1p({mu} ./ shape)",
         variance=lambda mu: mu,
+        dispersion="shape",
         parameters=("shape",),
         integer=True,
         natural={"log": "neg_binomial_2_log({eta}, shape)"},
@@ -179,6 +302,7 @@ FAMILIES: dict[str, Family] = {
         support="binary",
         density="bernoulli({mu})",
         r_names=("bernoulli",),
+        law=laws.BERNOULLI,
         variance=_of_proportion,
         integer=True,
         natural={"logit": "bernoulli_logit({eta})"},
@@ -192,6 +316,8 @@ FAMILIES: dict[str, Family] = {
         density="binomial(trials, {mu})",
         r_names=("binomial",),
         mcmcglmm=("multinomial2",),
+        law=laws.BINOMIAL,
+        zero="to_vector(trials) .* log1m({mu})",
         variance=_of_proportion,
         integer=True,
         natural={"logit": "binomial_logit(trials, {eta})"},
@@ -205,7 +331,9 @@ FAMILIES: dict[str, Family] = {
         support="positive",
         density="gamma(shape, shape ./ {mu})",
         r_names=("Gamma",),
+        law=laws.GAMMA,
         variance=np.square,
+        dispersion="shape",
         parameters=("shape",),
         domain=_positive,
     ),
@@ -214,7 +342,9 @@ FAMILIES: dict[str, Family] = {
         support="positive",
         density="inverse_gaussian({mu}, shape)",
         r_names=("inverse.gaussian",),
+        law=laws.INVERSE_GAUSSIAN,
         variance=lambda mu: mu**3,
+        dispersion="shape",
         parameters=("shape",),
         functions="functions/inverse_gaussian",
         domain=_positive,
@@ -224,7 +354,9 @@ FAMILIES: dict[str, Family] = {
         support="unit",
         density="beta_proportion({mu}, phi)",
         r_names=("beta", "beta_family", "Beta"),
+        law=laws.BETA,
         variance=_of_proportion,
+        dispersion="phi",
         parameters=("phi",),
         domain=_proper,
     ),

@@ -1,0 +1,175 @@
+"""Reference grids: marginal means, comparisons and slopes of the population.
+
+As in emmeans, a grid has every combination of the levels of the factors, each of one weight, and
+numbers at their means; quantities are of the expected response, its group effects zero.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.postfit.predict import predict
+from mix2stan.schema import Schema
+from mix2stan.summaries import summarise
+from mix2stan.syntax import names_in
+
+if TYPE_CHECKING:
+    from mix2stan.fit import Fit
+
+__all__ = ["comparisons", "marginal_means", "slopes"]
+
+Array = NDArray[np.float64]
+Names = str | Sequence[str]
+At = Mapping[str, Sequence[Any]]
+
+#: More rows than this are a slip: numbers that were meant to be held at their mean.
+_MOST_ROWS = 100_000
+#: The step of a slope, as a share of the spread of the variable.
+_STEP = 1e-4
+
+
+def marginal_means(fit: Fit, specs: Names, by: Names, at: At | None) -> pd.DataFrame:
+    """See :meth:`mix2stan.fit.Fit.marginal_means`."""
+    grid = _Grid(fit, dict(at or {}))
+    wanted = [*_list(by), *(s for s in _list(specs) if s not in _list(by))]
+    table = grid.table(wanted)
+    return _averaged(grid, table, grid.expected(table), wanted)
+
+
+def comparisons(fit: Fit, variable: str, by: Names, at: At | None) -> pd.DataFrame:
+    """See :meth:`mix2stan.fit.Fit.comparisons`."""
+    grid = _Grid(fit, dict(at or {}))
+    table = grid.table([variable, *_list(by)])
+    values = list(dict.fromkeys(table[variable]))
+    if len(values) == 1 and grid.is_number(variable):
+        pairs = [(values[0], values[0] + 1, "+1")]
+    else:
+        pairs = [(a, b, f"{_shown(b)} - {_shown(a)}") for a, b in itertools.combinations(values, 2)]
+    first = table[table[variable] == values[0]]
+    found = []
+    for low, high, label in pairs:
+        gap = grid.expected(first.assign(**{variable: high}))
+        gap -= grid.expected(first.assign(**{variable: low}))
+        found.append(_averaged(grid, first, gap, _list(by), label))
+    return pd.concat(found)
+
+
+def slopes(fit: Fit, variable: str, by: Names, at: At | None) -> pd.DataFrame:
+    """See :meth:`mix2stan.fit.Fit.slopes`."""
+    grid = _Grid(fit, dict(at or {}))
+    table = grid.table([variable, *_list(by)])
+    if not grid.is_number(variable):
+        hint = f"comparisons({variable!r}) has the differences of its levels"
+        raise Mix2stanError(f"{variable} is a factor, which has no slope", hint=hint)
+    step = _STEP * (float(np.std(grid.raw[variable])) or 1.0)
+    rise = grid.expected(table.assign(**{variable: table[variable] + step}))
+    rise -= grid.expected(table.assign(**{variable: table[variable] - step}))
+    return _averaged(grid, table, rise / (2 * step), _list(by), variable)
+
+
+def _list(names: Names) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """The reference grid of a fit, some variables at given values."""
+
+    fit: Fit
+    at: Mapping[str, Sequence[Any]]
+
+    def __post_init__(self) -> None:
+        columns = self.schema.graph.population.columns
+        if len(columns.names) < len(self.schema.data.names(columns.formulas)):
+            message = "columns of this model were left out, so some combinations have no mean"
+            hint = "the data do not have all combinations of its factors"
+            raise Unsupported(message, hint=hint)
+
+    @property
+    def schema(self) -> Schema:
+        return self.fit.schema
+
+    @property
+    def raw(self) -> pd.DataFrame:
+        return self.schema.raw()
+
+    @property
+    def variables(self) -> list[str]:
+        """The columns of the data that the population part uses."""
+        names = (n.name for node in self.schema.population() for n in names_in(node))
+        return [n for n in dict.fromkeys(names) if n in self.schema.columns.columns]
+
+    def is_number(self, name: str) -> bool:
+        """Whether it is a number, and not only to name the levels of a factor."""
+        if self.schema.columns.columns[name].kind != "numeric":
+            return False
+        used = [n for n in self.schema.population() if name in {m.name for m in names_in(n)}]
+        return not all(self.schema.data.frame.column(n).is_factor for n in used)
+
+    def values(self, name: str) -> list[Any]:
+        """The values of a variable in the grid."""
+        if name in self.at:
+            return list(self.at[name])
+        column = self.raw[name]
+        if self.is_number(name):
+            return [float(column.mean())]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            return list(column.cat.remove_unused_categories().cat.categories)
+        return sorted(column.dropna().unique().tolist())
+
+    def table(self, wanted: Sequence[str]) -> pd.DataFrame:
+        """All combinations, a row each.
+
+        Raises:
+            Mix2stanError: for a variable that is not in the population part.
+        """
+        names = self.variables
+        for name in [*wanted, *self.at]:
+            if name not in names:
+                hint = suggestion(name, names, what="its variables")
+                message = f"the population part of the model has no variable {name!r}"
+                raise Mix2stanError(message, hint=hint)
+        lists = [self.values(name) for name in names]
+        size = int(np.prod([len(v) for v in lists]))
+        if size > _MOST_ROWS:
+            raise Mix2stanError(
+                f"the reference grid has {size:,} rows", hint="at = {...} holds some"
+            )
+        if not names:
+            return pd.DataFrame(index=[0])
+        return pd.DataFrame(list(itertools.product(*lists)), columns=names)
+
+    def expected(self, table: pd.DataFrame) -> Array:
+        """The expected response without group effects, shape (chains, draws, rows)."""
+        values = predict(self.fit, table, "epred", "population", "error", None, 0, False)
+        return np.array(values.values)
+
+
+def _averaged(
+    grid: _Grid, table: pd.DataFrame, draws: Array, by: list[str], label: str = ""
+) -> pd.DataFrame:
+    """Means over all rows that agree in some variables; a row each."""
+    keys = list(table[by].itertuples(index=False, name=None)) if by else [()] * len(table)
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for i, key in enumerate(keys):
+        places.setdefault(key, []).append(i)
+    blocks = [
+        ([str(k)], draws[..., rows].mean(axis=2, keepdims=True)) for k, rows in places.items()
+    ]
+    summary = summarise(blocks)
+    extra = (label,) if label else ()
+    names = [*by, *(["contrast"] if label else [])]
+    index = pd.MultiIndex.from_tuples([(*k, *extra) for k in places], names=names)
+    return summary.set_axis(index.get_level_values(0) if len(names) == 1 else index)

@@ -1,0 +1,188 @@
+"""The log-likelihood of every observation given the effects, or of every group without them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.graph import Factor, ModelGraph
+from mix2stan.matrices import Data
+from mix2stan.postfit.errors import correlation_roots
+from mix2stan.postfit.integrals import nodes
+from mix2stan.postfit.predict import predictor_of, without_groups
+from mix2stan.postfit.predictor import Predictor
+from mix2stan.responses import observed
+
+if TYPE_CHECKING:
+    from mix2stan.fit import Fit
+
+__all__ = ["log_lik"]
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: Numbers in one stack of covariance matrices: 64 MB of them.
+_STACK = 8_000_000
+
+
+def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
+    """See :meth:`mix2stan.fit.Fit.log_lik`."""
+    predictor = predictor_of(fit, draws=draws, seed=0)
+    if by == "obs":
+        values = _conditional(predictor)
+        return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)
+    factor = _factor_named(fit.schema.graph, by)
+    levels = predictor.rows.data.grouping(factor)
+    _check_nested(predictor.graph, predictor.rows.data, levels.codes, by)
+    marginal = _gaussian if predictor.graph.response.linear else _by_quadrature
+    values = marginal(predictor, levels.codes, len(levels.levels))
+    return predictor.sample.labelled(values, levels.levels, fit.labels.response, dim=by)
+
+
+def _factor_named(graph: ModelGraph, by: str) -> Factor:
+    factors = {str(g.factor): g.factor for g in graph.groups}
+    if by not in factors:
+        hint = suggestion(by, ["obs", *factors], what="it is by")
+        raise Mix2stanError(f"the model has no grouping factor {by!r}", hint=hint)
+    return factors[by]
+
+
+def _check_nested(graph: ModelGraph, data: Data, codes: Index, by: str) -> None:
+    """Refuse a factor whose levels share anything that is not integrated within one of them."""
+    others = {str(g.factor): data.grouping(g.factor).codes for g in graph.groups}
+    correlation = graph.residual.correlation
+    if correlation is not None and correlation.block is None:
+        raise Unsupported(f"the errors of the levels of {by} are correlated")
+    if correlation is not None and correlation.block is not None:
+        others[f"the errors' {correlation.block}"] = data.grouping(correlation.block).codes
+    for name, inner in others.items():
+        pairs = np.unique(np.column_stack([inner, codes]), axis=0)
+        if len(pairs) > len(np.unique(inner)):
+            message = f"the levels of {by} are not independent: they share levels of {name}"
+            raise Unsupported(message, hint='by = "obs" is given the effects')
+
+
+def _conditional(predictor: Predictor) -> Array:
+    """Shape (n, S)."""
+    if predictor.graph.residual.correlation is not None:
+        return _of_correlated(predictor)
+    y = observed(predictor.graph, predictor.rows.data).y
+    out = np.empty((predictor.rows.n, predictor.sample.size))
+    for block in predictor.blocks():
+        eta = predictor.linear(block)
+        parameters = predictor.parameters(block, eta)
+        out[block] = predictor.distribution.log_density(
+            y[block][:, None], predictor.mu(eta), parameters
+        )
+    return out
+
+
+def _of_correlated(predictor: Predictor) -> Array:
+    """Each observation given the others of its block (Buerkner, Gabry and Vehtari 2021)."""
+    correlation = predictor.graph.residual.correlation
+    assert correlation is not None
+    data = predictor.rows.data
+    y, everything = observed(predictor.graph, data).y, slice(0, predictor.rows.n)
+    eta = predictor.linear(everything)
+    scale = predictor.parameters(everything, eta)["sigma"] * np.ones(eta.shape)
+    e = (y[:, None] - eta) / scale
+    out = np.empty(eta.shape)
+    for index, roots in correlation_roots(correlation, predictor.sample, data):
+        inverse = np.linalg.inv(roots)
+        precision = np.swapaxes(inverse, 1, 2) @ inverse
+        diagonal = np.diagonal(precision, axis1=1, axis2=2).T
+        weighted = np.einsum("sij,js->is", precision, e[index])
+        out[index] = 0.5 * (np.log(diagonal / (2 * np.pi)) - weighted**2 / diagonal)
+        out[index] -= np.log(scale[index])
+    return out
+
+
+def _gaussian(predictor: Predictor, codes: Index, J: int) -> Array:
+    """The multivariate normal density of every level, its effects integrated out; shape (J, S)."""
+    data, graph, S = predictor.rows.data, predictor.graph, predictor.sample.size
+    plain = without_groups(predictor)
+    y = observed(graph, data).y
+    terms = [
+        (data.grouping(g.factor).codes, data.matrix(g.columns), predictor.sample.covariance(g))
+        for g in graph.groups
+    ]
+    everything = slice(0, data.rows)
+    eta = plain.linear(everything)
+    if graph.residual.of_fitted:
+        message = "the variance of the errors depends on the effects"
+        raise Unsupported(message, hint='by = "obs" is given the effects')
+    sigma = plain.parameters(everything, eta)["sigma"] * np.ones(eta.shape)
+    roots = {}
+    if graph.residual.correlation is not None:
+        for index, root in correlation_roots(graph.residual.correlation, plain.sample, data):
+            roots[tuple(index.tolist())] = root
+    out = np.empty((J, S))
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(J + 1))
+    for j in range(J):
+        rows = order[ends[j] : ends[j + 1]]
+        m = len(rows)
+        for start in range(0, S, max(1, _STACK // m**2)):
+            part = slice(start, min(S, start + max(1, _STACK // m**2)))
+            within = {index: root[part] for index, root in roots.items() if codes[index[0]] == j}
+            V = _error_covariance(rows, within, sigma[rows][:, part])
+            for levels, Z, Sigma in terms:
+                same = levels[rows][:, None] == levels[rows][None, :]
+                V += same * np.einsum("ik,kls,jl->sij", Z[rows], Sigma[:, :, part], Z[rows])
+            L = np.linalg.cholesky(V)
+            r = (y[rows][:, None] - eta[rows][:, part]).T[:, :, None]
+            white = np.linalg.solve(L, r)[:, :, 0]
+            half = np.log(np.diagonal(L, axis1=1, axis2=2)).sum(axis=1)
+            out[j, part] = -0.5 * (white**2).sum(axis=1) - half - m / 2 * np.log(2 * np.pi)
+    return out
+
+
+def _error_covariance(rows: Index, roots: dict[tuple[int, ...], Array], sigma: Array) -> Array:
+    """The covariance of the errors of some rows, shape (s, m, m).
+
+    Args:
+        rows: the rows, shape (m,).
+        roots: by the rows of a block, a root of its correlations, shape (s, b, b).
+        sigma: standard deviations, shape (m, s).
+    """
+    m, s = sigma.shape
+    R = np.zeros((s, m, m))
+    R[:, np.arange(m), np.arange(m)] = 1.0
+    place = {int(row): i for i, row in enumerate(rows.tolist())}
+    for index, root in roots.items():
+        here = np.array([place[i] for i in index])
+        R[:, here[:, None], here] = root @ np.swapaxes(root, 1, 2)
+    return np.asarray(R * sigma.T[:, :, None] * sigma.T[:, None, :])
+
+
+def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
+    """One effect per level, integrated out by Gauss-Hermite quadrature; shape (J, S).
+
+    The points are spread around the posterior of the level's effect.
+    """
+    graph = predictor.graph
+    if len(graph.groups) != 1 or len(graph.groups[0].columns.names) != 1:
+        message = "effects are integrated out of this response one per level, and here are more"
+        raise Unsupported(message, hint='by = "obs" is given the effects')
+    group, plain = graph.groups[0], without_groups(predictor)
+    y = observed(graph, predictor.rows.data).y
+    Z = predictor.rows.data.matrix(group.columns)[:, 0]
+    effects = predictor.sample.effects(group)[:, 0]
+    centre, spread = effects.mean(axis=1), effects.std(axis=1)
+    sd = np.sqrt(predictor.sample.covariance(group)[0, 0])
+    total = np.full((J, predictor.sample.size), -np.inf)
+    for x, w in zip(*nodes(), strict=True):
+        b = centre + spread * x
+        sums = np.zeros(total.shape)
+        for block in plain.blocks():
+            eta = plain.linear(block) + (Z * b[codes])[block][:, None]
+            parameters = plain.parameters(block, eta)
+            density = plain.distribution.log_density(y[block][:, None], plain.mu(eta), parameters)
+            np.add.at(sums, codes[block], density)
+        prior = -0.5 * (b[:, None] / sd) ** 2 - np.log(sd)
+        weight = np.log(w * spread) + 0.5 * x**2
+        total = np.logaddexp(total, sums + prior + weight[:, None])
+    return total

@@ -1,0 +1,269 @@
+"""The methods of a fit that speak about rows; each is written in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from mix2stan.fit import Fit
+    from mix2stan.postfit.predict import Kind
+    from mix2stan.postfit.predictor import Effects, NewLevels
+
+__all__ = ["AfterFit"]
+
+ResidualType = Literal["response", "pearson", "standardised", "quantile"]
+
+
+class AfterFit:
+    """What a fit can do with its draws; the base of :class:`mix2stan.fit.Fit`."""
+
+    _further: dict[str, Any]
+
+    def predict(
+        self,
+        newdata: pd.DataFrame | None = None,
+        kind: Kind = "epred",
+        re: Effects = "conditional",
+        new_levels: NewLevels = "sample",
+        draws: int | None = None,
+        seed: int | None = None,
+        summary: bool = False,
+    ) -> Any:
+        """Predictions for the rows of the fit, or for new ones.
+
+        Factors keep their levels and contrasts, ``poly`` ``bs`` ``ns`` ``scale`` and their like what
+        they learnt, as in R's ``predict``.
+
+        Args:
+            newdata: a data frame with the columns that are needed; the rows of the fit if None.
+            kind: ``"linpred"`` the linear predictor; ``"epred"`` the expected response, of trials the
+                probability; ``"response"`` random responses, of trials the number of successes.
+            re: ``"conditional"`` with the effects of each level; ``"population"`` with all effects
+                zero; ``"integrate"`` averaged over the effects' distribution: exact for identity,
+                log, square root and probit links, else by quadrature; a ``"response"`` then is one
+                of new levels.
+            new_levels: of levels the fit has not seen ``"sample"`` effects, from the covariance of
+                each draw, take them as ``"zero"``, or stop with an ``"error"``.
+            draws: how many draws, spread evenly over the chains; all if None.
+            seed: of sampled effects and responses.
+            summary: return a table, computed block by block, so that very many rows fit in memory.
+
+        Returns:
+            An xarray ``DataArray`` of the dims ``chain draw obs``; or a data frame with a row per row
+            and the columns ``mean sd 2.5% 50% 97.5%``.  Rows with missing values have NaN.
+
+        Raises:
+            DataError: if ``newdata`` lacks a column, or a population factor has a new level.
+            Unsupported: if the mean over effects does not exist for the link.
+        """
+        from mix2stan.postfit.predict import predict
+
+        fit = cast("Fit", self)
+        return predict(fit, newdata, kind, re, new_levels, draws, seed, summary)
+
+    def fitted(self, draws: int | None = None) -> pd.DataFrame:
+        """The expected response of every row, given the effects: ``mean sd 2.5% 50% 97.5%``."""
+        return cast(pd.DataFrame, self.predict(draws=draws, summary=True))
+
+    def residuals(
+        self, type: ResidualType = "response", draws: int | None = None, seed: int | None = None
+    ) -> pd.Series:
+        """Residuals of every row, averaged over the posterior.
+
+        Args:
+            type: ``"response"`` minus its expectation given the effects, of trials their share;
+                ``"pearson"`` that over the standard deviation of the observation;
+                ``"standardised"`` also made independent, where errors are correlated (nlme's
+                ``normalized``); ``"quantile"`` the normal quantiles of the posterior predictive
+                distribution, randomised for counts (Dunn and Smyth 1996).
+            draws: how many draws; all if None.
+            seed: of the randomised ones.
+        """
+        from mix2stan.postfit.residuals import residuals
+
+        return residuals(cast("Fit", self), type, draws, seed)
+
+    def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
+        """Data sets like the one of the fit, given the effects: a row per row, a column each.
+
+        Each is of another draw, as long as there are enough.
+        """
+        from mix2stan.postfit.predict import simulate
+
+        return simulate(cast("Fit", self), n, seed)
+
+    def posterior_predictive(self, draws: int | None = None, seed: int | None = None) -> Any:
+        """Responses of the rows of the fit, of the dims ``chain draw obs``.
+
+        They, and the data, become the groups ``posterior_predictive`` and ``observed_data`` of
+        :attr:`idata`.
+        """
+        from mix2stan.postfit.groups import observed_data
+
+        fit = cast("Fit", self)
+        values = fit.predict(kind="response", draws=draws, seed=seed)
+        fit._further["posterior_predictive"] = values.to_dataset()
+        fit._further["observed_data"] = observed_data(fit)
+        return values
+
+    def log_lik(self, by: str = "obs", draws: int | None = None) -> Any:
+        """The pointwise log-likelihood, for leave-one-out and WAIC.
+
+        It becomes the group ``log_likelihood`` of :attr:`idata`, so that ``az.loo(fit.idata)`` and
+        ``az.compare`` work; with a grouping factor they are leave-one-group-out.
+
+        Args:
+            by: ``"obs"``: of every observation given the effects, and given the other observations
+                where errors are correlated; or a grouping factor: of all observations of a level
+                together, effects integrated out: exactly for a Gaussian response, by quadrature for
+                one effect per level else.
+            draws: how many draws; all if None.
+
+        Returns:
+            An array of the dims ``chain draw obs``, or ``chain draw`` and the factor's name.
+
+        Raises:
+            Unsupported: if the levels of the factor are not independent, or effects cannot be
+                integrated out.
+        """
+        from mix2stan.postfit.groups import observed_data
+        from mix2stan.postfit.log_lik import log_lik
+
+        fit = cast("Fit", self)
+        values = log_lik(fit, by, draws)
+        fit._further["log_likelihood"] = values.to_dataset()
+        if by == "obs":
+            fit._further["observed_data"] = observed_data(fit)
+        return values
+
+    # -- quantities --------------------------------------------------------------------------------
+
+    def hypothesis(self, texts: str | Sequence[str]) -> pd.DataFrame:
+        """The posterior probability of comparisons of parameters.
+
+        Args:
+            texts: R text, one or several, such as ``"Days > 5"`` or
+                ``"sd_Subject[Days] > 0.5 * sigma"``: names of ``summary("all")``, or R's names of the
+                coefficients (in backticks where they are no R expressions of their own), numbers,
+                ``+ - * / ^ ( )`` and ``abs exp log sqrt``.
+
+        Returns:
+            A row per text: the summary of left minus right, then ``probability`` and
+            ``evidence_ratio``, the posterior odds, infinite where all draws agree.
+
+        Raises:
+            FormulaError: if a text is no comparison, or a name no quantity of the fit.
+        """
+        from mix2stan.postfit.hypothesis import hypotheses
+
+        return hypotheses(cast("Fit", self), texts)
+
+    def bayes_R2(self, draws: int | None = None) -> pd.DataFrame:
+        """Bayesian R squared (Gelman, Goodrich, Gabry and Vehtari 2019), a posterior of its own.
+
+        The variance over the rows of the expected response, as a share of that with group effects
+        plus the mean variance of an observation.  The row ``conditional`` has the expectation given
+        the effects, ``marginal`` that of the population part alone.
+        """
+        from mix2stan.postfit.variance import bayes_R2
+
+        return bayes_R2(cast("Fit", self), draws)
+
+    def variance_partition(
+        self, scale: Literal["link", "data"] = "link", draws: int | None = None
+    ) -> pd.DataFrame:
+        """Shares of the variance: of the population part, each group term, and the residual.
+
+        With one intercept per level a term's share is the intraclass correlation, or repeatability,
+        adjusted for the population part if that is there; slopes count with z' Sigma z, averaged over
+        the rows (Johnson 2014).
+
+        Args:
+            scale: ``"link"``: of the predictor, the residual that of Nakagawa, Johnson and Schielzeth
+                (2017): pi^2/3 for logit, 1 for probit, pi^2/6 for cloglog, ln(1 + V/m^2) for log
+                links, the delta method else; ``"data"``: of the response (of one trial), effects
+                integrated by quadrature (de Villemereuil et al. 2016).
+            draws: how many draws; all if None.
+
+        Returns:
+            A row per part: ``variance``, its posterior mean, then the summary of its share.
+        """
+        from mix2stan.postfit.variance import variance_partition
+
+        return variance_partition(cast("Fit", self), scale, draws)
+
+    def shrinkage(self) -> pd.DataFrame:
+        """Partial pooling: a row per ``group level effect``.
+
+        The columns are ``n``, the rows of the level; ``raw``, what they say alone (no pooling), NaN
+        if they say too little; ``pooled``, the population's coefficient; ``formula``, the best linear
+        unbiased predictor at the posterior means of the variances; and the posterior ``mean sd 2.5%
+        97.5%``.  Effects of other terms are taken off at their posterior means.
+
+        Raises:
+            Unsupported: unless errors are Gaussian, independent, and of one variance.
+        """
+        from mix2stan.postfit.shrinkage import shrinkage
+
+        return shrinkage(cast("Fit", self))
+
+    def marginal_means(
+        self,
+        specs: str | Sequence[str],
+        by: str | Sequence[str] = (),
+        at: Mapping[str, Sequence[Any]] | None = None,
+    ) -> pd.DataFrame:
+        """Expected responses at the levels of some variables, averaged over the other factors.
+
+        They are taken over emmeans' reference grid: all combinations of factor levels with equal
+        weights, numbers at their means, group effects zero.
+
+        Args:
+            specs: the variables, columns of the data.
+            by: further ones, listed first.
+            at: values of variables in the grid, instead.
+
+        Returns:
+            A row per combination, with the columns of :meth:`Fit.summary`.
+        """
+        from mix2stan.postfit.grid import marginal_means
+
+        return marginal_means(cast("Fit", self), specs, by, at)
+
+    def comparisons(
+        self,
+        variable: str,
+        by: str | Sequence[str] = (),
+        at: Mapping[str, Sequence[Any]] | None = None,
+    ) -> pd.DataFrame:
+        """Differences of the expected response: between all pairs of levels, or for one unit more.
+
+        Args:
+            variable: a factor, or a number, which goes up by 1 from its mean; with several values
+                in ``at`` they are compared.
+            by: variables the differences are listed by.
+            at: values of variables in the grid, as in :meth:`marginal_means`.
+        """
+        from mix2stan.postfit.grid import comparisons
+
+        return comparisons(cast("Fit", self), variable, by, at)
+
+    def slopes(
+        self,
+        variable: str,
+        by: str | Sequence[str] = (),
+        at: Mapping[str, Sequence[Any]] | None = None,
+    ) -> pd.DataFrame:
+        """Slopes of the expected response in a number, by central differences.
+
+        Args:
+            variable: a column of numbers.
+            by: variables the slopes are listed by.
+            at: values of variables in the grid, as in :meth:`marginal_means`.
+        """
+        from mix2stan.postfit.grid import slopes
+
+        return slopes(cast("Fit", self), variable, by, at)

@@ -1,0 +1,105 @@
+"""The draws of a fit, all or some, one after the other: shape (..., S) for S of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.errors import Mix2stanError
+from mix2stan.graph import Group
+
+if TYPE_CHECKING:
+    from mix2stan.fit import Fit
+
+__all__ = ["Sample", "sample_of"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Draws of a fit.
+
+    Attributes:
+        fit: whose they are.
+        kept: which draws of every chain, shape (D,).
+    """
+
+    fit: Fit
+    kept: NDArray[np.int64]
+
+    @property
+    def chains(self) -> int:
+        return int(self.fit.posterior.sizes["chain"])
+
+    @property
+    def size(self) -> int:
+        """The number of draws, S."""
+        return self.chains * len(self.kept)
+
+    def value(self, name: str) -> Array:
+        """A variable by its Stan name, shape (..., S)."""
+        values = np.asarray(self.fit.posterior[name].values, dtype=float)[:, self.kept]
+        flat = values.reshape(self.size, *values.shape[2:])
+        return np.ascontiguousarray(np.moveaxis(flat, 0, -1))
+
+    def coefficients(self) -> Array:
+        """The population effects, shape (K, S)."""
+        if not self.fit.labels.coefficients:
+            return np.zeros((0, self.size))
+        return self.value("beta")
+
+    def effects(self, group: Group) -> Array:
+        """The effects of a term, shape (J, q, S)."""
+        values = self.value(f"b_{group.id}")
+        return values[:, None] if values.ndim == 2 else values
+
+    def covariance(self, group: Group) -> Array:
+        """The covariance of a term's effects, shape (q, q, S)."""
+        labels = next(g for g in self.fit.labels.groups if g.id == group.id)
+        q = len(labels.coefficients)
+        sd = np.array(labels.known_sds)[:, None] if labels.known_sds else self._sds(group.id)
+        sd = np.broadcast_to(sd, (q, self.size))
+        R = self.value(f"R_{group.id}") if labels.correlated else np.eye(q)[:, :, None]
+        return np.asarray(R * sd[:, None] * sd[None, :])
+
+    def _sds(self, name: str) -> Array:
+        sd = self.value(f"sd_{name}")
+        return sd[None] if sd.ndim == 1 else sd
+
+    def root(self, group: Group) -> Array:
+        """A root of that covariance, shape (S, q, q); it may be singular."""
+        squares, axes = np.linalg.eigh(np.moveaxis(self.covariance(group), -1, 0))
+        return np.asarray(axes * np.sqrt(np.maximum(squares, 0))[:, None, :])
+
+    def labelled(self, values: Array, obs: Any, name: str, dim: str = "obs") -> Any:
+        """Values of shape (n, S) as an array of the dims ``chain draw obs``; no copy."""
+        import xarray as xr
+
+        cube = values.reshape(len(values), self.chains, len(self.kept))
+        coords = {
+            "chain": self.fit.posterior["chain"].values,
+            "draw": self.fit.posterior["draw"].values[self.kept],
+            dim: np.asarray(obs),
+        }
+        return xr.DataArray(
+            np.moveaxis(cube, 0, -1), dims=("chain", "draw", dim), coords=coords, name=name
+        )
+
+
+def sample_of(fit: Fit, draws: int | None = None) -> Sample:
+    """All draws, or so many, spread evenly over the chains.
+
+    Raises:
+        Mix2stanError: if that many cannot be had.
+    """
+    chains, available = (int(fit.posterior.sizes[d]) for d in ("chain", "draw"))
+    if draws is None:
+        return Sample(fit, np.arange(available))
+    if not 1 <= draws <= chains * available:
+        raise Mix2stanError(f"{draws} draws are asked for, of {chains * available}")
+    each = -(-draws // chains)
+    return Sample(fit, np.linspace(0, available - 1, each).round().astype(np.int64))

@@ -1,0 +1,211 @@
+"""What a model does by being fitted many times: methods of :class:`mix2stan.model.Model`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mix2stan.compiler import Compiled
+from mix2stan.errors import Mix2stanError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mix2stan.bootstrap import Bootstrap
+    from mix2stan.fit import Fit
+    from mix2stan.kfold import KFold
+    from mix2stan.profiles import Profile
+
+__all__ = ["Refits"]
+
+
+class Refits:
+    """Bootstraps, cross-validation and profiles of a compiled model."""
+
+    _compiled: Compiled
+
+    def bootstrap(
+        self,
+        n: int = 1000,
+        *,
+        method: str = "reml",
+        type: str = "parametric",
+        group: str | None = None,
+        seed: int | None = None,
+        executor: Executor | None = None,
+        engine: str = "stanli",
+        out: str | Path | None = None,
+        progress: bool | None = None,
+    ) -> Bootstrap:
+        """Replicates of the estimates: intervals that do not lean on a normal approximation.
+
+        Args:
+            n: number of replicates.
+            method: ``"reml"`` or ``"ml"``.
+            type: ``"parametric"`` simulates new effects and errors at the estimates, as lme4's
+                ``bootMer``; ``"cases"`` draws rows with replacement, ``"groups"`` whole levels of a
+                grouping factor, ``"within"`` rows within every level.
+            group: the factor of ``"groups"`` and ``"within"``, if it is not the only outermost one.
+            seed: makes the replicates reproducible, wherever they run; drawn at random if None.
+            executor: a ``concurrent.futures.Executor``, Dask's ``client.get_executor()`` among them;
+                local processes if None.
+            engine: what maximises.
+            out: a folder that keeps the replicates as they come; the same call goes on with them.
+            progress: show a bar; None if standard error is a terminal.
+
+        Raises:
+            Unsupported: if the effects of this model cannot be integrated out.
+            Mix2stanError: if ``out`` holds another request.
+        """
+        from mix2stan.bootstrap import bootstrap
+
+        return bootstrap(
+            self._compiled,
+            n,
+            method=method,
+            type=type,
+            group=group,
+            seed=seed,
+            executor=executor,
+            engine=engine,
+            out=out,
+            progress=progress,
+        )
+
+    def approximate(
+        self,
+        kind: str = "laplace",
+        draws: int = 1000,
+        *,
+        seed: int | None = None,
+        engine: str = "stanli",
+    ) -> Fit:
+        """Draws from an approximation of the posterior, in a moment; no substitute for NUTS.
+
+        The fit's engine says that it is an approximation, wherever it is printed or saved.
+
+        Args:
+            kind: ``"laplace"``, a normal distribution at the mode of the unconstrained parameters, or
+                ``"pathfinder"``, the best of those along a path to the mode (Zhang et al. 2022).  What
+                is integrated out is still drawn exactly.
+            draws: how many, independent of each other.
+            seed: makes them reproducible; drawn at random if None.
+            engine: what does it.
+
+        Raises:
+            EngineError: if the engine does not offer it, or it fails.
+        """
+        from mix2stan.engines import pick_engine
+        from mix2stan.fit import Fit
+        from mix2stan.inits import starting_points
+        from mix2stan.labels import labels_of
+        from mix2stan.schema import remember
+
+        if draws < 1:
+            raise Mix2stanError(f"draws must be at least 1, not {draws}")
+        if seed is None:
+            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        compiled = self._compiled
+        program = pick_engine(engine).compile(compiled.stan_code, compiled.stan_data)
+        start = starting_points(compiled.graph, compiled.stan_data, 1, seed)[0]
+        found = program.approximate(kind, draws, start, seed)
+        labels = labels_of(compiled.graph, compiled.data, {})
+        return Fit.of(found, labels, remember(compiled.graph, compiled.data))
+
+    def kfold(
+        self,
+        k: int = 10,
+        group: str | None = None,
+        *,
+        chains: int = 4,
+        warmup: int = 1000,
+        draws: int = 1000,
+        seed: int | None = None,
+        engine: str | None = "auto",
+        adapt_delta: float = 0.9,
+        executor: Executor | None = None,
+        out: str | Path | None = None,
+        progress: bool | None = None,
+    ) -> KFold:
+        """Cross-validation: the model is fitted k times, each time without a part of the rows.
+
+        Priors and designs are those of all rows; effects of levels that are held out whole are drawn
+        from their distribution.
+
+        Args:
+            k: number of folds.
+            group: a grouping factor whose levels are held out whole; rows if None.
+            chains, warmup, draws, adapt_delta: of every fit.
+            seed: makes folds and draws reproducible, wherever they run; drawn at random if None.
+            engine: what samples.
+            executor: where the fits run, as in :meth:`bootstrap`.
+            out: a folder that keeps every fold as it finishes; the same call goes on with them.
+            progress: show a bar; None if standard error is a terminal.
+
+        Raises:
+            Unsupported: if the errors are correlated.
+            Mix2stanError: if there are not so many rows or levels, or a fold cannot be fitted.
+        """
+        from mix2stan.engines import Settings
+        from mix2stan.kfold import kfold
+
+        if seed is None:
+            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        settings = Settings(
+            chains=chains, warmup=warmup, draws=draws, seed=seed, adapt_delta=adapt_delta
+        )
+        return kfold(self._compiled, k, group, settings, engine, executor, out, progress)
+
+    def profile(
+        self,
+        parameters: Sequence[str] | None = None,
+        level: float = 0.95,
+        engine: str = "stanli",
+    ) -> Profile:
+        """Profile likelihood: intervals of one parameter at a time, the others at their maximum.
+
+        Args:
+            parameters: by the names of ``ml().values``; None for all that can be held: population
+                effects, standard deviations, the first correlation of a term, sigma.
+            level: the coverage.
+            engine: what maximises; it has to be able to hold a parameter.
+
+        Raises:
+            Unsupported: if the effects cannot be integrated out, or a parameter cannot be held.
+            Mix2stanError: if there is no such parameter.
+        """
+        from mix2stan.engines import pick_engine
+        from mix2stan.profiles import profile
+
+        return profile(self._compiled, pick_engine(engine), parameters, level)
+
+    def confint(
+        self, method: str = "profile", level: float = 0.95, engine: str = "stanli", **how: Any
+    ) -> pd.DataFrame:
+        """Confidence intervals: a row per parameter, two columns named by their percentages.
+
+        Args:
+            method: ``"profile"``, ``"wald"`` for population effects by their standard errors, or
+                ``"bootstrap"``.
+            level: the coverage.
+            engine: what maximises.
+            how: arguments of :meth:`profile` or :meth:`bootstrap`.
+
+        Raises:
+            Mix2stanError: if there is no such method.
+        """
+        from mix2stan.engines import pick_engine
+        from mix2stan.estimates import estimate
+
+        if method == "profile":
+            return self.profile(level=level, engine=engine, **how).limits
+        if method == "bootstrap":
+            return self.bootstrap(engine=engine, **how).intervals(level)
+        if method != "wald":
+            hint = "profile, wald or bootstrap"
+            raise Mix2stanError(f"there is no interval by {method!r}", hint=hint)
+        return estimate(self._compiled, "REML", pick_engine(engine)).wald(level)

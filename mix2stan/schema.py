@@ -1,0 +1,305 @@
+"""What a fit remembers of its model and data, so that it can speak about rows, old or new.
+
+R keeps a model frame and ``predvars`` for this.  A schema has the graph, the levels of every factor,
+what functions such as ``poly``, ``ns`` and ``scale`` learnt, and the columns of the data that the model
+uses.  It is written as JSON and arrays: formula text and numbers, nothing that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mix2stan.design import Column, Evaluation, Frame, ModelFrame, grouping
+from mix2stan.errors import DataError, suggestion
+from mix2stan.graph import UNITS, Factor, ModelGraph
+from mix2stan.matrices import Data
+from mix2stan.schema_text import decode, encode
+from mix2stan.syntax import Call, Node, names_in
+
+__all__ = ["Levels", "Rows", "Schema", "remember"]
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+#: Calls that only make a factor: what they learnt are the levels, and new data may have others.
+_MAKES_FACTOR = ("factor", "as.factor", "as.character")
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """The level of every row among those of the fit and new ones.
+
+    Attributes:
+        codes: shape (n,): from 0 to J - 1 a level of the fit, from J on a new one, -1 unknown.
+        new: the names of the new levels.
+    """
+
+    codes: Index
+    new: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows that predictions are about.
+
+    Attributes:
+        data: the model's expressions on the complete ones among them, as :class:`Data` has them.
+        complete: their positions, shape (n,).
+        labels: what all rows are called, shape (N,); the others are missing.
+        levels: by grouping factor.
+        fitted: whether they are the rows of the fit.
+    """
+
+    data: Data
+    complete: Index
+    labels: NDArray[Any]
+    levels: Mapping[Factor, Levels]
+    fitted: bool
+
+    @property
+    def n(self) -> int:
+        """Number of complete rows."""
+        return len(self.complete)
+
+
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """A model and the rows it was fitted to.
+
+    Attributes:
+        graph: the model, its passes done, without priors.
+        data: the rows of the fit.
+        columns: the columns of the data frame that the model uses, at those rows.
+        names: all column names of the data frame, for ``.`` in formulas.
+        contrasts: contrast functions of the call.
+    """
+
+    graph: ModelGraph
+    data: Data
+    columns: Frame
+    names: tuple[str, ...]
+    contrasts: Mapping[str, str]
+
+    @cached_property
+    def fitted(self) -> Rows:
+        """The rows of the fit."""
+        levels = {
+            g.factor: Levels(self.data.grouping(g.factor).codes, ()) for g in self.graph.groups
+        }
+        everything = np.arange(self.data.rows)
+        return Rows(self.data, everything, self.data.frame.rows, levels, True)
+
+    def rows(self, newdata: object = None, groups: bool = True, response: bool = False) -> Rows:
+        """The model's expressions on new data, or those of the fit if there are none.
+
+        Args:
+            newdata: a pandas data frame; only the columns that are needed have to be there.
+            groups: whether the group terms are needed.
+            response: whether the response, its weights and the structure of the errors are.
+
+        Raises:
+            DataError: for a missing column, a column of another type, or a level of a population
+                factor that the fit has not seen.
+        """
+        if newdata is None:
+            return self.fitted
+        if not isinstance(newdata, pd.DataFrame):
+            kind = type(newdata).__name__
+            raise DataError(f"newdata has to be a pandas data frame, not {kind}")
+        wanted = dict.fromkeys(self.population())
+        factors: tuple[Factor, ...] = ()
+        if groups:
+            factors = tuple(dict.fromkeys(g.factor for g in self.graph.groups))
+            formulas = [f for g in self.graph.groups for f in g.columns.formulas]
+            wanted |= dict.fromkeys(v for f in formulas for v in self._variables(f))
+        if response:
+            wanted |= dict.fromkeys(self.graph.residual.variables())
+            wanted |= dict.fromkeys(self._response())
+        frame = self._aligned(newdata, [*wanted, *(v for f in factors for v in f.variables)])
+        evaluation = Evaluation(frame, dict(self.data.frame.states))
+        found = {f: self._grouping(f, evaluation) for f in factors}
+        model = self.data.frame.replay(frame, tuple(wanted))
+        known = np.zeros(frame.n, dtype=bool)
+        known[model.rows] = True
+        for level in found.values():
+            known &= level.codes >= 0
+        keep, complete = known[model.rows], np.flatnonzero(known)
+        columns = {node: c.rows(keep) for node, c in model.columns.items()}
+        data = self.data.on(ModelFrame(columns, complete, frame.n - len(complete), model.states))
+        levels = {f: Levels(v.codes[complete], v.new) for f, v in found.items()}
+        return Rows(data, complete, np.asarray(newdata.index), levels, False)
+
+    def raw(self) -> pd.DataFrame:
+        """The columns the model uses, at the rows of the fit, as a data frame."""
+        return pd.DataFrame(
+            {name: _series(column) for name, column in self.columns.columns.items()},
+            index=pd.Index(self.data.frame.rows, name="row"),
+        )
+
+    def population(self) -> tuple[Node, ...]:
+        """The variables of the population part, offsets last."""
+        part = self.graph.population
+        nodes = [v for f in part.columns.formulas for v in self._variables(f)]
+        return tuple(dict.fromkeys([*nodes, *part.offsets]))
+
+    def _variables(self, formula: Node) -> tuple[Node, ...]:
+        return self.data.terms(formula).variables
+
+    def _response(self) -> tuple[Node, ...]:
+        """What says how many trials a row has, if any."""
+        response = self.graph.response
+        if response.weights is not None:
+            return (response.weights,)
+        is_pair = self.data.frame.column(response.expression).values.ndim == 2
+        return (response.expression,) if is_pair else ()
+
+    def _aligned(self, newdata: pd.DataFrame, expressions: Iterable[Node]) -> Frame:
+        """The columns that are needed; factors have the levels of the fit first."""
+        given = Frame.of(newdata)
+        columns = {}
+        for name in dict.fromkeys(n.name for e in expressions for n in names_in(e)):
+            if name not in self.columns.columns:
+                continue
+            if name == UNITS and name not in given.columns:
+                codes = np.arange(given.n) + len(self.columns.columns[UNITS].levels)
+                labels = tuple(f"new {i + 1}" for i in range(given.n))
+                levels = self.columns.columns[UNITS].levels + labels
+                columns[name] = Column("factor", codes.astype(np.int64), levels)
+                continue
+            if name not in given.columns:
+                hint = suggestion(name, given.names, what="its columns")
+                raise DataError(f"the new data have no column {name!r}", hint=hint)
+            columns[name] = _align(given.columns[name], self.columns.columns[name], name)
+        return Frame(columns, given.n)
+
+    def _grouping(self, factor: Factor, evaluation: Evaluation) -> Levels:
+        """The levels of new rows; those without a value are unknown."""
+        columns = {v: evaluation.variable(_bare(v)).as_factor() for v in factor.variables}
+        missing = np.any([c.missing for c in columns.values()], axis=0)
+        present = np.flatnonzero(~missing)
+        codes = np.full(evaluation.frame.n, -1, dtype=np.int64)
+        kept = {v: c.rows(present) for v, c in columns.items()}
+        here = grouping(factor.variables, ModelFrame(kept, present, 0, {}), factor.order)
+        known = self.data.grouping(factor).levels
+        place = {level: i for i, level in enumerate(known)}
+        new = [level for level in here.levels if level not in place]
+        place |= {level: len(known) + i for i, level in enumerate(new)}
+        table = np.array([place[level] for level in here.levels], dtype=np.int64)
+        codes[present] = table[here.codes] if len(table) else -1
+        return Levels(codes, tuple(new))
+
+    # -- files -------------------------------------------------------------------------------------
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """A JSON-able part, and the values of the columns."""
+        frame = self.data.frame
+        used = self.columns.columns
+        about = {
+            "graph": encode(self.graph),
+            "names": list(self.names),
+            "contrasts": dict(self.contrasts),
+            "columns": [
+                {"name": name, "kind": column.kind, "levels": list(column.levels)}
+                for name, column in used.items()
+            ],
+            "variables": [[encode(node), _without_values(c)] for node, c in frame.columns.items()],
+            "states": [[encode(node), encode(state)] for node, state in frame.states.items()],
+            "dropped": frame.dropped,
+        }
+        values = {f"column_{i}": c.values for i, c in enumerate(used.values())}
+        return about, values | {"rows": frame.rows}
+
+    @classmethod
+    def from_parts(cls, about: Mapping[str, Any], values: Mapping[str, NDArray[Any]]) -> Schema:
+        """The inverse of :meth:`to_parts`.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is not that of a schema.
+        """
+        graph = decode(about["graph"])
+        rows = np.asarray(values["rows"], dtype=np.int64)
+        columns = {
+            c["name"]: Column(c["kind"], values[f"column_{i}"], tuple(c["levels"]))
+            for i, c in enumerate(about["columns"])
+        }
+        raw = Frame(columns, len(rows))
+        states = {decode(node): decode(state) for node, state in about["states"]}
+        variables = {decode(node): _from_text(c) for node, c in about["variables"]}
+        empty = ModelFrame(variables, rows[:0], 0, states)
+        learnt = empty.replay(raw)
+        frame = ModelFrame(learnt.columns, rows, about["dropped"], states)
+        names, contrasts = tuple(about["names"]), dict(about["contrasts"])
+        data = Data(frame, names, graph.response.expression, contrasts)
+        return cls(graph, data, raw, names, contrasts)
+
+
+def remember(graph: ModelGraph, data: Data) -> Schema | None:
+    """The schema of a completed model; None if the data do not say what they came from."""
+    if data.raw is None:
+        return None
+    expressions = [*data.frame.columns, *graph.population.offsets]
+    used = dict.fromkeys(n.name for e in expressions for n in names_in(e))
+    rows = data.frame.rows
+    columns = {n: data.raw.columns[n].rows(rows) for n in used if n in data.raw.columns}
+    plain = replace(graph, priors=(), notes=())
+    return Schema(plain, data, Frame(columns, len(rows)), data.names_of_data, data.contrasts)
+
+
+def _bare(node: Node) -> Node:
+    """A grouping variable without a call that only makes it a factor."""
+    if isinstance(node, Call) and node.function in _MAKES_FACTOR and len(node.args) == 1:
+        return node.args[0].value
+    return node
+
+
+def _align(new: Column, old: Column, name: str) -> Column:
+    """A new column of the old one's type; the old one's levels first, whatever else there is after."""
+    if old.kind in ("factor", "ordered"):
+        factor = new.as_factor()
+        extra = tuple(level for level in factor.levels if level not in set(old.levels))
+        levels = old.levels + extra
+        place = {level: i for i, level in enumerate(levels)}
+        table = np.array([place[level] for level in factor.levels] + [-1], dtype=np.int64)
+        return Column(old.kind, table[factor.values], levels)
+    if new.kind in ("factor", "ordered"):
+        if new.missing.all():
+            return Column.numeric(np.full(len(new), np.nan))
+        what = "numbers" if old.kind == "numeric" else "truth values"
+        raise DataError(f"the new data have a factor {name!r}, where the fit has {what}")
+    if old.kind == "logical" and new.kind == "numeric":
+        return Column.logical(np.nan_to_num(new.values) != 0, np.isnan(new.values))
+    return Column.numeric(new.numbers()) if old.kind == "numeric" else new
+
+
+def _series(column: Column) -> Any:
+    if column.kind in ("factor", "ordered"):
+        kind = pd.CategoricalDtype(list(column.levels), ordered=column.kind == "ordered")
+        return pd.Categorical.from_codes(column.values.tolist(), dtype=kind)
+    if column.kind == "logical":
+        return np.where(column.values < 0, None, column.values == 1)
+    return column.values
+
+
+def _without_values(column: Column) -> dict[str, Any]:
+    return {
+        "kind": column.kind,
+        "levels": list(column.levels),
+        "labels": list(column.labels),
+        "contrasts": encode(column.contrasts),
+    }
+
+
+def _from_text(about: Mapping[str, Any]) -> Column:
+    """A column of no rows."""
+    numeric = about["kind"] == "numeric"
+    shape = (0, len(about["labels"])) if numeric and about["labels"] else (0,)
+    values: NDArray[Any] = np.zeros(shape, dtype=float if numeric else np.int64)
+    levels, labels = tuple(about["levels"]), tuple(about["labels"])
+    return Column(about["kind"], values, levels, labels, decode(about["contrasts"]))

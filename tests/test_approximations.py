@@ -1,0 +1,79 @@
+"""Approximations against closed forms and NUTS; fits to several data sets."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mix2stan as m2s
+from tests.conftest import table
+
+
+def regression():
+    rng = np.random.default_rng(1)
+    df = pd.DataFrame({"x": rng.normal(size=40)})
+    return df.assign(y=3 + 2 * df["x"] + rng.normal(size=40))
+
+
+def test_laplace_is_the_normal_distribution_at_the_mode():
+    df = regression()
+    fit = m2s.model("lm(y ~ x)", df, prior="flat").approximate("laplace", 4000, seed=1)
+    X = np.column_stack([np.ones(40), df["x"]])
+    _, rss, *_ = np.linalg.lstsq(X, df["y"], rcond=None)
+    # log sigma under a flat prior on sigma: mode and curvature in closed form
+    free = 40 - 2 - 1
+    logs = np.log(fit.posterior["sigma"].values.ravel())
+    assert logs.size == 4000
+    sd = 1 / np.sqrt(2 * free)
+    assert logs.mean() == pytest.approx(0.5 * np.log(rss[0] / free), abs=4 * sd / np.sqrt(4000))
+    assert logs.std() == pytest.approx(sd, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["laplace", "pathfinder"])
+def test_approximations_are_near_and_say_what_they_are(kind, tmp_path):
+    model = m2s.model("lmer(Reaction ~ Days + (Days | Subject))", table("sleepstudy"))
+    fit = model.approximate(kind, 1000, seed=2)
+    exact = model.sample(seed=2, engine="stanli").summary("fixef")
+    near = fit.summary("fixef")
+    assert (abs(near["mean"] - exact["mean"]) < 0.35 * exact["sd"]).all()
+    assert near["sd"].to_numpy() == pytest.approx(exact["sd"].to_numpy(), rel=0.3)
+    assert f"{kind} approximation, not MCMC" in str(fit)
+    assert "not MCMC" in m2s.load(fit.save(tmp_path / "fit.nc")).engine
+    again = model.approximate(kind, 1000, seed=2)
+    np.testing.assert_array_equal(fit.posterior["beta"], again.posterior["beta"])
+
+
+def test_what_is_not_offered_is_said():
+    model = m2s.model("lm(y ~ x)", regression())
+    with pytest.raises(m2s.EngineError, match="laplace, pathfinder"):
+        model.approximate("advi")
+
+
+def test_data_sets_are_pooled():
+    df = regression()
+    sets = [df.assign(y=df["y"] + shift) for shift in (0.0, 1.0, 5.0)]
+    how = {"warmup": 300, "draws": 500, "engine": "stanli"}
+    with ThreadPoolExecutor(1) as here:
+        fit = m2s.fit_multiple("lm(y ~ x)", sets, prior="flat", seed=3, executor=here, **how)
+        again = m2s.fit_multiple("lm(y ~ x)", sets, prior="flat", seed=3, executor=here, **how)
+    assert fit.posterior.sizes["chain"] == 6
+    assert "pooled over 3 data sets" in str(fit)
+    np.testing.assert_array_equal(fit.posterior["beta"], again.posterior["beta"])
+    whose = fit.posterior["data_set"].values
+    assert whose.tolist() == [1, 1, 2, 2, 3, 3]
+    means = fit.posterior["beta"].values[..., 0].mean(axis=1)
+    for i, data in enumerate(sets):
+        alone = m2s.model("lm(y ~ x)", data).reml("stanli")
+        error = alone.standard_errors["(Intercept)"] / np.sqrt(1000)
+        assert means[whose == i + 1].mean() == pytest.approx(alone.fixef().iloc[0], abs=5 * error)
+
+
+def test_data_sets_that_do_not_match_are_refused():
+    df = regression()
+    with pytest.raises(m2s.DataError, match="data set 2 has other rows"):
+        m2s.fit_multiple("lm(y ~ x)", [df, df[:30]], engine="stanli")
+    with pytest.raises(m2s.Mix2stanError, match="list of data frames"):
+        m2s.fit_multiple("lm(y ~ x)", df, engine="stanli")

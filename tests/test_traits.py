@@ -1,0 +1,147 @@
+"""Several Gaussian responses: a row for each, correlated within the rows they came from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import mix2stan as m2s
+from mix2stan.syntax import Name
+from tests.conftest import table
+
+CALL = (
+    "MCMCglmm(cbind(a, b) ~ trait - 1 + trait:x, random = ~us(trait):g, "
+    'rcov = ~us(trait):units, family = c("gaussian", "gaussian"))'
+)
+BETA, SDS, COR = [1.0, 10.0, 1.0, -1.0], [0.7, 0.9], 0.4
+
+
+def data() -> pd.DataFrame:
+    """Two responses of 40 rows in 8 groups; five responses are missing, those of row 8 both."""
+    rng = np.random.default_rng(1)
+    g, x = np.repeat(np.arange(8), 5), rng.normal(size=40)
+    e = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 2]], 40)
+    df = pd.DataFrame({"a": 1 + x + e[:, 0], "b": 10 - x + e[:, 1], "x": x, "g": g.astype(str)})
+    df.loc[[3, 8], "a"] = np.nan
+    df.loc[[7, 8, 9], "b"] = np.nan
+    return df
+
+
+def point(model, rho):
+    term = {
+        "group": "g",
+        "coefficients": ["traita", "traitb"],
+        "sd": SDS,
+        "cor": [[1, COR], [COR, 1]],
+    }
+    residual = {"sigma": 1.1, "varIdent": {"b": 1.4}} | ({} if rho is None else {"corSymm": [rho]})
+    return {
+        "beta": dict(zip(model.X.columns, BETA, strict=True)),
+        "random": [term],
+        "residual": residual,
+    }
+
+
+def density(model, rho):
+    """The density of all observed responses, by a dense covariance matrix."""
+    frame = model.data.frame
+    trait = frame.column(Name("trait")).values
+    unit = frame.rows % 40
+    G = np.outer(SDS, SDS) * [[1, COR], [COR, 1]]
+    Z = model.Z[0].matrix.toarray()
+    sd = 1.1 * np.array([1, 1.4])[trait]
+    same = unit[:, None] == unit
+    R = np.where(trait[:, None] == trait, 1.0, rho or 0.0) * same * np.outer(sd, sd)
+    V = Z @ np.kron(np.eye(8), G) @ Z.T + R
+    y = frame.column(Name("a, b")).values
+    return stats.multivariate_normal(model.X.to_numpy() @ BETA, V).logpdf(y)
+
+
+@pytest.mark.parametrize("rho", [0.5, -0.8, None])
+def test_the_likelihood_with_missing_responses(rho):
+    call = CALL if rho is not None else CALL.replace("us(trait):units", "idh(trait):units")
+    model = m2s.model(call, data())
+    assert model.X.shape == (75, 4)
+    assert model.loglik(point(model, rho), engine="stanli") == pytest.approx(
+        density(model, rho), rel=1e-10
+    )
+
+
+def test_columns_are_mcmcglmms():
+    assert list(m2s.model(CALL, data()).X.columns) == ["traita", "traitb", "traita:x", "traitb:x"]
+
+
+def test_it_is_a_gls_of_the_long_data():
+    df = data().dropna().reset_index(drop=True)
+    long = pd.DataFrame(
+        {
+            "y": np.concatenate([df.a, df.b]),
+            "x": np.tile(df.x, 2),
+            "trait": np.repeat(["a", "b"], len(df)),
+            "place": np.repeat([1, 2], len(df)),
+            "row": np.tile(np.arange(len(df)), 2),
+        }
+    )
+    ours = "MCMCglmm(cbind(a, b) ~ trait - 1 + trait:x, rcov = ~us(trait):units)"
+    theirs = (
+        "gls(y ~ trait - 1 + trait:x, weights = varIdent(form = ~1 | trait), "
+        "correlation = corSymm(form = ~place | row))"
+    )
+    a, b = m2s.model(ours, df), m2s.model(theirs, long)
+    assert m2s.compare(a, b).same
+    first, second = a.ml(engine="stanli"), b.ml(engine="stanli")
+    # without random effects the maximum is that of two regressions, their errors correlated
+    residuals = (
+        df[["a", "b"]].to_numpy()
+        - np.column_stack([np.ones(len(df)), df.x])
+        @ np.linalg.lstsq(
+            np.column_stack([np.ones(len(df)), df.x]), df[["a", "b"]].to_numpy(), rcond=None
+        )[0]
+    )
+    S = residuals.T @ residuals / len(df)
+    expected = np.sum(stats.multivariate_normal([0, 0], S).logpdf(residuals))
+    assert first.logLik == pytest.approx(expected, abs=1e-5)
+    assert second.logLik == pytest.approx(expected, abs=1e-5)
+    assert first.residual()["corSymm cor[1]"] == pytest.approx(
+        np.corrcoef(residuals.T)[0, 1], abs=1e-3
+    )
+
+
+def test_three_responses_of_real_data():
+    df = table("BTdata")
+    call = (
+        "MCMCglmm(cbind(tarsus, back) ~ trait:sex + trait:hatchdate - 1, random = ~us(trait):dam + "
+        "idh(trait):fosternest, rcov = ~us(trait):units)"
+    )
+    model = m2s.model(call, df)
+    assert [z.coefficients for z in model.Z] == [("traittarsus", "traitback")] * 2
+    assert [len(z.levels) for z in model.Z] == [106, 104]
+
+
+ERRORS = [
+    ("us(trait):units", "family = c(\"gaussian\", \"gaussian\", \"gaussian\")", "3 families for 2 responses"),
+    ("us(trait):units", "family = c(\"gaussian\", \"poisson\")", "not all Gaussian"),
+    ("units", "family = \"gaussian\"", "residual structure of several responses"),
+    ("corg(trait):units", "family = \"gaussian\"", "residual structure of several responses"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rcov", "family", "words"), ERRORS)
+def test_what_cannot_be_meant(rcov, family, words):
+    call = f"MCMCglmm(cbind(a, b) ~ trait - 1, rcov = ~{rcov}, {family})"
+    with pytest.raises(m2s.FormulaError, match=words):
+        m2s.model(call, data())
+
+
+def test_a_residual_structure_is_asked_for():
+    with pytest.raises(m2s.FormulaError, match="several responses need") as caught:
+        m2s.model("MCMCglmm(cbind(a, b) ~ trait - 1)", data())
+    assert "us(trait):units" in str(caught.value)
+
+
+def test_a_response_that_is_a_factor():
+    df = data().assign(b="x")
+    with pytest.raises(m2s.FormulaError, match="b is not numeric"):
+        m2s.model(CALL, df)
