@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from mix2stan.comparison import compare, read
+from mix2stan.comparison import Holder, compare_compiled, read
 from mix2stan.compiler import DataArgument
 from mix2stan.errors import FormulaError, Mix2stanError, Unsupported, suggestion
-from mix2stan.model import Model, model
+from mix2stan.partitions import compile_given
 from mix2stan.translations import glmmtmb, lme4, mcmcglmm, nlme
 from mix2stan.translations.parts import Source, refuse, source_of
 
@@ -28,7 +28,7 @@ PACKAGES: dict[str, Callable[[Source], str]] = {
 }
 
 
-def translate(given: Model | str, to: str, data: DataArgument | None = None) -> str:
+def translate(given: Holder | str, to: str, data: DataArgument | None = None) -> str:
     """The call with which another package fits the same model.
 
     Args:
@@ -37,7 +37,8 @@ def translate(given: Model | str, to: str, data: DataArgument | None = None) -> 
         data: the data frame of a call given as text, or a mapping from names to data frames.
 
     Returns:
-        An R call; reading it gives a model equal to the one given.
+        An R call, after a line that makes its data where it needs further columns; reading it gives
+        a model equal to the one given.
 
     Raises:
         Unsupported: if the package cannot express the model; says what, and what comes nearest.
@@ -51,13 +52,13 @@ def translate(given: Model | str, to: str, data: DataArgument | None = None) -> 
     if to not in PACKAGES:
         hint = suggestion(to, PACKAGES, what="those that are written")
         raise Mix2stanError(f"there is no package '{to}' to translate to", hint=hint)
-    source = source_of(given if isinstance(given, Model) else read(given, data))
+    source = source_of(read(given, data))
     if source.graph.predictors and to != "glmmTMB":
         named = " and ".join(p.parameter for p in source.graph.predictors)
         raise refuse(to, f"a predictor of {named}", "glmmTMB's dispformula may")
     written = PACKAGES[to](source)
     try:
-        found = compare(source.model, model(written, source.model.given))
+        found = compare_compiled(source.model, compile_given(written, source.model.given))
     except FormulaError as error:
         message = f"{to}'s call for this model could not be read again: {written}"
         raise Unsupported(message, hint=str(error)) from None
