@@ -256,13 +256,15 @@ class Response:
     """What is modelled, and its distribution given the predictor.
 
     ``family`` is a row of :data:`mix2stan.families.FAMILIES` and ``link`` one of its links;
-    ``weights`` are the numbers of trials of a proportion.
+    ``weights`` are the numbers of trials of a proportion; ``traits`` are the names of several
+    responses that are stacked.
     """
 
     expression: Node
     family: str = "gaussian"
     link: str = "identity"
     weights: Node | None = None
+    traits: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def linear(self) -> bool:

@@ -35,7 +35,7 @@ FLOORS = (
     ("sampled_data", "glm_fit"),
     ("residual_priors", "residual_point", "resampling", "prior_names"),
     ("priors",),
-    ("predictor_priors", "dialects", "passes", "stated_priors"),
+    ("predictor_priors", "trait_priors", "dialects", "passes", "stated_priors"),
     ("prior_text", "prior_numbers"),
     ("prior_draws",),
     ("prior_implied", "prior_density"),

@@ -14,6 +14,7 @@ from mix2stan.priors import Summaries, default_priors
 from mix2stan.residual_priors import residual_priors
 from mix2stan.responses import link_scale, observed
 from mix2stan.stated_priors import state
+from mix2stan.trait_priors import by_response
 from mix2stan.wishart import unlike
 
 __all__ = ["set_priors"]
@@ -29,10 +30,12 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     named = wanted or ("default" if graph.prior is None else "mcmcglmm")
     graph = _without_own(graph) if wanted else _own(graph, context)
     priors = default_priors(graph, summaries, named)
+    errors = list(residual_priors(graph, data, flat=named == "flat"))
+    if graph.response.traits and named == "default":
+        priors = by_response(priors, graph, data)
+        errors = list(by_response(errors, graph, data))
     blocks = {p.block for p in priors}
-    errors = [
-        p for p in residual_priors(graph, data, flat=named == "flat") if p.block not in blocks
-    ]
+    errors = [p for p in errors if p.block not in blocks]
     further = [
         prior
         for predictor in graph.predictors
