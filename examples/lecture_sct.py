@@ -15,11 +15,15 @@ for call in (
     "MCMCglmm(SCT ~ 1 + tarsus, random = ~idh(1 + tarsus):line, data = dll.data)",
     "lmer(SCT ~ 1 + tarsus + (1 | line) + (0 + tarsus | line), data = dll.data)",
 ):
-    print(m2s.model(call, data).sample(seed=1), end="\n\n")
+    model = m2s.model(call, data)
+    print(model.call, model.translate("nlme"), sep="\n", end="\n\n")
+    print(model.sample(seed=1), end="\n\n")
 
 # shrinkage: every line by itself, and drawn towards the mean of all lines
+intercepts = m2s.lmer("SCT ~ 1 + (1 | line)", data=sct)
+print(intercepts.explain().section("Shrinkage"), end="\n\n")
 alone = m2s.lm("SCT ~ 0 + line", data=sct).sample(seed=1).fixef()
-together = m2s.lmer("SCT ~ 1 + (1 | line)", data=sct).sample(seed=1).coef()["(Intercept)"]
+together = intercepts.sample(seed=1).coef()["(Intercept)"]
 together = together.droplevel("group")
 alone.index = alone.index.str.removeprefix("line")
 print(pd.DataFrame({"alone": alone, "together": together, "rows": sct["line"].value_counts()}))

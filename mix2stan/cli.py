@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mix2stan.errors import DataError, Mix2stanError
+from mix2stan.errors import DataError, Mix2stanError, suggestion
 from mix2stan.many.store import recorded
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mix2stan.model import Model
 
 __all__ = ["main"]
+
+Writer = Callable[[], str]
 
 app = typer.Typer(
     name="mix2stan",
@@ -49,6 +52,9 @@ Priors = Annotated[
     ),
 ]
 Strategy = Annotated[str, typer.Option(help="auto, collapsed, noncentred or centred.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="The file to write; printed if not given.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -198,9 +204,26 @@ def explain(
     columns: Columns = None,
     prior: Priors = "default",
     strategy: Strategy = "auto",
+    form: Annotated[str, typer.Option("--format", help="text, markdown or html.")] = "text",
+    out: Out = None,
 ) -> None:
-    """Print the model in words and mathematics."""
-    typer.echo(str(_model(call, data, columns, prior, strategy)))
+    """Say what a model means: equation, terms, covariances, priors, and what to be careful about."""
+    found = _model(call, data, columns, prior, strategy).explain()
+    writers = {"text": found.__str__, "markdown": found.markdown, "html": found.html}
+    _print(_chosen(form, writers)(), out)
+
+
+@app.command()
+def graph(
+    call: Call,
+    data: Data,
+    columns: Columns = None,
+    prior: Priors = "default",
+    form: Annotated[str, typer.Option("--format", help="svg, dot or mermaid.")] = "svg",
+    out: Out = None,
+) -> None:
+    """Draw the model graph: data, predictor, random terms, priors."""
+    _print(_model(call, data, columns, prior).graph(form), out)
 
 
 @app.command()
@@ -227,9 +250,13 @@ def translate(
     columns: Columns = None,
 ) -> None:
     """Print the call with which another package fits the same model."""
+    from mix2stan.explanation import means_elsewhere
     from mix2stan.translations import translate
 
-    typer.echo(translate(_model(call, data, columns), to))
+    model = _model(call, data, columns)
+    for remark in means_elsewhere(model.compiled):
+        typer.echo(remark, err=True)
+    typer.echo(translate(model, to))
 
 
 @app.command()
@@ -312,6 +339,22 @@ def _tables(data: list[str], columns: Path | None) -> pd.DataFrame | dict[str, p
 def _named(entry: str) -> bool:
     name, equals, _ = entry.partition("=")
     return bool(equals) and "/" not in name and not Path(entry).exists()
+
+
+def _chosen(name: str, choices: dict[str, Writer]) -> Writer:
+    """The writer of a format."""
+    if name not in choices:
+        hint = suggestion(name, choices, what="the formats")
+        raise Mix2stanError(f"there is no format {name!r}", hint=hint)
+    return choices[name]
+
+
+def _print(text: str, out: Path | None) -> None:
+    """To a file, or to standard output."""
+    if out is None:
+        typer.echo(text.rstrip("\n"))
+    else:
+        out.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
 
 
 def _estimates(model: Model, method: str, engine: str, as_json: bool) -> str:

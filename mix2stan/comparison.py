@@ -8,11 +8,12 @@ share, and names do not count.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.compiler import DataArgument
+from mix2stan.compiler import Compiled, DataArgument, compile_model
 from mix2stan.covariances import COVARIANCES
 from mix2stan.errors import Mix2stanError
 from mix2stan.families import FAMILIES, free_thresholds
@@ -26,10 +27,16 @@ from mix2stan.meaning import (
     same_space,
     variance_key,
 )
-from mix2stan.model import Model, model
 from mix2stan.responses import Observed, known_part, observed
 
-__all__ = ["Comparison", "compare", "read"]
+__all__ = ["Comparison", "Holder", "compare", "compare_compiled", "read"]
+
+
+class Holder(Protocol):
+    """What holds a compiled model, as :class:`mix2stan.Model` does."""
+
+    @property
+    def compiled(self) -> Compiled: ...
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,8 @@ class Comparison:
 
 
 def compare(
-    first: Model | str,
-    second: Model | str,
+    first: Holder | str,
+    second: Holder | str,
     data: DataArgument | None = None,
     *,
     second_data: DataArgument | None = None,
@@ -89,8 +96,12 @@ def compare(
     >>> compare("lmer(y ~ x + (1 | g))", "MCMCglmm(y ~ x, random = ~ g)", df).same
     True
     """
-    a = read(first, data)
-    b = read(second, data if second_data is None else second_data)
+    other = data if second_data is None else second_data
+    return compare_compiled(read(first, data), read(second, other))
+
+
+def compare_compiled(a: Compiled, b: Compiled) -> Comparison:
+    """Say whether two compiled models are the same."""
     notes: list[str] = []
     differences = _responses(a, b)
     if a.data.rows == b.data.rows:
@@ -98,23 +109,23 @@ def compare(
         differences += _predictors(a, b)
         differences += _groups(a, b)
         differences += _errors(a, b)
-    return Comparison(a.call, b.call, tuple(differences), tuple(notes))
+    return Comparison(a.graph.call, b.graph.call, tuple(differences), tuple(notes))
 
 
-def read(given: Model | str, data: DataArgument | None) -> Model:
+def read(given: Holder | str, data: DataArgument | None) -> Compiled:
     """The model given, or that of a call given as text.
 
     Raises:
         Mix2stanError: if there are no data for a text.
     """
-    if isinstance(given, Model):
-        return given
+    if not isinstance(given, str):
+        return given.compiled
     if data is None:
         raise Mix2stanError("a call given as text needs data", hint="write data = d")
-    return model(given, data)
+    return compile_model(given, data)
 
 
-def _responses(a: Model, b: Model) -> list[str]:
+def _responses(a: Compiled, b: Compiled) -> list[str]:
     ours, theirs = a.graph.response, b.graph.response
     if a.data.rows != b.data.rows:
         return [f"rows: {a.data.rows} in the first, {b.data.rows} in the second"]
@@ -143,13 +154,14 @@ def _ends(seen: Observed) -> NDArray[np.float64]:
     return np.concatenate([seen.lower, seen.upper])
 
 
-def _populations(a: Model, b: Model, notes: list[str]) -> list[str]:
-    one, other = a.X, b.X
+def _populations(a: Compiled, b: Compiled, notes: list[str]) -> list[str]:
+    one, other = _population(a), _population(b)
+    names = [c.graph.shared_columns.names for c in (a, b)]
     found = []
     if FAMILIES[a.graph.response.family].ordinal is not None:
         # the thresholds take a constant, whether an intercept stands for the first or not
-        one, other = (X.drop(columns="(Intercept)", errors="ignore") for X in (one, other))
-        one, other = (X.assign(**{"(Intercept)": 1.0}) for X in (one, other))
+        one, other = (_with_constant(c) for c in (a, b))
+        names = [(*(n for n in known if n != "(Intercept)"), "(Intercept)") for known in names]
         found += [
             f"thresholds: in the {which} the first is zero, and there is no intercept"
             for which, m in (("first", a), ("second", b))
@@ -161,35 +173,47 @@ def _populations(a: Model, b: Model, notes: list[str]) -> list[str]:
                 f"the errors behind the categories have sd {sds[0]:.4g} and {sds[1]:.4g}: "
                 "coefficients, thresholds and effects differ by that scale"
             )
-    if not same_space(one.to_numpy(), other.to_numpy()):
-        extra = [sorted(set(p.columns) - set(q.columns)) for p, q in ((one, other), (other, one))]
+    if not same_space(one, other):
+        extra = [sorted(set(p) - set(q)) for p, q in (names, names[::-1])]
         said = [
-            f"the {where} has {', '.join(names)}"
-            for where, names in zip(("first", "second"), extra, strict=True)
-            if names
+            f"the {where} has {', '.join(more)}"
+            for where, more in zip(("first", "second"), extra, strict=True)
+            if more
         ]
         detail = "; ".join(said) or "columns of one name have other values"
         found.append(f"population: the means differ: {detail}")
-    elif list(one.columns) != list(other.columns):
+    elif names[0] != names[1]:
         notes.append(
             "the coefficients differ, the means do not: "
-            f"{', '.join(one.columns)} and {', '.join(other.columns)}"
+            f"{', '.join(names[0])} and {', '.join(names[1])}"
         )
     offset = known_part(a.graph, a.data) - known_part(b.graph, b.data)
-    whole = np.column_stack([one.to_numpy(), offset])
+    whole = np.column_stack([one, offset])
     # an offset that is a combination of the columns moves coefficients, not means
-    if np.any(offset) and not same_space(one.to_numpy(), whole):
+    if np.any(offset) and not same_space(one, whole):
         found.append("offset: the known parts of the predictor differ")
     return found
 
 
-def _has_constant(m: Model) -> bool:
+def _has_constant(model: Compiled) -> bool:
     """Whether a combination of the columns is constant."""
-    X = m.X.to_numpy()
+    X = _population(model)
     return same_space(X, np.column_stack([X, np.ones(len(X))]))
 
 
-def _predictors(a: Model, b: Model) -> list[str]:
+def _with_constant(model: Compiled) -> NDArray[np.float64]:
+    """The population design with a constant for the intercept, whether it has one or not."""
+    X, names = _population(model), model.graph.shared_columns.names
+    kept = X[:, [name != "(Intercept)" for name in names]]
+    return np.column_stack([kept, np.ones(len(X))])
+
+
+def _population(model: Compiled) -> NDArray[np.float64]:
+    """The population design, shape (N, K)."""
+    return model.data.matrix(model.graph.shared_columns)
+
+
+def _predictors(a: Compiled, b: Compiled) -> list[str]:
     """What differs between the predictors of parameters besides the mean."""
     ours, theirs = ({p.parameter: p for p in m.graph.predictors} for m in (a, b))
     found = []
@@ -220,7 +244,7 @@ def _predictors(a: Model, b: Model) -> list[str]:
 # -- random terms ----------------------------------------------------------------------------------
 
 
-def _groups(a: Model, b: Model) -> list[str]:
+def _groups(a: Compiled, b: Compiled) -> list[str]:
     ours, theirs = components_of(a.graph, a.data), list(components_of(b.graph, b.data))
     left: list[Component] = []
     for component in ours:
@@ -251,7 +275,7 @@ def _named(term: Group) -> str:
     return f"{owner}{term.factor}: {', '.join(term.columns.names)} ({row.title})"
 
 
-def _same_factor(term: Group, a: Model, other: Group, b: Model) -> bool:
+def _same_factor(term: Group, a: Compiled, other: Group, b: Compiled) -> bool:
     if term.owner != other.owner:
         return False
     one, two = (m.data.memberships(t.factor) for m, t in ((a, term), (b, other)))
@@ -261,7 +285,7 @@ def _same_factor(term: Group, a: Model, other: Group, b: Model) -> bool:
     )
 
 
-def _term_difference(term: Group, other: Group, a: Model, b: Model) -> list[str]:
+def _term_difference(term: Group, other: Group, a: Compiled, b: Compiled) -> list[str]:
     """What differs between two terms of one factor."""
     found = []
     one, two = a.data.matrix(term.columns), b.data.matrix(other.columns)
@@ -302,7 +326,7 @@ def _term_difference(term: Group, other: Group, a: Model, b: Model) -> list[str]
 # -- errors ----------------------------------------------------------------------------------------
 
 
-def _errors(a: Model, b: Model) -> list[str]:
+def _errors(a: Compiled, b: Compiled) -> list[str]:
     ours, theirs = a.graph.residual, b.graph.residual
     found = []
     keys = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,7 @@ from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Argument, Call, Name, Node
 
-__all__ = ["Compiled", "compile_model", "remarks"]
+__all__ = ["Compiled", "DataArgument", "compile_model", "remarks"]
 
 #: What ``data=`` may be: one frame, or several by the names the R text uses; these may also be known
 #: covariances, and trees as text.
@@ -34,9 +35,10 @@ DataArgument = pd.DataFrame | Mapping[str, pd.DataFrame | Known | str]
 
 @dataclass(frozen=True)
 class Compiled:
-    """The result of every stage that a user may want to see."""
+    """The result of every stage that a user may want to see; ``given`` are the data as they were."""
 
     text: str
+    given: DataArgument | str | Path
     graph: ModelGraph
     data: Data
     plan: Plan
@@ -75,7 +77,8 @@ def compile_model(
         graph = note(request.graph, *remarks(request, bound))
         graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))
         program = plan(graph)
-        return Compiled(text, graph, bound, program, render(program), stan_data(graph, bound))
+        code, entries = render(program), stan_data(graph, bound)
+        return Compiled(text, data, graph, bound, program, code, entries)
     except FormulaError as error:
         raise error.at(text) from None
 

@@ -297,7 +297,8 @@ class Response:
     their names, known once the data are; ``anchored`` is whether the first threshold is zero and the
     population has an intercept instead; ``latent_sd`` is the known standard deviation of the normal
     error behind a probit.  ``censoring`` is what is known of values that were not observed,
-    ``truncation`` the bounds of what could be.
+    ``truncation`` the bounds of what could be.  ``traits`` are the
+    names of several responses that are stacked.
     """
 
     expression: Node
@@ -309,6 +310,7 @@ class Response:
     levels: tuple[str, ...] = field(default=(), compare=False)
     censoring: Censoring | None = None
     truncation: Truncation | None = None
+    traits: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def linear(self) -> bool:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from mix2stan.compiler import Compiled, DataArgument, compile_model
-from mix2stan.describe import describe_model
+from mix2stan.compiler import Compiled, DataArgument
 from mix2stan.errors import Mix2stanError, suggestion
+from mix2stan.explanation import Explanation, explain, summarise
 from mix2stan.export import export_model
 from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
-from mix2stan.partitions import compile_folder
+from mix2stan.partitions import compile_given
 from mix2stan.prior_choice import PriorArgument
 from mix2stan.prior_table import prior_table
 from mix2stan.refits import Refits
@@ -46,9 +46,17 @@ class Model(Refits):
         notes: remarks: rows dropped, arguments ignored, what the data cannot tell apart.
     """
 
-    def __init__(self, compiled: Compiled, given: DataArgument | str | Path) -> None:
+    def __init__(self, compiled: Compiled) -> None:
         self._compiled = compiled
-        self.given = given
+
+    @property
+    def compiled(self) -> Compiled:
+        """The result of every stage of the compiler."""
+        return self._compiled
+
+    @property
+    def given(self) -> DataArgument | str | Path:
+        return self._compiled.given
 
     @property
     def text(self) -> str:
@@ -60,7 +68,7 @@ class Model(Refits):
         return self._compiled.graph.call
 
     @property
-    def graph(self) -> ModelGraph:
+    def meaning(self) -> ModelGraph:
         """What the model means, free of the package it was written for."""
         return self._compiled.graph
 
@@ -84,7 +92,7 @@ class Model(Refits):
     @cached_property
     def X(self) -> pd.DataFrame:
         """The population design: a row per observation, columns named as R's ``model.matrix``."""
-        columns = self.graph.shared_columns
+        columns = self.meaning.shared_columns
         data = self._compiled.data
         index = pd.Index(data.frame.rows, name="row")
         return pd.DataFrame(data.matrix(columns), columns=list(columns.names), index=index)
@@ -92,7 +100,7 @@ class Model(Refits):
     @cached_property
     def Z(self) -> tuple[RandomTerm, ...]:
         """The random terms, in order; each has ``group levels coefficients matrix``."""
-        return tuple(self._compiled.data.random_term(group) for group in self.graph.groups)
+        return tuple(self._compiled.data.random_term(group) for group in self.meaning.groups)
 
     @cached_property
     def priors(self) -> pd.DataFrame:
@@ -104,17 +112,17 @@ class Model(Refits):
         """
         from mix2stan.prior_implied import with_implied
 
-        return with_implied(prior_table(self.graph), self.graph, self.stan_data)
+        return with_implied(prior_table(self.meaning), self.meaning, self.stan_data)
 
     @cached_property
     def labels(self) -> Labels:
         """The user's names for the program's variables."""
-        table = prior_table(self.graph)
+        table = prior_table(self.meaning)
         priors = dict(zip(table.index, table["density"], strict=True))
-        return labels_of(self.graph, self._compiled.data, priors)
+        return labels_of(self.meaning, self._compiled.data, priors)
 
     def __str__(self) -> str:
-        return describe_model(self.graph, self.labels, prior_table(self.graph))
+        return summarise(self._compiled)
 
     def __repr__(self) -> str:
         return f"<mix2stan model: {self.call}>"
@@ -185,7 +193,7 @@ class Model(Refits):
             inits=inits,
             folder=None if folder is None else Path(folder),
         )
-        chosen, schema = pick_engine(engine), remember(self.graph, self.data)
+        chosen, schema = pick_engine(engine), remember(self.meaning, self.data)
         if executor is not None or out is not None:
             draws_of_all = sample_chains(
                 chosen,
@@ -223,8 +231,8 @@ class Model(Refits):
             raise Mix2stanError(f"there cannot be {draws} draws")
         if seed is None:
             seed = int(np.random.default_rng().integers(1, 2**31 - 1))
-        values = prior_draws(self.graph, self.data, self.stan_data, draws, seed)
-        return PriorSample(values, self.labels, remember(self.graph, self.data), seed)
+        values = prior_draws(self.meaning, self.data, self.stan_data, draws, seed)
+        return PriorSample(values, self.labels, remember(self.meaning, self.data), seed)
 
     def log_prior(self, fit: Fit) -> Any:
         """The log density of the priors at every draw of a fit of this model.
@@ -236,7 +244,7 @@ class Model(Refits):
         """
         from mix2stan.prior_fit import add_log_prior
 
-        return add_log_prior(fit, self.graph, self.data, self.stan_data)
+        return add_log_prior(fit, self.meaning, self.data, self.stan_data)
 
     def sensitivity(self, fit: Fit) -> pd.DataFrame:
         """How much the posterior changes if the prior, or the likelihood, is given more weight.
@@ -303,7 +311,7 @@ class Model(Refits):
         self, given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, chains: int, seed: int
     ) -> list[dict[str, Any]]:
         """Starting values of every parameter for every chain, the user's before our own."""
-        own = starting_points(self.graph, self.stan_data, chains, seed)
+        own = starting_points(self.meaning, self.stan_data, chains, seed)
         if given is None:
             return own
         wanted = [given] * chains if isinstance(given, Mapping) else list(given)
@@ -314,6 +322,47 @@ class Model(Refits):
                 hint = suggestion(name, own[0], what="parameters")
                 raise Mix2stanError(f"inits: there is no parameter '{name}'", hint=hint)
         return [{**start, **values} for start, values in zip(own, wanted, strict=True)]
+
+    def explain(self, at: Estimates | Mapping[str, Any] | None = None) -> Explanation:
+        """What the model means: equation, terms, covariances, priors, and what to be careful about.
+
+        Args:
+            at: where covariances are printed in numbers: estimates, as :meth:`reml` makes them, or
+                values by Stan name; round numbers if None.
+
+        Returns:
+            What prints as text, and has ``markdown()`` and ``html()``.
+
+        Raises:
+            Mix2stanError: if ``at`` names what is no parameter.
+        """
+        return explain(self._compiled, at)
+
+    def graph(self, format: str = "svg") -> str:
+        """A drawing of the model: data, parameters and priors, effects, predictor, response.
+
+        Args:
+            format: ``"svg"``, ``"dot"`` (Graphviz) or ``"mermaid"``.
+
+        Raises:
+            Mix2stanError: if there is no such format.
+        """
+        from mix2stan.drawing import draw
+
+        return draw(self._compiled, format)
+
+    def translate(self, to: str) -> str:
+        """The call with which another package fits the same model.
+
+        Args:
+            to: ``"lme4"`` (and base R), ``"nlme"``, ``"MCMCglmm"`` or ``"glmmTMB"``.
+
+        Raises:
+            Unsupported: if the package cannot express the model; says what, and what comes nearest.
+        """
+        from mix2stan.translations import translate
+
+        return translate(self, to)
 
     def export(self, folder: str | Path) -> Path:
         """Write ``model.stan data.json names.json run.py run.R``, enough to run it anywhere.
@@ -365,6 +414,4 @@ def model(
     >>> model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
-    if isinstance(data, str | Path):
-        return Model(compile_folder(text, Path(data), prior, strategy), data)
-    return Model(compile_model(text, data, prior, strategy), data)
+    return Model(compile_given(text, data, prior, strategy))

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.compiler import Compiled, remarks
+from mix2stan.compiler import Compiled, DataArgument, compile_model, remarks
 from mix2stan.design import Column, Frame, Grouping, ModelFrame
 from mix2stan.dialects import Request, lower, model_call
 from mix2stan.errors import DataError, FormulaError, Unsupported
@@ -33,7 +33,7 @@ from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Call, Name, Node, names_in
 
-__all__ = ["compile_folder"]
+__all__ = ["compile_folder", "compile_given"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -80,9 +80,22 @@ def compile_folder(
         if graph.strategy.samples_effects:
             raise _needs_rows(graph.strategy.reason or "its effects are sampled")
         program = plan(graph)
-        return Compiled(text, graph, reduced, program, render(program), stan_data(graph, reduced))
+        code, entries = render(program), stan_data(graph, reduced)
+        return Compiled(text, folder, graph, reduced, program, code, entries)
     except FormulaError as error:
         raise error.at(text) from None
+
+
+def compile_given(
+    text: str,
+    data: DataArgument | str | Path,
+    prior: PriorArgument = None,
+    strategy: str | Mapping[str, str] = "auto",
+) -> Compiled:
+    """Compile a call on whatever ``data=`` may be: in memory, or a folder."""
+    if isinstance(data, str | Path):
+        return compile_folder(text, Path(data), prior, strategy)
+    return compile_model(text, data, prior, strategy)
 
 
 def _needs_rows(why: str) -> Unsupported:

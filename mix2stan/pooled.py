@@ -73,7 +73,7 @@ def fit_multiple(
             )
     if seed is None:
         seed = int(np.random.default_rng().integers(1, 2**31 - 1))
-    graphs = [replace(m.graph, priors=first.graph.priors) for m in models]
+    graphs = [replace(m.meaning, priors=first.meaning.priors) for m in models]
     entries = [stan_data(g, m.data) for g, m in zip(graphs, models, strict=True)]
     starts = [starting_points(g, e, chains, seed) for g, e in zip(graphs, entries, strict=True)]
     settings = Settings(

@@ -153,7 +153,7 @@ def test_simulated_errors_have_the_correlation_of_the_model():
 
 def test_groups_are_drawn_whole_and_twice_is_two_levels():
     model = lmer("strength ~ 1 + (1 | batch / cask)", "Pastes")
-    graph, data = model.graph, model.data
+    graph, data = model.meaning, model.data
     factor = resampling_factor(graph, data, None)
     assert str(factor) == "batch"
     sample = resample_groups(graph, data, factor, np.random.default_rng(3))
@@ -167,23 +167,23 @@ def test_groups_are_drawn_whole_and_twice_is_two_levels():
 
 def test_rows_are_drawn_within_their_level():
     model = lmer("Reaction ~ Days + (Days | Subject)")
-    factor = resampling_factor(model.graph, model.data, "Subject")
-    sample = resample_within(model.graph, model.data, factor, np.random.default_rng(4))
+    factor = resampling_factor(model.meaning, model.data, "Subject")
+    sample = resample_within(model.meaning, model.data, factor, np.random.default_rng(4))
     codes = model.data.grouping(factor).codes
     assert (np.bincount(codes[sample.frame.rows]) == np.bincount(codes)).all()
     assert len(np.unique(sample.frame.rows)) < model.data.rows
-    X = model.data.matrix(model.graph.population.columns)
+    X = model.data.matrix(model.meaning.population.columns)
     np.testing.assert_array_equal(
-        sample.matrix(model.graph.population.columns), X[sample.frame.rows]
+        sample.matrix(model.meaning.population.columns), X[sample.frame.rows]
     )
 
 
 def test_crossed_groups_have_to_be_named():
     model = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin")
     with pytest.raises(m2s.Mix2stanError, match="group= one of 'plate', 'sample'"):
-        resampling_factor(model.graph, model.data, None)
+        resampling_factor(model.meaning, model.data, None)
     with pytest.raises(m2s.Mix2stanError, match="nearest: 'plate'"):
-        resampling_factor(model.graph, model.data, "plates")
+        resampling_factor(model.meaning, model.data, "plates")
 
 
 # -- the bootstrap ---------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def draw(model: m2s.Model, rng: np.random.Generator) -> tuple[dict[str, Any], np
         "sigma": data["sigma_scale"] * abs(rng.standard_t(3)),
     }
     y = model.X.to_numpy() @ truth["beta"]
-    for term, group in zip(model.Z, model.graph.groups, strict=True):
+    for term, group in zip(model.Z, model.meaning.groups, strict=True):
         q, scale = len(term.coefficients), data[f"sd_{group.id}_scale"]
         sd = scale * np.abs(rng.standard_t(3, size=np.shape(scale)))
         truth[f"sd_{group.id}"] = sd
@@ -90,14 +90,14 @@ def elements(values: dict[str, Any]) -> dict[str, Any]:
 def ranks(call: str, engine: Engine, seed: int, replicates: int = REPLICATES) -> pd.DataFrame:
     """The rank of every quantity among its draws, a row per replicate."""
     model = m2s.model(call, reference())
-    assert all(g.integrated for g in model.graph.groups)
+    assert all(g.integrated for g in model.meaning.groups)
     compiled = model._compiled
     rng = np.random.default_rng(seed)
     rows = []
     for replicate in range(replicates):
         truth, y = draw(model, rng)
         # the priors are those of the reference, whatever the new response is
-        data = model.stan_data | collapsed_data(model.graph, compiled.data, y)
+        data = model.stan_data | collapsed_data(model.meaning, compiled.data, y)
         settings = Settings(
             chains=1,
             warmup=WARMUP,
@@ -105,7 +105,7 @@ def ranks(call: str, engine: Engine, seed: int, replicates: int = REPLICATES) ->
             seed=seed + replicate,
             adapt_delta=0.9,
             threads=1,
-            inits=starting_points(model.graph, data, 1, seed + replicate),
+            inits=starting_points(model.meaning, data, 1, seed + replicate),
         )
         draws = engine.compile(model.stan_code, data).sample(settings).variables
         kept = elements({name: np.asarray(draws[name])[0, ::THIN] for name in truth})

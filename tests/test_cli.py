@@ -52,6 +52,25 @@ def test_the_other_commands_print_their_part(tmp_path):
     assert (tmp_path / "e" / "run.R").exists()
 
 
+def test_a_model_is_explained_and_drawn_in_every_format(tmp_path):
+    page = tmp_path / "model.html"
+    assert run("explain", CALL, *DATA, "--format", "html", "-o", str(page)).stdout == ""
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert "$$" in run("explain", CALL, *DATA, "--format", "markdown").stdout
+    assert run("graph", CALL, *DATA).stdout.startswith("<svg")
+    assert run("graph", CALL, *DATA, "--format", "dot").stdout.startswith("digraph")
+    wrong = run("explain", CALL, *DATA, "--format", "pdf")
+    assert wrong.returncode == 1
+    assert "there is no format 'pdf'" in wrong.stderr
+
+
+def test_a_translation_says_what_its_text_would_mean():
+    call = "MCMCglmm(Reaction ~ Days, random = ~us(Days):Subject)"
+    done = run("translate", call, *DATA, "--to", "lme4")
+    assert done.stdout == "lmer(Reaction ~ Days + (0 + Days | Subject), data = d)\n"
+    assert "us(Days) has no intercept" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

@@ -23,7 +23,7 @@ NORMAL = [
     for n in COLLAPSED
     if n not in ("collapsed_lm", "collapsed_flat", "collapsed_brms")
     and not n.startswith("collapsed_errors")
-    and all(g.covariance.kind in ("scalar", "idv", "idh", "us") for g in model_of(n).graph.groups)
+    and all(g.covariance.kind in ("scalar", "idv", "idh", "us") for g in model_of(n).meaning.groups)
 ]
 
 
@@ -45,7 +45,7 @@ def marginal(model, y, point):
         beta, root = prior_of_beta(X, y)
         mean, V = X @ beta, V + X @ root @ root.T @ X.T
     total = stats.t(3, 0, scale).logpdf(point["sigma"])
-    for term, group in zip(model.Z, model.graph.groups, strict=True):
+    for term, group in zip(model.Z, model.meaning.groups, strict=True):
         sd, q = point[f"sd_{group.id}"], len(term.coefficients)
         L = point.get(f"L_{group.id}", np.eye(q))
         A = np.diag(np.broadcast_to(sd, q)) @ L
@@ -68,7 +68,7 @@ def marginal(model, y, point):
 def random_point(model, y, rng):
     spread = np.std(y)
     point = {"sigma": spread * rng.uniform(0.2, 0.8)}
-    for term, group in zip(model.Z, model.graph.groups, strict=True):
+    for term, group in zip(model.Z, model.meaning.groups, strict=True):
         q, J = len(term.coefficients), len(term.levels)
         single = group.covariance.kind in ("scalar", "idv")
         point[f"sd_{group.id}"] = spread * rng.uniform(0.02, 0.8, None if single else q)
@@ -88,7 +88,7 @@ def random_point(model, y, rng):
 
 
 def response(model, name):
-    return table(PROGRAMS[name].data)[str(model.graph.response.expression)].to_numpy()
+    return table(PROGRAMS[name].data)[str(model.meaning.response.expression)].to_numpy()
 
 
 @pytest.mark.parametrize("name", NORMAL)
@@ -154,7 +154,7 @@ def test_effects_given_the_rest_are_exact(name, stanli):
     y, X = response(model, name), model.X.to_numpy()
     point = random_point(model, y, np.random.default_rng(5))
     integrated, precisions, known = [], [], np.zeros(len(y))
-    for term, group in zip(model.Z, model.graph.groups, strict=True):
+    for term, group in zip(model.Z, model.meaning.groups, strict=True):
         q, J = len(term.coefficients), len(term.levels)
         A = np.diag(np.broadcast_to(point[f"sd_{group.id}"], q))
         A = A @ point.get(f"L_{group.id}", np.eye(q))
@@ -186,7 +186,7 @@ def test_effects_given_the_rest_are_exact(name, stanli):
         step_size=1e-14, max_depth=1, refresh=0,
     )  # fmt: skip
     blocks = [fixed.draws("beta")[0]] if K else []
-    for group in model.graph.groups:
+    for group in model.meaning.groups:
         if group.integrated:
             blocks.append(fixed.draws(f"b_{group.id}")[0].reshape(count, -1))
     draws = np.hstack(blocks)
@@ -228,7 +228,7 @@ def test_what_is_too_much_to_integrate_is_sampled():
     text = str(m2s.model(call, data))
     assert "drawn exactly: b_a, beta" in text
     assert "b sampled, too many" in text
-    assert all(g.integrated for g in m2s.model(call, data, strategy="collapsed").graph.groups)
+    assert all(g.integrated for g in m2s.model(call, data, strategy="collapsed").meaning.groups)
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_rows_are_chosen_and_made_by_the_safe_verbs():
     assert len(made.X) == 144
     np.testing.assert_allclose(made.X["week"], df["Days"][df["Days"] < 8] / 7)
     np.testing.assert_allclose(
-        made._compiled.data.vector(made.graph.response.expression),
+        made._compiled.data.vector(made.meaning.response.expression),
         np.log(df["Reaction"][df["Days"] < 8]),
     )
 

@@ -224,7 +224,7 @@ def test_summed_observations_have_the_same_density(family, stanli):
             ]
         )
     # there is no group effect in these data, so both programs sample standard normals
-    assert not any(g.parameterisation.centred for m in models for g in m.graph.groups)
+    assert not any(g.parameterisation.centred for m in models for g in m.meaning.groups)
     np.testing.assert_allclose(np.diff(values[0]), np.diff(values[1]), rtol=1e-9)
 
 

@@ -13,7 +13,7 @@ ENTRIES = [e.split("\n") for e in (FIXTURES / "graphs.txt").read_text().strip().
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e[1])
 def test_the_call_means_this_graph(entry):
     data, call, *graph = entry
-    assert str(m2s.model(call, table(data)).graph) == "\n".join(graph)
+    assert str(m2s.model(call, table(data)).meaning) == "\n".join(graph)
 
 
 SAME = [
@@ -44,7 +44,7 @@ def test_one_model_in_several_packages_is_one_program(calls):
     data = table("sleepstudy")
     bodies = {m2s.model(c, data).stan_code.split("\n", 1)[1].split("data {", 1)[1] for c in calls}
     assert len({str(m2s.model(c, data).X.columns.tolist()) for c in calls}) == 1
-    kinds = {tuple(g.covariance.kind for g in m2s.model(c, data).graph.groups) for c in calls}
+    kinds = {tuple(g.covariance.kind for g in m2s.model(c, data).meaning.groups) for c in calls}
     assert len(kinds) == 1
     # comments repeat the user's own words for the design
     assert (

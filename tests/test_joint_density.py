@@ -21,7 +21,7 @@ def random_point(model, rng):
     else:
         stan["beta"] = beta
     terms = []
-    for group in model.graph.groups:
+    for group in model.meaning.groups:
         levels, q = group.factor.levels, len(group.columns.names)
         sd, z, L = rng.uniform(1, 10, q), rng.normal(size=(levels, q)), np.eye(q)
         single = group.covariance.kind == "scalar"
@@ -57,7 +57,7 @@ def test_both_engines_have_one_density(name, cmdstan):
     from mix2stan.inits import starting_points
 
     model = model_of(name)
-    points = starting_points(model.graph, model.stan_data, 3, seed=7)
+    points = starting_points(model.meaning, model.stan_data, 3, seed=7)
     programs = [
         e.compile(model.stan_code, model.stan_data) for e in (cmdstan, engine_named("stanli"))
     ]

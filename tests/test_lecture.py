@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
+
 import pytest
 
 import mix2stan as m2s
-from tests.conftest import table
+from tests.conftest import FIXTURES, table
 
 CALLS = {
     "lmer(SCT~1 +(1|line), data=dll.data)": "gaussian(SCT) ~ 1\n  + scalar(1):line",
@@ -29,9 +31,9 @@ def test_the_call_is_read(call):
     model = m2s.model(call, DATA)
     expected = CALLS[call]
     if "(" in expected:
-        assert str(model.graph) == expected
+        assert str(model.meaning) == expected
     else:
-        assert [g.covariance.kind for g in model.graph.groups] == [expected]
+        assert [g.covariance.kind for g in model.meaning.groups] == [expected]
 
 
 SLIPS = {
@@ -94,5 +96,40 @@ def test_a_script_is_read_with_its_prompts_and_names():
 +                data = dll.data, REML = FALSE)
 """
     model = m2s.model(text, DATA)
-    assert str(model.graph) == "gaussian(SCT) ~ tarsus\n  + scalar(1):line"
+    assert str(model.meaning) == "gaussian(SCT) ~ tarsus\n  + scalar(1):line"
     assert any("REML" in note for note in model.notes)
+
+
+WORDS = {
+    "lecture_birds.py": ["cor(e_s, e_t) = φ^|s - t|", "corCompSymm: 1 parameter", "cor_phi"],
+    "lecture_cones.py": ["different models", "no covariance of (Intercept) and Width"],
+    "lecture_sct.py": ["lme(SCT ~ 1 + tarsus", "w_j = n_j / (n_j + σ² / V)", "together"],
+    "lecture_squid.py": ["g = sqrt(DML)", "rcov = ~idh(fMONTH):units", "glmmTMB cannot express"],
+    "lecture_table.py": ["V1 / (V1 + V2)", "r sqrt(V1 V2) is", "cs(0 + sex | dam)"],
+}
+
+
+#: A variance per month and 24 coefficients take half a minute.
+LONG = {"lecture_squid.py"}
+
+
+def test_every_example_is_run():
+    assert {p.name for p in (FIXTURES.parents[1] / "examples").glob("*.py")} == set(WORDS)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in WORDS]
+)
+def test_the_lecture_is_a_walk_that_can_be_run(name, monkeypatch, capsys):
+    """Every example as it stands, but for its chains, which are short."""
+    whole = m2s.Model.sample
+
+    def short(model, **options):
+        return whole(model, seed=options["seed"], chains=2, warmup=40, draws=20)
+
+    monkeypatch.setenv("MIX2STAN_ENGINE", "stanli")
+    monkeypatch.setattr(m2s.Model, "sample", short)
+    runpy.run_path(str(FIXTURES.parents[1] / "examples" / name))
+    printed = capsys.readouterr().out
+    for words in WORDS[name]:
+        assert words in printed

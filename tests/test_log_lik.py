@@ -148,14 +148,14 @@ def test_nested_terms_are_integrated_within_the_outer_factor():
                 "coefficients": ["(Intercept)"],
                 "sd": [flat(fit, f"sd_{g.id}")[7]],
             }
-            for g in model.graph.groups
+            for g in model.meaning.groups
         ],
         "residual": {"sigma": flat(fit, "sigma")[7]},
     }
     total = values.sum("batch").values.ravel()[7]
     assert total == pytest.approx(model.loglik(point, engine="stanli"), rel=1e-8)
     with pytest.raises(m2s.Unsupported, match="not independent: they share levels of batch"):
-        inner = next(str(g.factor) for g in model.graph.groups if ":" in str(g.factor))
+        inner = next(str(g.factor) for g in model.meaning.groups if ":" in str(g.factor))
         fit.log_lik(inner)
 
 

@@ -44,7 +44,7 @@ def drawn(fit):
 def strata(model, fit):
     """The variances of the strata of the errors."""
     sigma = fit.posterior["sigma"].values
-    part = model.graph.residual.variances[0]
+    part = model.meaning.residual.variances[0]
     ratios = [np.ones_like(sigma), *np.moveaxis(fit.posterior["var_ratio"].values, -1, 0)]
     names = [f"{part.strata}{level}.units" for level in part.levels]
     return {n: (sigma * r) ** 2 for n, r in zip(names, ratios, strict=True)}
@@ -57,7 +57,7 @@ def test_the_posterior_is_mcmcglmms(case):
     model = m2s.model(stored["call"], table(stored["data"]))
     fit = model.sample(chains=4, warmup=1000, draws=2000, seed=1, engine="stanli")
     draws = drawn(fit)
-    if model.graph.residual.variances:
+    if model.meaning.residual.variances:
         draws |= strata(model, fit)
     wrong = []
     for name, theirs in {**stored["Sol"], **stored["VCV"]}.items():

@@ -46,9 +46,9 @@ def draws_of(prediction):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_schema_survives_its_text(name):
     model = model_of(name)
-    about, columns = remember(model.graph, model.data).to_parts()
+    about, columns = remember(model.meaning, model.data).to_parts()
     schema = Schema.from_parts(json.loads(json.dumps(about)), columns)
-    assert str(schema.graph) == str(model.graph)
+    assert str(schema.graph) == str(model.meaning)
     for rows in (schema.fitted, schema.rows(schema.raw(), response=True)):
         X = rows.data.matrix(schema.graph.population.columns)
         np.testing.assert_array_equal(X, model.X)
@@ -61,7 +61,7 @@ def test_a_schema_survives_its_text(name):
 
 def replayed(call, new, data="sleepstudy"):
     model = m2s.model(call, table(data))
-    schema = remember(model.graph, model.data)
+    schema = remember(model.meaning, model.data)
     rows = schema.rows(pd.DataFrame(new), groups=False)
     return pd.DataFrame(rows.data.matrix(schema.graph.population.columns), columns=model.X.columns)
 
@@ -96,7 +96,7 @@ def test_contrasts_are_those_of_the_fit(contrast):
     data = table("cbpp").assign(rate=lambda d: d["incidence"] / d["size"])
     call = f'lm(rate ~ period, contrasts = list(period = "{contrast}"))'
     model = m2s.model(call, data)
-    schema = remember(model.graph, model.data)
+    schema = remember(model.meaning, model.data)
     rows = schema.rows(pd.DataFrame({"period": ["4"]}), groups=False)
     X = rows.data.matrix(schema.graph.population.columns)
     np.testing.assert_array_equal(X[0], model.X[(data["period"] == "4").to_numpy()].iloc[0])
@@ -162,7 +162,7 @@ def test_a_predictor_is_design_times_draws(name):
     eta = np.zeros((fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"], len(model.X)))
     if model.X.shape[1]:
         eta += flat(fit, "beta") @ model.X.to_numpy().T
-    for group, term in zip(model.graph.groups, model.Z, strict=True):
+    for group, term in zip(model.meaning.groups, model.Z, strict=True):
         b = flat(fit, f"b_{group.id}")
         eta += (term.matrix @ b.reshape(len(b), -1).T).T
     if name == "offset":
@@ -170,8 +170,8 @@ def test_a_predictor_is_design_times_draws(name):
     prediction = fit.predict(kind="linpred")
     assert prediction.dims == ("chain", "draw", "obs")
     np.testing.assert_allclose(draws_of(prediction), eta, rtol=1e-12, atol=1e-12)
-    fixed = eta if not model.graph.groups else flat(fit, "beta") if model.X.shape[1] else None
-    if fixed is not None and model.graph.groups:
+    fixed = eta if not model.meaning.groups else flat(fit, "beta") if model.X.shape[1] else None
+    if fixed is not None and model.meaning.groups:
         known = 10 * table("sleepstudy")["Days"].to_numpy() if name == "offset" else 0.0
         population = draws_of(fit.predict(kind="linpred", re="population"))
         np.testing.assert_allclose(population, fixed @ model.X.to_numpy().T + known, atol=1e-11)
@@ -197,7 +197,7 @@ def test_a_log_link_is_integrated_as_a_lognormal():
     z = np.column_stack([np.ones(len(model.X)), table("grouseticks")["cHEIGHT"]])
     assert Z.coefficients == ("(Intercept)", "cHEIGHT")
     variance = 0
-    for group in model.graph.groups:
+    for group in model.meaning.groups:
         sd = flat(fit, f"sd_{group.id}")
         if group.columns.intercept_only:
             variance = variance + sd[:, None] ** 2
@@ -395,12 +395,12 @@ def test_standardised_residuals_are_whitened():
 
     fit = fit_of("errors_ar1", draws=20)
     model = model_of("errors_ar1")
-    y = model.data.vector(model.graph.response.expression)
+    y = model.data.vector(model.meaning.response.expression)
     eta = draws_of(fit.predict(kind="linpred"))
     names = ("sigma", "var_expon", "cor_phi")
     white = [
         whiten(
-            model.graph.residual,
+            model.meaning.residual,
             model.data,
             {n: flat(fit, n)[s] for n in names},
             (y - eta[s])[:, None],
@@ -453,7 +453,7 @@ def short_fit(name):
 def test_several_responses_are_predicted_in_their_rows():
     fit, model = short_fit("traits"), model_of("traits")
     eta = flat(fit, "beta") @ model.X.to_numpy().T
-    for group, term in zip(model.graph.groups, model.Z, strict=True):
+    for group, term in zip(model.meaning.groups, model.Z, strict=True):
         b = flat(fit, f"b_{group.id}")
         eta += (term.matrix @ b.reshape(len(b), -1).T).T
     np.testing.assert_allclose(draws_of(fit.predict()), eta, rtol=1e-10, atol=1e-10)
@@ -467,7 +467,7 @@ def test_several_responses_are_predicted_in_their_rows():
 def test_related_levels_are_predicted_but_not_integrated(tmp_path):
     fit, model = short_fit("pedigree"), model_of("pedigree")
     eta = flat(fit, "beta") @ model.X.to_numpy().T
-    for group, term in zip(model.graph.groups, model.Z, strict=True):
+    for group, term in zip(model.meaning.groups, model.Z, strict=True):
         b = flat(fit, f"b_{group.id}")
         eta += (term.matrix @ b.reshape(len(b), -1).T).T
     again = m2s.load(fit.save(tmp_path / "fit.nc"))

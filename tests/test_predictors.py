@@ -93,10 +93,10 @@ PREDICTORS = {
 def test_what_is_no_variance_function_is_a_predictor(formula):
     model = m2s.model(f"glmmTMB(y ~ x + (1 | g), dispformula = ~ {formula})", DATA)
     fixed, terms = PREDICTORS[formula]
-    (predictor,) = model.graph.predictors
+    (predictor,) = model.meaning.predictors
     assert str(predictor) == f"log(sigma) ~ {fixed}"
-    assert len(model.graph.groups_of("sigma")) == terms
-    assert model.graph.residual.plain
+    assert len(model.meaning.groups_of("sigma")) == terms
+    assert model.meaning.residual.plain
     assert m2s.compare(model, m2s.translate(model, "glmmTMB"), DATA).same
     for other in ("lme4", "nlme", "MCMCglmm"):
         with pytest.raises(m2s.Unsupported, match="a predictor of sigma"):
@@ -218,9 +218,9 @@ GLMMTMB = {
 @pytest.mark.parametrize("arguments", GLMMTMB)
 def test_glmmtmbs_families_are_read_and_written(arguments):
     model = m2s.model(f"glmmTMB({arguments})", DATA)
-    assert str(model.graph) == GLMMTMB[arguments]
+    assert str(model.meaning) == GLMMTMB[arguments]
     written = m2s.translate(model, "glmmTMB")
-    assert m2s.model(written, DATA).graph == model.graph
+    assert m2s.model(written, DATA).meaning == model.meaning
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,8 @@ def test_glmmtmbs_families_are_read_and_written(arguments):
 )
 def test_mcmcglmms_families_have_its_residual(family, link, row):
     model = m2s.model(f'MCMCglmm(n + 1 ~ x, random = ~g, family = "{family}")', DATA)
-    assert (model.graph.response.family, model.graph.response.link) == (row, link)
-    assert [str(g.factor) for g in model.graph.groups] == ["g", "units"]
+    assert (model.meaning.response.family, model.meaning.response.link) == (row, link)
+    assert [str(g.factor) for g in model.meaning.groups] == ["g", "units"]
     assert m2s.compare(model, m2s.translate(model, "MCMCglmm"), DATA).same
 
 

@@ -33,7 +33,7 @@ def random_root(k, rng):
 @pytest.mark.parametrize("name", SAMPLED)
 def test_the_log_prior_is_the_programs(name):
     model = model_of(name)
-    graph, data = model.graph, model.data
+    graph, data = model.meaning, model.data
     flat = replace(graph, priors=switched_off(graph.priors))
     rng = np.random.default_rng(1)
     points = starting_points(graph, model.stan_data, 4, seed=3)

@@ -158,10 +158,10 @@ def test_numbers_are_data():
 
 
 def test_normal_coefficients_stay_integrated_out():
-    assert not sleepstudy({"beta[Days]": "normal(0, 5)"}).graph.strategy.samples_effects
-    assert not sleepstudy("brms; beta ~ normal(0, 5)").graph.strategy.samples_effects
+    assert not sleepstudy({"beta[Days]": "normal(0, 5)"}).meaning.strategy.samples_effects
+    assert not sleepstudy("brms; beta ~ normal(0, 5)").meaning.strategy.samples_effects
     sampled = sleepstudy({"beta[Days]": "cauchy(0, 5)"})
-    assert sampled.graph.strategy.samples_effects
+    assert sampled.meaning.strategy.samples_effects
     assert "not normal" in str(sampled)
 
 

@@ -291,10 +291,10 @@ def test_centred_effects_have_the_density_of_others(random, source, stanli):
     for strategy in ("noncentred", "centred"):
         model = model_of(random, source, strategy=strategy)
         program = stanli.compile(model.stan_code, model.stan_data)
-        kinship = model.data.kinship(model.graph.groups[0].factor)
+        kinship = model.data.kinship(model.meaning.groups[0].factor)
         values = []
         for scale in (1.0, 2.0):
-            start = starting_points(model.graph, model.stan_data, 1, seed=3)[0]
+            start = starting_points(model.meaning, model.stan_data, 1, seed=3)[0]
             root = np.diag(scale * np.sqrt(np.diag(RANDOM[random])))
             start["sd_animal"] = root[0, 0] if len(root) == 1 else np.diag(root)
             own = np.linalg.solve(root, kinship.own(effects).T)
@@ -449,7 +449,7 @@ def test_two_traits_of_related_individuals(stanli):
     model = m2s.model(call, world() | {"d": d})
     assert model.labels.groups[0].coefficients == ("traity", "traitz")
     assert len(model.labels.groups[0].levels) == 100
-    point = starting_points(model.graph, model.stan_data, 1, seed=1)[0]
+    point = starting_points(model.meaning, model.stan_data, 1, seed=1)[0]
     value, gradient = stanli.compile(model.stan_code, model.stan_data).log_density(point)
     assert np.isfinite(value) and np.isfinite(gradient).all()
 
@@ -547,7 +547,7 @@ def test_modes_of_several_levels_per_row(random, stanli):
 def test_several_levels_per_row_are_written_by_mcmcglmm_alone(random, source):
     model = of_several(random, source)
     written = m2s.model(m2s.translate(model, "MCMCglmm"), matches())
-    assert m2s.compare(model, written).same and str(written.graph) == str(model.graph)
+    assert m2s.compare(model, written).same and str(written.meaning) == str(model.meaning)
     with pytest.raises(Unsupported, match=r"levels of (mm|str)"):
         m2s.translate(model, "lme4")
 
@@ -637,7 +637,7 @@ def test_errors_may_have_a_structure_beside_related_levels(stanli):
         2 + 0.3 * d.x, V + np.diag(d.f.map(sds).to_numpy() ** 2)
     ).logpdf(d.y)
     model = m2s.model(call, world())
-    first = model.graph.residual.variances[0].levels[0]
+    first = model.meaning.residual.variances[0].levels[0]
     ratios = {name: sd / sds[first] for name, sd in sds.items()}
     point = point_of("animal") | {"residual": {"sigma": sds[first], "varIdent": ratios}}
     assert model.loglik(point, engine="stanli") == pytest.approx(expected, rel=1e-10)

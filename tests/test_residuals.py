@@ -141,7 +141,7 @@ def test_numpy_has_nlmes_correlation(name):
 
     structure, residual = CORRELATED[name]
     model = m2s.model(f"gls(y ~ 0, correlation = {structure})", POINTS.assign(y=0.0))
-    errors, data = model.graph.residual, model._compiled.data
+    errors, data = model.meaning.residual, model._compiled.data
     values = natural_correlation(errors, residual_values(errors, {"sigma": 1, **residual}))
     points = blocks_of(errors.correlation, data).points
     d = distances(points, errors.correlation.metric)
@@ -231,7 +231,7 @@ def log_density(parameter, name, value):
 def random_errors(model, rng):
     """Random parameters of the errors, by Stan name."""
     found = {}
-    for block in error_blocks(model.graph.residual):
+    for block in error_blocks(model.meaning.residual):
         if not block.free:
             continue
         size = () if block.scalar else len(block.labels)
@@ -250,7 +250,7 @@ def random_errors(model, rng):
 
 def error_covariance(model, errors, sigma, mu):
     """sigma^2 D R D by the definitions of nlme, dense, rows as in the data."""
-    residual, data = model.graph.residual, model._compiled.data
+    residual, data = model.meaning.residual, model._compiled.data
     n = data.rows
     scale = np.ones(n)
     for part in residual.variances:
@@ -286,7 +286,7 @@ def error_covariance(model, errors, sigma, mu):
 
 def prior_of_errors(model, errors):
     total = 0.0
-    for block in error_blocks(model.graph.residual):
+    for block in error_blocks(model.meaning.residual):
         if not block.free:
             continue
         value, data = errors[block.name], model.stan_data
@@ -315,7 +315,7 @@ def coefficient_prior(y, X):
 
 def response(name):
     model = model_of(name)
-    return np.asarray(model._compiled.data.response(model.graph))
+    return np.asarray(model._compiled.data.response(model.meaning))
 
 
 @pytest.mark.parametrize("name", DIRECT)
@@ -334,7 +334,7 @@ def test_the_direct_density_is_scipys(name, stanli):
             mean, covariance = coefficient_prior(y, X)
             mu += X @ beta
             total += stats.multivariate_normal(mean, covariance).logpdf(beta)
-        for term, group in zip(model.Z, model.graph.groups, strict=True):
+        for term, group in zip(model.Z, model.meaning.groups, strict=True):
             sd, z = rng.uniform(0.5, 2), rng.normal(size=len(term.levels))
             point |= {f"sd_{group.id}": sd, f"z_{group.id}": z}
             mu += term.matrix @ (sd * z)
@@ -358,7 +358,7 @@ def test_the_collapsed_density_is_the_marginal_one(name, stanli):
         scale = max(2.5, mad(y))
         total = stats.t(3, 0, scale).logpdf(sigma) + prior_of_errors(model, errors)
         V = error_covariance(model, errors, sigma, None) + X @ covariance @ X.T
-        for term, group in zip(model.Z, model.graph.groups, strict=True):
+        for term, group in zip(model.Z, model.meaning.groups, strict=True):
             q = len(term.coefficients)
             sd, L = rng.uniform(0.5, 2, q), np.eye(q)
             if q > 1:
@@ -403,8 +403,8 @@ def test_errors_across_groups_leave_no_block():
     data = table("Ovary").assign(half=lambda d: np.where(np.arange(len(d)) % 2, "a", "b"))
     call = "lme(follicles ~ Time, random = ~1 | Mare, correlation = corAR1(form = ~1 | half))"
     model = m2s.model(call, data)
-    assert model.graph.strategy.kind == "collapsed"
-    assert model.graph.residual.correlation.within == ()
+    assert model.meaning.strategy.kind == "collapsed"
+    assert model.meaning.residual.correlation.within == ()
 
 
 def test_blocks_of_one_pattern_share_a_factor():
@@ -415,7 +415,7 @@ def test_blocks_of_one_pattern_share_a_factor():
     ragged = table("Orthodont").iloc[:-2]
     model = m2s.model("gls(distance ~ age, correlation = corExp(form = ~age | Subject))", ragged)
     assert model.stan_data["patterns"] == 1
-    entries = residual_entries(model.graph.residual, model._compiled.data)
+    entries = residual_entries(model.meaning.residual, model._compiled.data)
     sizes = entries["last"] - entries["first"]
     assert sizes[0] == sizes.max()
 
@@ -464,7 +464,7 @@ def test_posteriors_are_labelled_by_stratum(stanli):
 def test_structures_are_read(arguments, graph):
     data = table("Orthodont").assign(f=lambda d: np.where(d["age"] > 10, "old", "young"))
     model = m2s.model(f"gls(distance ~ age, {arguments})", data)
-    assert str(model.graph.residual) == graph
+    assert str(model.meaning.residual) == graph
 
 
 def test_equal_errors_of_two_packages_are_one_model():
@@ -472,15 +472,15 @@ def test_equal_errors_of_two_packages_are_one_model():
     a = m2s.model("gls(distance ~ age, weights = varIdent(form = ~1 | Sex))", data)
     b = m2s.model("MCMCglmm(distance ~ age, rcov = ~idh(Sex):units)", data)
     c = m2s.model("gls(distance ~ age, weights = varIdent(c(Male = 2), ~1 | Sex))", data)
-    assert a.graph == b.graph == c.graph
-    assert c.graph.residual.variances[0].levels == ("Female", "Male")
+    assert a.meaning == b.meaning == c.meaning
+    assert c.meaning.residual.variances[0].levels == ("Female", "Male")
 
 
 def test_innermost_groups_are_the_blocks_of_lme():
     data = table("Pastes").reset_index(drop=True)
     call = "lme(strength ~ 1, random = ~1 | batch/cask, correlation = corAR1())"
     model = m2s.model(call, data)
-    assert str(model.graph.residual.correlation.block) == "batch:cask"
+    assert str(model.meaning.residual.correlation.block) == "batch:cask"
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def in_order(model, random):
 def test_the_likelihood_is_the_dense_normal(terms, errors):
     (random, at), (structure, residual, matrices) = TERMS[terms], ERRORS[errors]
     model = m2s.model(f"lme(y ~ x, random = {random}, {structure})", DATA)
-    assert model.graph.strategy.kind == "collapsed"
+    assert model.meaning.strategy.kind == "collapsed"
     point = {"beta": BETA, "random": at, "residual": {"sigma": 0.9, **residual}}
     V = covariance(model, in_order(model, at), *matrices(), 0.9)
     want = stats.multivariate_normal(model.X.to_numpy() @ [4.8, 0.9], V).logpdf(DATA.y)
@@ -140,7 +140,7 @@ def test_nested_factors_are_eliminated_one_after_the_other():
     """Nothing is left for a dense Cholesky factor but what is crossed."""
     chains = {}
     for name, (random, _) in TERMS.items():
-        graph = m2s.model(f"lme(y ~ x, random = {random}, {ERRORS['ar1'][0]})", DATA).graph
+        graph = m2s.model(f"lme(y ~ x, random = {random}, {ERRORS['ar1'][0]})", DATA).meaning
         parts = elimination(graph.groups, graph.residual.correlation)
         factors = [str(terms[0].factor) for terms in parts.chain]
         chains[name] = (factors, [str(g.factor) for g in parts.dense])
@@ -153,8 +153,8 @@ def test_series_that_cross_the_groups():
     data = DATA.assign(s=DATA.a + DATA.b)
     call = "lme(y ~ x, random = ~ 1 | h, correlation = corAR1(form = ~ t | s))"
     model = m2s.model(call, data)
-    assert model.graph.residual.correlation.within == ()
-    assert model.graph.strategy.kind == "collapsed"
+    assert model.meaning.residual.correlation.within == ()
+    assert model.meaning.strategy.kind == "collapsed"
     V = covariance(model, [H], same(data.s) * 0.6 ** lag(data), 1.0, 0.9)
     want = stats.multivariate_normal(model.X.to_numpy() @ [4.8, 0.9], V).logpdf(data.y)
     point = {"beta": BETA, "random": [H], "residual": {"sigma": 0.9, "corAR1": 0.6}}
@@ -254,13 +254,13 @@ def test_chains_start_where_the_density_is_finite(name):
 
     model = m2s.model(CALLS[name], DATA)
     program = engine_named("stanli").compile(model.stan_code, model.stan_data)
-    for start in starting_points(model.graph, model.stan_data, 4, 1):
+    for start in starting_points(model.meaning, model.stan_data, 4, 1):
         assert np.isfinite(program.log_density(start)[0])
 
 
 def test_students_t_intercepts_are_integrated_out():
     model = m2s.model(CALLS["nested"], DATA, prior="brms")
-    assert model.graph.strategy.kind == "collapsed"
+    assert model.meaning.strategy.kind == "collapsed"
     fit = model.sample(chains=1, warmup=100, draws=100, seed=1, engine="stanli")
     assert np.isfinite(fit.summary()["mean"]).all()
 
@@ -274,8 +274,8 @@ def test_effects_too_many_to_be_integrated_out_are_sampled():
     random = "list(one = pdBlocked(list(pdIdent(~ 0 + g), pdIdent(~ 0 + h))))"
     call = f"lme(y ~ 1, random = {random}, weights = varIdent(form = ~ 1 | f))"
     model = m2s.model(call, data)
-    assert model.graph.strategy.kind == "noncentred"
-    assert "too many to be integrated out" in model.graph.strategy.reason
+    assert model.meaning.strategy.kind == "noncentred"
+    assert "too many to be integrated out" in model.meaning.strategy.reason
 
 
 def joint(model, random, R, d, effects, mean):
@@ -303,7 +303,7 @@ def test_the_joint_likelihood_is_exact(errors):
     }
     structure, residual, matrices = (ERRORS | own)[errors]
     model = m2s.model(f"lme(y ~ x, random = list(a = ~ x, b = ~ 1), {structure})", DATA)
-    assert (model.graph.strategy.kind == "noncentred") == (errors == "fitted")
+    assert (model.meaning.strategy.kind == "noncentred") == (errors == "fitted")
     random = in_order(model, [SLOPES, B])
     rng = np.random.default_rng(2)
     effects = [0.3 * rng.normal(size=(len(z.levels), len(z.coefficients))) for z in model.Z]
@@ -316,7 +316,7 @@ def test_the_joint_likelihood_is_exact(errors):
 
 def test_variances_of_fitted_values_are_sampled_and_say_so():
     model = m2s.model("lme(y ~ x, random = ~ 1 | a/b, weights = varPower())", DATA)
-    assert model.graph.strategy.reason == "the variance of the errors depends on the effects"
+    assert model.meaning.strategy.reason == "the variance of the errors depends on the effects"
     assert "depends on the effects" in str(model)
 
 

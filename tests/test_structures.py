@@ -146,14 +146,14 @@ def model_of(name, **options):
 
 
 def test_every_structure_is_here():
-    kinds = {model_of(name).graph.groups[0].covariance.kind for name in STRUCTURES}
+    kinds = {model_of(name).meaning.groups[0].covariance.kind for name in STRUCTURES}
     assert kinds == set(COVARIANCES)
 
 
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_parameters_and_matrix_are_inverse(name):
     structure = STRUCTURES[name]
-    (group,) = model_of(name).graph.groups
+    (group,) = model_of(name).meaning.groups
     assert group.covariance.kind == name.split()[0]
     values = parameters_of(group, structure.covariance)
     np.testing.assert_allclose(
@@ -214,7 +214,7 @@ def test_the_likelihood_is_scipys(name, engine):
 def test_draws_have_the_structure(name, strategy):
     """Effects, correlations and standard deviations of every draw are those of its parameters."""
     model = model_of(name, strategy=strategy)
-    (group,) = model.graph.groups
+    (group,) = model.meaning.groups
     fit = model.sample(chains=1, warmup=30, draws=4, seed=2, engine="stanli")
     table = fit.VarCorr()
     assert np.isfinite(table["sd"]).all()
@@ -255,7 +255,7 @@ SAME = [
 @pytest.mark.parametrize("entry", SAME, ids=lambda e: e[1])
 def test_one_model_by_several_names(entry):
     q, *calls = entry
-    graphs = [m2s.model(call, frame(q)).graph for call in calls]
+    graphs = [m2s.model(call, frame(q)).meaning for call in calls]
     kinds = [
         [(g.covariance, g.columns.names, set(g.factor.variables)) for g in m.groups] for m in graphs
     ]

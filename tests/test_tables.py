@@ -78,5 +78,5 @@ def test_verbs_make_columns():
     df = m2s.read_table(FIXTURES / "data" / "sleepstudy.csv")
     text = "lmer(r ~ 1 + (1 | row), data = transform(d, r = Reaction - 10 * Days, row = factor(1:180)))"
     model = m2s.model(text, {"d": df})
-    assert model.graph.groups[0].factor.levels == 180
+    assert model.meaning.groups[0].factor.levels == 180
     assert any("one row per level" in note for note in model.notes)

@@ -63,7 +63,7 @@ def test_the_likelihood_is_the_dense_normal(call):
     V = covariance(model, data, random, 1.3)
     want = stats.multivariate_normal(model.X.to_numpy() @ [9.5, 0.8], V).logpdf(data.y)
     assert model.loglik(point, engine="stanli") == pytest.approx(want, rel=1e-10)
-    assert model.graph.strategy.kind == "collapsed"
+    assert model.meaning.strategy.kind == "collapsed"
     assert "matrix[N" not in model.stan_code  # sums alone, no rows
 
 
@@ -113,7 +113,7 @@ def test_weights_are_nlmes_known_variance():
     lme = m2s.model(
         "lme(y ~ x, random = ~ 1 | a, weights = varFixed(~ 1/w), data = d)", {"d": data}
     )
-    assert lmer.graph == lme.graph
+    assert lmer.meaning == lme.meaning
     assert m2s.compare(lmer, lme).same
     assert not m2s.compare(lmer, m2s.model("lmer(y ~ x + (1 | a))", data)).same
 
@@ -154,9 +154,9 @@ def test_strata_of_known_ratios_are_weights():
     data = weighted().assign(f=lambda d: np.where(d.x > 0, "p", "q"))
     fixed = "lme(y ~ x, random = ~ 1 | a, weights = varIdent(form = ~ 1 | f, fixed = c(p = 2)))"
     model = m2s.model(fixed, data)
-    assert model.graph.strategy.kind == "collapsed"
+    assert model.meaning.strategy.kind == "collapsed"
     assert "stratum" not in model.stan_code
-    first = model.graph.residual.variances[0].levels[0]
+    first = model.meaning.residual.variances[0].levels[0]
     d = np.where(data.f == first, 1.0, 2.0) if first == "q" else np.where(data.f == "p", 2.0, 1.0)
     V = covariance(model, data.assign(w=1 / d**2), [A], 1.3)
     want = stats.multivariate_normal(model.X.to_numpy() @ [9.5, 0.8], V).logpdf(data.y)

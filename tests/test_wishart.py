@@ -197,7 +197,7 @@ def test_strata_of_the_errors_have_a_variance_each(stanli):
         model = m2s.model(call, data, prior=prior, strategy="noncentred")
         program = stanli.compile(model.stan_code, model.stan_data)
         levels = list(data["sex"].cat.categories)
-        strata = [levels.index(s) for s in model.graph.residual.variances[0].levels]
+        strata = [levels.index(s) for s in model.meaning.residual.variances[0].levels]
         points = [
             {
                 "beta": np.zeros(1),

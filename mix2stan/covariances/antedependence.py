@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mix2stan.covariances.rows import Array, CovarianceRow, Parameter, Values
+from mix2stan.covariances.symbols import RR, ante
 
 __all__ = ["ROWS"]
 
@@ -107,6 +108,7 @@ def _row(common: bool, one_variance: bool) -> CovarianceRow:
         same_as=same_as,
         orders=lambda q: (1, max(1, q - 1)),
         number="the order of antedependence",
+        symbols=ante(common, one_variance),
     )
 
 
@@ -185,5 +187,6 @@ ROWS: dict[str, CovarianceRow] = {
         rank=lambda q, order: order,
         orders=lambda q: (1, q),
         number="the number of factors d",
+        symbols=RR,
     ),
 }

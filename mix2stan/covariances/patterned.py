@@ -18,6 +18,7 @@ from mix2stan.covariances.rows import (
     correlations,
     standard_deviations,
 )
+from mix2stan.covariances.symbols import AR1, CORH, CS, HETAR1, TOEP, Symbols
 
 __all__ = ["ROWS", "autocorrelations", "partial_autocorrelations"]
 
@@ -88,6 +89,7 @@ def _row(
     pattern: Pattern,
     sds: Literal["one", "each"],
     functions: tuple[str, ...],
+    symbols: Symbols,
     of: Callable[[Array], Any] = _second,
 ) -> CovarianceRow:
     # two columns have one correlation, whatever the pattern
@@ -101,6 +103,7 @@ def _row(
         matrix=_scaled(pattern),
         solve=_solver(sds, parameter.name, of),
         functions=functions,
+        symbols=symbols,
         same_as=lambda q, order: small.get(q),
     )
 
@@ -126,7 +129,7 @@ _COMMON = ("functions/common_correlation",)
 _AUTOREGRESSIVE = ("functions/autoregressive_root",)
 
 ROWS: dict[str, CovarianceRow] = {
-    "cs": _row("one variance, one correlation", "cs", _RHO, _common, "one", _COMMON),
+    "cs": _row("one variance, one correlation", "cs", _RHO, _common, "one", _COMMON, CS),
     "corh": _row(
         "a variance per column, one correlation",
         "corh",
@@ -134,6 +137,7 @@ ROWS: dict[str, CovarianceRow] = {
         _common,
         "each",
         _COMMON,
+        CORH,
     ),
     "ar1": _row(
         "one variance, correlation phi^distance of positions",
@@ -142,6 +146,7 @@ ROWS: dict[str, CovarianceRow] = {
         _autoregressive,
         "one",
         _AUTOREGRESSIVE,
+        AR1,
     ),
     "hetar1": _row(
         "a variance per column, correlation phi^distance of positions",
@@ -150,6 +155,7 @@ ROWS: dict[str, CovarianceRow] = {
         _autoregressive,
         "each",
         _AUTOREGRESSIVE,
+        HETAR1,
     ),
     "toep": _row(
         "a variance per column, a correlation per distance of positions",
@@ -158,6 +164,7 @@ ROWS: dict[str, CovarianceRow] = {
         _toeplitz,
         "each",
         ("functions/toeplitz_correlation",),
+        TOEP,
         lambda R: partial_autocorrelations(R[1:, 0]),
     ),
 }

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.covariances.symbols import FREE, Symbols
+
 __all__ = [
     "CHOLESKY",
     "SD",
@@ -83,6 +85,7 @@ class CovarianceRow:
         fewest: the least q it has a meaning for.
         orders: the least and the greatest order for q columns; ``number`` is what it is called.
         rank: columns of the root that are not zero, from q and the order.
+        symbols: its entries as they are printed.
     """
 
     title: str
@@ -99,6 +102,7 @@ class CovarianceRow:
     orders: Callable[[int], tuple[int, int]] = lambda q: (0, 0)
     number: str = ""
     rank: Callable[[int, int], int] = lambda q, order: q
+    symbols: Symbols = FREE
 
     def count(self, q: int, order: int = 0) -> int:
         """The number of free parameters for q columns."""

@@ -20,6 +20,7 @@ from mix2stan.covariances.rows import (
     correlations,
     standard_deviations,
 )
+from mix2stan.covariances.symbols import by_distance
 from mix2stan.errors import DataError
 
 __all__ = ["ROWS", "coordinates", "distances"]
@@ -105,7 +106,7 @@ _RANGE = _positive("range", _typical, "distance over which the correlation falls
 _SMOOTHNESS = _positive("smoothness", lambda constants: 1.0, "smoothness")
 
 
-def _row(kind: str, title: str, *parameters: Parameter) -> CovarianceRow:
+def _row(kind: str, title: str, formula: str, *parameters: Parameter) -> CovarianceRow:
     def matrix(q: int, order: int, values: Values) -> Array:
         return np.asarray(float(values["sd"]) ** 2 * _correlation(kind, values))
 
@@ -133,12 +134,19 @@ def _row(kind: str, title: str, *parameters: Parameter) -> CovarianceRow:
         constants=("distance",),
         functions=("functions/matern",) if kind == "mat" else (),
         same_as=lambda q, order: "scalar" if q == 1 else None,
+        symbols=by_distance(formula, "d: the distance of two columns' coordinates"),
     )
 
 
 ROWS: dict[str, CovarianceRow] = {
-    "ou": _row("ou", "one variance, correlation exp(-rate distance)", _RATE),
-    "exp": _row("exp", "one variance, correlation exp(-distance / range)", _RANGE),
-    "gau": _row("gau", "one variance, correlation exp(-(distance / range)^2)", _RANGE),
-    "mat": _row("mat", "one variance, Matern correlation", _RANGE, _SMOOTHNESS),
+    "ou": _row("ou", "one variance, correlation exp(-rate distance)", "exp(-rate d)", _RATE),
+    "exp": _row(
+        "exp", "one variance, correlation exp(-distance / range)", "exp(-d / range)", _RANGE
+    ),
+    "gau": _row(
+        "gau", "one variance, correlation exp(-(distance / range)^2)", "exp(-(d / range)^2)", _RANGE
+    ),
+    "mat": _row(
+        "mat", "one variance, Matern correlation", "Matern(d / range, nu)", _RANGE, _SMOOTHNESS
+    ),
 }

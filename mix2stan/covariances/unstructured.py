@@ -17,6 +17,7 @@ from mix2stan.covariances.rows import (
     correlations,
     standard_deviations,
 )
+from mix2stan.covariances.symbols import CORG, CORGH, CORS, IDH, IDV, SUB
 
 __all__ = ["ROWS"]
 
@@ -119,6 +120,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=False,
         matrix=_one_variance,
         solve=_solve_one,
+        symbols=IDV,
     ),
     "us": CovarianceRow(
         title="all variances and covariances free",
@@ -138,6 +140,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=False,
         matrix=_diagonal,
         solve=_solve_diagonal,
+        symbols=IDH,
         same_as=lambda q, order: "scalar" if q == 1 else None,
     ),
     "idv": CovarianceRow(
@@ -148,6 +151,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=False,
         matrix=_one_variance,
         solve=_solve_one,
+        symbols=IDV,
         same_as=lambda q, order: "scalar" if q == 1 else None,
     ),
     "corg": CovarianceRow(
@@ -158,6 +162,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=True,
         matrix=_unit_variances,
         solve=_solve_correlations,
+        symbols=CORG,
         fewest=2,
     ),
     "corgh": CovarianceRow(
@@ -168,6 +173,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=True,
         matrix=_known_variances,
         solve=_solve_correlations,
+        symbols=CORGH,
         constants=("known_sd",),
         fewest=2,
     ),
@@ -189,6 +195,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=True,
         matrix=_partly_known,
         solve=_solve_partly,
+        symbols=CORS,
         fewest=2,
         orders=lambda q: (2, q),
         number="'fix'",
@@ -206,6 +213,7 @@ ROWS: dict[str, CovarianceRow] = {
         correlated=True,
         matrix=_block,
         solve=_solve_block,
+        symbols=SUB,
         fewest=2,
         orders=lambda q: (2, q),
         number="'fix'",

@@ -167,7 +167,7 @@ def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -
             raise Unsupported(message, span=family.span, hint="a model of each of them can")
     name = Name(", ".join(map(str, traits)), span=traits[0].span.to(traits[-1].span))
     graph = ModelGraph(
-        Response(name),
+        Response(name, traits=tuple(map(str, traits))),
         Population(Columns((formula.right,))),
         related(random_groups(arguments), arguments),
         errors_of_traits(arguments.get("rcov"), arguments.call.span),

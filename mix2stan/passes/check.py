@@ -13,6 +13,8 @@ from mix2stan.passes.context import Context
 __all__ = ["check"]
 
 _FEW_LEVELS = 5
+#: A column within this of the span of others is in it.
+_ROUNDING = 1e-8
 #: Structures that can make an effect differ from all others, as an error does; a smooth curve cannot.
 _WITH_NOISE = ("scalar", "idv", "idh", "us", "cs", "corh")
 
@@ -45,7 +47,48 @@ def check(graph: ModelGraph, context: Context) -> ModelGraph:
         for group in graph.groups
         for r in _remarks(group, context.data.count, residual and not group.owner)
     ]
-    return note(graph, *remarks, *_confounded(graph, context))
+    further = (*_confounded(graph, context), *_without_mean(graph, context))
+    return note(graph, *remarks, *further, *_numeric_factors(graph, context))
+
+
+def _without_mean(graph: ModelGraph, context: Context) -> list[str]:
+    """Slopes that vary around zero: the population has no such slope."""
+    data, remarks = context.data, []
+    X = data.matrix(graph.population.columns) if graph.population.columns.names else None
+    for group in graph.groups_of(""):
+        nodes = [v for f in group.columns.formulas for v in data.terms(f).variables]
+        if any(data.frame.column(node).is_factor for node in nodes):
+            continue
+        for name, column in zip(group.columns.names, data.matrix(group.columns).T, strict=True):
+            if name == "(Intercept)" or (X is not None and _spanned(column, X)):
+                continue
+            remarks.append(
+                f"{name} varies by {group.factor} around 0: the population part has no {name}"
+            )
+    return remarks
+
+
+def _spanned(column: NDArray[np.float64], X: NDArray[np.float64]) -> bool:
+    """Whether a column is a combination of those of X."""
+    rest = column - X @ np.linalg.lstsq(X, column, rcond=None)[0]
+    return bool(np.linalg.norm(rest) <= _ROUNDING * np.linalg.norm(column))
+
+
+def _numeric_factors(graph: ModelGraph, context: Context) -> list[str]:
+    """Measurements that became factors: every value is a level of its own."""
+    remarks: dict[str, None] = {}
+    for group in graph.groups:
+        for node in group.factor.variables:
+            column = context.data.frame.column(node)
+            if column.is_factor or column.values.ndim != 1:
+                continue
+            values = np.unique(column.numbers())
+            if (values != np.round(values)).any() and len(values) > _FEW_LEVELS:
+                remarks[
+                    f"{node} is numeric, and each of its {len(values)} values is a level: "
+                    "is it meant as a covariate?"
+                ] = None
+    return list(remarks)
 
 
 def _confounded(graph: ModelGraph, context: Context) -> list[str]:

@@ -14,6 +14,7 @@ from mix2stan.priors import Summaries, default_priors
 from mix2stan.residual_priors import residual_priors
 from mix2stan.responses import link_scale, observed
 from mix2stan.stated_priors import state
+from mix2stan.trait_priors import by_response
 from mix2stan.wishart import unlike
 
 __all__ = ["set_priors"]
@@ -34,10 +35,12 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     priors = default_priors(graph, summaries, named)
     if thresholds:
         priors = tuple(p for p in priors if p.block != "intercept")
+    errors = list(residual_priors(graph, data, flat=named == "flat"))
+    if graph.response.traits and named == "default":
+        priors = by_response(priors, graph, data)
+        errors = list(by_response(errors, graph, data))
     blocks = {p.block for p in priors}
-    errors = [
-        p for p in residual_priors(graph, data, flat=named == "flat") if p.block not in blocks
-    ]
+    errors = [p for p in errors if p.block not in blocks]
     further = [
         prior
         for predictor in graph.predictors

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from mix2stan.comparison import compare, read
+from mix2stan.comparison import Holder, compare_compiled, read
 from mix2stan.compiler import DataArgument
 from mix2stan.errors import FormulaError, Mix2stanError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
-from mix2stan.model import Model, model
+from mix2stan.partitions import compile_given
 from mix2stan.translations import brms, glmmtmb, lme4, mcmcglmm, nlme, ordinal
 from mix2stan.translations.parts import Source, refuse, source_of
 
@@ -31,7 +31,7 @@ PACKAGES: dict[str, Callable[[Source], str]] = {
 }
 
 
-def translate(given: Model | str, to: str, data: DataArgument | None = None) -> str:
+def translate(given: Holder | str, to: str, data: DataArgument | None = None) -> str:
     """The call with which another package fits the same model.
 
     Args:
@@ -41,7 +41,8 @@ def translate(given: Model | str, to: str, data: DataArgument | None = None) -> 
         data: the data frame of a call given as text, or a mapping from names to data frames.
 
     Returns:
-        An R call; reading it gives a model equal to the one given.
+        An R call, after a line that makes its data where it needs further columns; reading it gives
+        a model equal to the one given.
 
     Raises:
         Unsupported: if the package cannot express the model; says what, and what comes nearest.
@@ -55,14 +56,14 @@ def translate(given: Model | str, to: str, data: DataArgument | None = None) -> 
     if to not in PACKAGES:
         hint = suggestion(to, PACKAGES, what="those that are written")
         raise Mix2stanError(f"there is no package '{to}' to translate to", hint=hint)
-    source = source_of(given if isinstance(given, Model) else read(given, data))
+    source = source_of(read(given, data))
     _check_categories(source, to)
     if source.graph.predictors and to not in ("glmmTMB", "brms"):
         named = " and ".join(p.parameter for p in source.graph.predictors)
         raise refuse(to, f"a predictor of {named}", "glmmTMB's dispformula may")
     written = PACKAGES[to](source)
     try:
-        found = compare(source.model, model(written, source.model.given))
+        found = compare_compiled(source.model, compile_given(written, source.model.given))
     except FormulaError as error:
         message = f"{to}'s call for this model could not be read again: {written}"
         raise Unsupported(message, hint=str(error)) from None

@@ -13,6 +13,7 @@ from mix2stan.translations.parts import (
     columns_of,
     factor_text,
     formulas_of,
+    prepared,
     refuse,
     spelt,
 )
@@ -56,7 +57,8 @@ def write(source: Source) -> str:
         alone = Residual(graph.residual.variances)
         formulas.append(f"sigma ~ {log_sd_terms(alone, 'brms')}")
     formula = formulas[0] if len(formulas) == 1 else call("bf", *formulas)
-    return call("brm", formula, f"data = {with_units(source)}", _family(graph))
+    line, data = prepared(with_units(source), source)
+    return line + call("brm", formula, f"data = {data}", _family(graph))
 
 
 def _left(response: Response) -> str:

@@ -15,11 +15,12 @@ from mix2stan.translations.parts import (
     factor_text,
     family_text,
     formulas_of,
+    prepared,
     refuse,
     spelt,
 )
 
-__all__ = ["log_sd_terms", "write"]
+__all__ = ["log_sd_terms", "term", "write"]
 
 #: The column of a factor of one level.
 _ONE = "one"
@@ -53,32 +54,38 @@ def write(source: Source) -> str:
     """``glmmTMB(y ~ x + cs(0 + f | g), dispformula = ~ f)``."""
     graph = source.graph
     weights = graph.response.weights
-    return call(
+    line, data = prepared(_with_one(source), source)
+    return line + call(
         "glmmTMB",
         formula_of(source, _bars(source, "")),
         _family(graph),
         *_further(source),
         "" if graph.residual.plain else f"dispformula = ~{log_sd_terms(graph.residual, 'glmmTMB')}",
-        f"data = {_with_one(source)}",
+        f"data = {data}",
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )
 
 
+def term(group: Group, source: Source) -> str:
+    """One random term: ``cs(0 + f | g)``."""
+    return " + ".join(_group(group, source))
+
+
 def _bars(source: Source, parameter: str) -> list[str]:
     """The random terms of one predictor."""
+    return [t for group in source.graph.groups_of(parameter) for t in _group(group, source)]
+
+
+def _group(group: Group, source: Source) -> list[str]:
     nearest = "nearest: us(0 + f | g), all variances and covariances free"
-    texts = []
-    for group in source.graph.groups_of(parameter):
-        if _is_proportional(group):
-            first, *others = map(str, group.factor.variables)
-            within = ":".join(others) or _ONE
-            texts.append(f"propto(0 + {first} | {within}, {group.factor.relationship})")
-            continue
-        name = spelt(group, _KINDS, "glmmTMB", nearest)
-        more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
-        texts += [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
-    return texts
+    if _is_proportional(group):
+        first, *others = map(str, group.factor.variables)
+        within = ":".join(others) or _ONE
+        return [f"propto(0 + {first} | {within}, {group.factor.relationship})"]
+    name = spelt(group, _KINDS, "glmmTMB", nearest)
+    more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
+    return [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
 
 
 def _is_proportional(group: Group) -> bool:

@@ -13,11 +13,12 @@ from mix2stan.translations.parts import (
     call,
     factor_text,
     family_text,
+    prepared,
     refuse,
     spelt,
 )
 
-__all__ = ["bars_of", "formula_of", "split_columns", "with_units", "write"]
+__all__ = ["bars_of", "formula_of", "split_columns", "term", "with_units", "write"]
 
 _KINDS = dict.fromkeys(("scalar", "us", "idh"), "")
 _NEAREST = {
@@ -40,10 +41,11 @@ def write(source: Source) -> str:
         extra = f"family = {family_text(graph)}"
     weights = graph.response.weights or _weights(graph.residual)
     bars = [text for group in graph.groups for text in bars_of(group, source)]
-    return call(
+    line, data = prepared(with_units(source), source)
+    return line + call(
         function,
         formula_of(source, bars),
-        f"data = {with_units(source)}",
+        f"data = {data}",
         extra,
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
@@ -76,6 +78,11 @@ def with_units(source: Source) -> str:
     if not named:
         return source.data
     return f"transform({source.data}, {UNITS} = factor(1:{source.rows}))"
+
+
+def term(group: Group, source: Source) -> str:
+    """One random term: ``(1 + x | g)``."""
+    return " + ".join(bars_of(group, source))
 
 
 def bars_of(group: Group, source: Source) -> list[str]:

@@ -11,11 +11,12 @@ from mix2stan.translations.parts import (
     columns_of,
     factor_text,
     formulas_of,
+    prepared,
     refuse,
     spelt,
 )
 
-__all__ = ["write"]
+__all__ = ["term", "write"]
 
 #: Its variance functions; ``ante`` and its like get their order inside the name.
 _KINDS = {
@@ -51,7 +52,8 @@ def write(source: Source) -> str:
     fixed = " + ".join(texts)
     entries = [(group, f) for group in groups for f in _formulas(group, source)]
     random = " + ".join(_term(group, formula) for group, formula in entries)
-    return call(
+    line, data = prepared(data, source)
+    return line + call(
         "MCMCglmm",
         f"{response} ~ {fixed}",
         f"random = ~{random}" if random else "",
@@ -101,6 +103,11 @@ def _named_counts(response: Node, data: str) -> tuple[str, str]:
 def _formulas(group: Group, source: Source) -> tuple[Node, ...]:
     """The formulas of a term; the effects of ``str(a + b)`` are no columns."""
     return group.columns.formulas[:1] if group.factor.apart else formulas_of(group, source)
+
+
+def term(group: Group, source: Source) -> str:
+    """One random term: ``~us(1 + x):g``."""
+    return f"random = ~{' + '.join(_term(group, f) for f in _formulas(group, source))}"
 
 
 def _term(group: Group, formula: Node) -> str:

@@ -12,11 +12,12 @@ from mix2stan.translations.parts import (
     columns_of,
     factor_text,
     formulas_of,
+    prepared,
     refuse,
     spelt,
 )
 
-__all__ = ["write"]
+__all__ = ["term", "write"]
 
 #: Its classes of positive-definite matrices; a formula alone is an unstructured one.
 _KINDS = {"scalar": "", "us": "", "idh": "pdDiag", "idv": "pdIdent", "cs": "pdCompSymm"}
@@ -32,18 +33,24 @@ def write(source: Source) -> str:
     if source.contrasts and not graph.groups:
         raise refuse("nlme", "contrasts in gls()", "set them with options(contrasts = …)")
     fixed = " + ".join(str(f) for f in graph.population.columns.formulas)
-    return call(
+    line, data = prepared(with_units(source), source)
+    return line + call(
         "lme" if graph.groups else "gls",
         f"{graph.response.expression} ~ {fixed}",
         f"random = {_random(source)}" if graph.groups else "",
         _weights(graph.residual),
         "" if graph.residual.correlation is None else _correlation(graph.residual.correlation),
-        f"data = {with_units(source)}",
+        f"data = {data}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )
 
 
 # -- random terms ----------------------------------------------------------------------------------
+
+
+def term(group: Group, source: Source) -> str:
+    """One random term, ``source`` having no other: ``random = ~1 + x | g``."""
+    return f"random = {_random(source)}"
 
 
 def _random(source: Source) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mix2stan.translations.lme4 import bars_of, with_units
-from mix2stan.translations.parts import Source, call, refuse
+from mix2stan.translations.parts import Source, call, prepared, refuse
 
 __all__ = ["write"]
 
@@ -19,10 +19,11 @@ def write(source: Source) -> str:
     columns = graph.population.columns
     fixed = [str(f) for f in columns.formulas] if columns.names else ["1"]
     bars = [text for group in graph.groups for text in bars_of(group, source)]
-    return call(
+    line, data = prepared(with_units(source), source)
+    return line + call(
         "clmm" if bars else "clm",
         f"{graph.response.expression} ~ {' + '.join([*fixed, *bars])}",
-        f"data = {with_units(source)}",
+        f"data = {data}",
         "" if graph.response.link == "logit" else f'link = "{graph.response.link}"',
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,15 @@ from typing import Any
 
 import pandas as pd
 
+from mix2stan.compiler import Compiled
 from mix2stan.design import terms
 from mix2stan.dialects import lower, model_call
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph
-from mix2stan.model import Model
 from mix2stan.parser import parse
-from mix2stan.syntax import Node, Number, Operator, String, quote_name
+from mix2stan.syntax import Name, Node, Number, Operator, String, quote_name
 
 __all__ = [
     "Source",
@@ -28,6 +29,8 @@ __all__ = [
     "factor_text",
     "family_text",
     "formulas_of",
+    "names_given",
+    "prepared",
     "refuse",
     "source_of",
     "spelt",
@@ -38,7 +41,7 @@ __all__ = [
 class Source:
     """A model to be translated: its graph, and what its call says of the data."""
 
-    model: Model
+    model: Compiled
     request: Request
 
     @property
@@ -66,15 +69,20 @@ class Source:
         return self.model.data.rows + self.model.data.frame.dropped
 
 
-def source_of(model: Model) -> Source:
+def names_given(compiled: Compiled) -> frozenset[str]:
+    """The names of all columns of the data, which a call in R text is read with."""
+    given = compiled.given
+    if isinstance(given, str | Path):
+        return frozenset(compiled.data.names_of_data)
+    frames: list[Any] = [given] if isinstance(given, pd.DataFrame) else list(given.values())
+    frames = [frame for frame in frames if isinstance(frame, pd.DataFrame)]
+    return frozenset(str(c) for frame in frames for c in frame.columns)
+
+
+def source_of(compiled: Compiled) -> Source:
     """A model, and what its text says of the data."""
-    given = model.given
-    columns = frozenset(model.data.names_of_data)
-    if not isinstance(given, str | Path):
-        frames: list[Any] = [given] if isinstance(given, pd.DataFrame) else list(given.values())
-        frames = [frame for frame in frames if isinstance(frame, pd.DataFrame)]
-        columns = frozenset(str(c) for frame in frames for c in frame.columns)
-    return Source(model, lower(model_call(parse(model.text), columns)))
+    call = model_call(parse(compiled.text), names_given(compiled))
+    return Source(compiled, lower(call))
 
 
 def refuse(package: str, what: str, nearest: str) -> Unsupported:
@@ -85,6 +93,21 @@ def refuse(package: str, what: str, nearest: str) -> Unsupported:
 def call(function: str, *arguments: str) -> str:
     """An R call; empty arguments are left out."""
     return f"{function}({', '.join(a for a in arguments if a)})"
+
+
+def prepared(data: str, source: Source) -> tuple[str, str]:
+    """A line that makes the data, and their name; no line where they are there, or a part of them.
+
+    >>> prepared("subset(d, x > 1)", source)  # doctest: +SKIP
+    ('', 'subset(d, x > 1)')
+    """
+    if not data.startswith("transform("):
+        return "", data
+    given = source.request.data
+    name = given.name if isinstance(given, Name) else "d"
+    taken = {str(variable) for variable in source.model.data.frame.columns}
+    fresh = next(n for k in itertools.count(2) if (n := quote_name(f"{name}{k}")) not in taken)
+    return f"{fresh} <- {data}\n", fresh
 
 
 def factor_text(variables: Sequence[Node], joined: str = ":") -> str:

@@ -50,7 +50,7 @@ def measure(n: int, strategy: str) -> dict[str, float]:
     model = m2s.model(call, {"d": d, "ped": ped}, strategy=strategy)
     program = engine_named("stanli").compile(model.stan_code, model.stan_data)
     ready = time.perf_counter() - start
-    point = starting_points(model.graph, model.stan_data, 1, seed=1)[0]
+    point = starting_points(model.meaning, model.stan_data, 1, seed=1)[0]
     return {"read s": ready, "gradient us": gradient(program, point)}
 
 

@@ -136,7 +136,7 @@ def measure(name: str, strategy: str, options: argparse.Namespace) -> dict[str, 
     start = time.perf_counter()
     model = m2s.model(WORK[name].call, data, strategy=strategy)
     program = engine.compile(model.stan_code, model.stan_data)
-    inits = starting_points(model.graph, model.stan_data, options.chains, options.seed)
+    inits = starting_points(model.meaning, model.stan_data, options.chains, options.seed)
     compiled = time.perf_counter()
     figures = {"compile s": compiled - start, "gradient us": gradient(program, inits[0])}
     if options.draws:

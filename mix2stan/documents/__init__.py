@@ -1,0 +1,41 @@
+"""A short document: sections of paragraphs, formulas, lists and tables, and its three writers."""
+
+from __future__ import annotations
+
+from mix2stan.documents.html import to_html
+from mix2stan.documents.markdown import to_markdown
+from mix2stan.documents.nodes import (
+    Block,
+    Code,
+    Document,
+    Equation,
+    Inline,
+    Items,
+    Listing,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+    Text,
+    parts_of,
+)
+from mix2stan.documents.text import to_text
+
+__all__ = [
+    "Block",
+    "Code",
+    "Document",
+    "Equation",
+    "Inline",
+    "Items",
+    "Listing",
+    "Paragraph",
+    "Picture",
+    "Section",
+    "Table",
+    "Text",
+    "parts_of",
+    "to_html",
+    "to_markdown",
+    "to_text",
+]

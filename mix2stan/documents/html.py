@@ -1,0 +1,111 @@
+"""Documents as a web page that needs nothing from outside; formulas are MathML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+
+from mix2stan.documents.nodes import (
+    Block,
+    Code,
+    Document,
+    Equation,
+    Inline,
+    Items,
+    Listing,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+    Text,
+    parts_of,
+)
+from mix2stan.mathematics import mathml
+
+__all__ = ["to_html"]
+
+_STYLE = """
+.mix2stan { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem }
+.mix2stan h1 { font-size: 1.3rem; font-family: ui-monospace, monospace; overflow-wrap: anywhere }
+.mix2stan h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #8888 }
+.mix2stan h3 { font-size: 1rem; margin-top: 1.2rem }
+.mix2stan table { border-collapse: collapse; margin: .8rem 0 }
+.mix2stan th, .mix2stan td { border: 1px solid #8888; padding: .2rem .6rem; text-align: left;
+  vertical-align: top }
+.mix2stan .wide { overflow-x: auto }
+.mix2stan math[display] { margin: .6rem 0; overflow-x: auto }
+.mix2stan pre { overflow-x: auto; padding: .6rem; border: 1px solid #8888 }
+.mix2stan svg { max-width: 100%; height: auto }
+""".strip()
+
+
+def to_html(document: Document, *, whole: bool = True) -> str:
+    """The document as a page, or as an element to be put into one.
+
+    Every text of the user's is escaped; there is no script, and nothing is fetched.
+    """
+    inner = "\n".join(_body(document))
+    body = f'<style>{_STYLE}</style>\n<article class="mix2stan">\n{inner}\n</article>'
+    if not whole:
+        return body
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(document.title)}</title>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _body(document: Document) -> Iterator[str]:
+    yield f"<h1>{html.escape(document.title)}</h1>"
+    for section in document:
+        yield from _section(section, 2)
+
+
+def _section(section: Section, level: int) -> Iterator[str]:
+    yield f"<section>\n<h{level}>{html.escape(section.title)}</h{level}>"
+    yield from map(_block, section.blocks)
+    for below in section.sections:
+        if below:
+            yield from _section(below, level + 1)
+    yield "</section>"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph(text):
+            return f"<p>{_text(text)}</p>"
+        case Equation(formula):
+            return mathml(formula, block=True)
+        case Items(items):
+            return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in items)}</ul>"
+        case Table(head, rows):
+            return f'<div class="wide"><table>{_head(head)}{_rows(rows)}</table></div>'
+        case Listing(text):
+            return f"<pre><code>{html.escape(text)}</code></pre>"
+        case Picture(svg):
+            return f'<div class="wide">{svg}</div>'
+    raise TypeError(f"{type(block).__name__} is not a block of a document")
+
+
+def _head(cells: tuple[Text, ...]) -> str:
+    if not cells:
+        return ""
+    return f"<thead><tr>{''.join(f'<th>{_text(c)}</th>' for c in cells)}</tr></thead>"
+
+
+def _rows(rows: tuple[tuple[Text, ...], ...]) -> str:
+    lines = (f"<tr>{''.join(f'<td>{_text(c)}</td>' for c in row)}</tr>" for row in rows)
+    return f"<tbody>{''.join(lines)}</tbody>"
+
+
+def _text(text: Text) -> str:
+    return "".join(_inline(part) for part in parts_of(text))
+
+
+def _inline(part: Inline) -> str:
+    match part:
+        case str():
+            return html.escape(part)
+        case Code(text):
+            return f"<code>{html.escape(text)}</code>"
+    return mathml(part)
