@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from mix2stan.covariances import COVARIANCES, constants_of
-from mix2stan.families import single_parameters
+from mix2stan.families import single_parameters, threshold_labels
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.residuals import reported
@@ -63,7 +63,8 @@ class Labels:
         groups: the group terms, in order.
         observations: number of rows.
         priors: the prior of every element, in words.
-        errors: the parameters of structured errors by Stan name, with the labels of their elements.
+        errors: thresholds, and the parameters of structured errors, by Stan name, with the labels of
+            their elements.
         family: the distribution of the response, and ``parameters`` what it has besides its mean that
             is one number.
         predictors: the parameters that have a predictor, each with the names of its columns.
@@ -180,7 +181,7 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         groups,
         data.count,
         priors,
-        _errors(graph),
+        (*threshold_labels(graph), *_errors(graph)),
         graph.response.family,
         single_parameters(graph),
         tuple((p.parameter, p.population.columns.names) for p in graph.predictors),

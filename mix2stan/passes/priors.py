@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mix2stan.families import FAMILIES
+from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import ModelGraph, Predictor, Prior, note
 from mix2stan.passes.context import Context
 from mix2stan.predictor_priors import Predicted, predictor_priors
@@ -24,12 +24,17 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     """The named set of default priors, scaled to the data, and what the user states besides."""
     data, columns = context.data, graph.population.columns
     intercept = columns.names[:1] == ("(Intercept)",)
-    y = link_scale(graph, data)
-    summaries = context.summaries(y, data.matrix(columns), intercept, _words(graph))
+    y, X, thresholds = link_scale(graph, data), data.matrix(columns), free_thresholds(graph)
+    if thresholds:
+        # slopes are judged as beside an intercept, whose prior the thresholds have
+        X, intercept = np.hstack([np.ones((data.rows, 1)), X]), True
+    summaries = context.summaries(y, X, intercept, _words(graph))
     wanted = context.prior.set
     named = wanted or ("default" if graph.prior is None else "mcmcglmm")
     graph = _without_own(graph) if wanted else _own(graph, context)
     priors = default_priors(graph, summaries, named)
+    if thresholds:
+        priors = tuple(p for p in priors if p.block != "intercept")
     errors = list(residual_priors(graph, data, flat=named == "flat"))
     if graph.response.traits and named == "default":
         priors = by_response(priors, graph, data)
