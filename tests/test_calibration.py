@@ -111,6 +111,10 @@ FURTHER = {
         None,
     ),
     "decov": Study("lmer(y ~ x + (x | g))", "rstanarm"),
+    "pedigree": Study("MCMCglmm(y ~ x, random = ~animal, pedigree = ped, data = d)"),
+    "known covariance": Study(
+        "MCMCglmm(y ~ x, random = ~us(1 + x):animal, ginverse = list(animal = solve(K)), data = d)"
+    ),
     "varPower of fitted": Study(
         "lme(y ~ x, random = ~ 1 | g, weights = varPower(form = ~ fitted(.)))",
         "Intercept ~ normal(20, 1); beta ~ normal(0, 1); sd_g ~ normal(0, 1); sigma ~ normal(0, 1)",
@@ -150,6 +154,7 @@ def reference(study: Study) -> pd.DataFrame:
         "g": pd.Categorical([f"g{k:02d}" for k in row // 4]),
         "t": t + 1,
         "v": rng.uniform(0.5, 3, len(row)),
+        "animal": [f"a{k:02d}" for k in row % 12],
         "g8": row // 10,
         "h": row // 5 % 2,
         "a": row % 10,
@@ -169,25 +174,40 @@ def reference(study: Study) -> pd.DataFrame:
     return pd.DataFrame(data)
 
 
+def related() -> dict[str, pd.DataFrame]:
+    """A pedigree of 12 animals in three generations, the last one inbred; and a covariance."""
+    names = [f"a{k:02d}" for k in range(12)]
+    sires = [None] * 4 + ["a00", "a00", "a02", "a02", "a04", "a04", "a06", "a06"]
+    dams = [None] * 4 + ["a01", "a03", "a03", "a01", "a05", "a07", "a07", "a05"]
+    ped = pd.DataFrame({"animal": names, "sire": sires, "dam": dams})
+    K = 0.6 ** np.abs(np.subtract.outer(np.arange(12), np.arange(12)))
+    return {"ped": ped, "K": pd.DataFrame(K, names, names)}
+
+
 def with_response(study: Study, frame: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
     """The same rows with another response; of several, one after the other."""
     columns = dict(zip(study.responses, np.split(y, len(study.responses)), strict=True))
     return frame.assign(**columns, **({"n": study.trials - y} if study.trials else {}))
 
 
+def model_of(study: Study, frame: pd.DataFrame) -> m2s.Model:
+    data = {"d": frame, **related()} if "data = d" in study.call else frame
+    return m2s.model(study.call, data, prior=study.prior, strategy=study.strategy)
+
+
 def elements(values: dict[str, Any]) -> dict[str, Any]:
     """The scalars to be ranked, of arrays with draws first.
 
-    Of effects these are the first level's, of correlations one.
+    Of effects these are the last level's, which in a pedigree has parents; of correlations one.
     """
     ranked: dict[str, Any] = {}
     for name, value in values.items():
         if name.startswith("R_") or name == "cor_R":
             ranked[name] = value[:, 1, 0]
             continue
-        some, place = (value[:, 0], "1,") if name.startswith("b_") else (value, "")
+        some = value[:, -1:] if name.startswith("b_") else value
         flat = some.reshape(len(some), -1)
-        ranked |= {f"{name}[{place}{k + 1}]": flat[:, k] for k in range(flat.shape[1])}
+        ranked |= {f"{name}[{k + 1}]": flat[:, k] for k in range(flat.shape[1])}
     return ranked
 
 
@@ -211,10 +231,7 @@ def ranks(name: str, engine: Engine) -> Ranks:
     study, seed = STUDIES[name], zlib.crc32(name.encode()) % 10**6
     frame = reference(study)
 
-    def model_of(data: pd.DataFrame) -> m2s.Model:
-        return m2s.model(study.call, data, prior=study.prior, strategy=study.strategy)
-
-    model = model_of(frame)
+    model = model_of(study, frame)
     drawn = model.sample_prior(study.replicates, seed)
     responses = drawn.prior_predictive.values[0]
     truths = {str(k): v.values[0] for k, v in drawn.prior.data_vars.items()}
@@ -222,7 +239,7 @@ def ranks(name: str, engine: Engine) -> Ranks:
     rows, divergences, rng = [], 0, np.random.default_rng(seed)
     for replicate, y in enumerate(responses):
         # the program and its priors are those of the reference, whatever the new response is
-        new = model_of(with_response(study, frame, y)).data
+        new = model_of(study, with_response(study, frame, y)).data
         data = stan_data(model.meaning, new)
         settings = Settings(
             chains=1,
@@ -258,7 +275,7 @@ def test_ranks_are_uniform(name, stanli):
 
 
 def test_every_structure_is_calibrated():
-    graphs = [m2s.model(s.call, reference(s), prior=s.prior).meaning for s in STUDIES.values()]
+    graphs = [model_of(s, reference(s)).meaning for s in STUDIES.values()]
     assert {g.covariance.kind for m in graphs for g in m.groups} == set(COVARIANCES)
     assert {p.kind for m in graphs for p in m.residual.variances} == set(VARIANCES)
     correlations = {m.residual.correlation.kind for m in graphs if m.residual.correlation}
