@@ -121,6 +121,12 @@ FURTHER = {
     ),
     "dispersion": Study("glmmTMB(y ~ x + (1 | g), dispformula = ~ x)"),
     "poisson": Study("glmer(y ~ x + (1 | g), family = poisson)", LINK),
+    "slopes, sampled": Study("lmer(y ~ x + (x | g))", strategy="noncentred"),
+    "poisson, centred": Study(
+        "glmer(y ~ x + (1 | g), family = poisson)",
+        "Intercept ~ normal(0.5, 0.5); beta ~ normal(0, 0.3); sd_g ~ normal(1, 0.2)",
+        strategy="centred",
+    ),
     "binomial": Study("glmer(cbind(y, n) ~ x + (1 | g), family = binomial)", LINK, trials=8),
     "nbinom2": Study("glmmTMB(y ~ x + (1 | g), family = nbinom2)", LINK + "; shape ~ gamma(4, 2)"),
     "beta": Study("glmmTMB(y ~ x + (1 | g), family = beta_family)", LINK + "; phi ~ gamma(4, 0.5)"),
@@ -164,7 +170,7 @@ def reference(study: Study) -> pd.DataFrame:
         "s": np.array([0.0, 0.5, 1.3, 3.1])[f if "numFactor" in study.call else t],
     }
     if study.trials:
-        y = rng.integers(0, study.trials + 1, len(row))
+        y = rng.binomial(study.trials, 0.6, len(row))
         return pd.DataFrame({**data, "y": y, "n": study.trials - y})
     family = study.call.partition("family = ")[2].rstrip(")")
     if family == "beta_family":
