@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, covariance_of, parameter_of
-from mix2stan.errors import Mix2stanError, Unsupported
+from mix2stan.errors import Mix2stanError
 from mix2stan.families import PARAMETERS
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior
 from mix2stan.matrices import Data
@@ -17,6 +17,7 @@ from mix2stan.prior_names import element_names
 from mix2stan.prior_numbers import JOINT, Joint, draw
 from mix2stan.prior_text import is_proper
 from mix2stan.priors import DENSITIES
+from mix2stan.relationships import Kinship
 from mix2stan.residuals import error_blocks, stationary
 from mix2stan.stated_priors import support_of
 
@@ -65,7 +66,7 @@ def prior_draws(
     for predictor in graph.every_predictor:
         found |= _coefficients(predictor, data, drawn)
     for group in graph.groups:
-        found |= _group(group, drawn, draws, rng)
+        found |= _group(group, data.kinship(group.factor), drawn, draws, rng)
     own = {b: v for b, v in drawn.items() if b in _family_blocks(graph)}
     return found | own | _errors(graph, drawn)
 
@@ -168,19 +169,20 @@ def _coefficients(predictor: Predictor, data: Data, drawn: Mapping[str, Array]) 
 
 
 def _group(
-    group: Group, drawn: Mapping[str, Array], draws: int, rng: np.random.Generator
+    group: Group,
+    kinship: Kinship | None,
+    drawn: Mapping[str, Array],
+    draws: int,
+    rng: np.random.Generator,
 ) -> dict[str, Array]:
     """A term's parameters, standard deviations and correlations, and the effects of its levels."""
-    if group.factor.relationship is not None:
-        message = f"effects of related levels of {group.factor} cannot be drawn from the prior"
-        raise Unsupported(message, hint="the same model without the relationship can")
     row, q = COVARIANCES[group.covariance.kind], len(group.columns.names)
     names = [f"{p.name}_{group.id}" for p in row.parameters]
     found = {name: drawn[name] for name in names}
     scalar = group.covariance.kind == "scalar"
     if scalar:
         sd = found[f"sd_{group.id}"]
-        z = rng.standard_normal((draws, group.factor.levels))
+        z = _over_levels(kinship, rng.standard_normal((draws, group.factor.levels)))
         return found | {f"b_{group.id}": sd[:, None] * z}
     covariances = np.array(
         [covariance_of(group, {name: found[name][i] for name in names}) for i in range(draws)]
@@ -194,8 +196,17 @@ def _group(
     # a root by eigenvectors: covariances of few factors are singular
     squares, axes = np.linalg.eigh(covariances)
     root = axes * np.sqrt(np.maximum(squares, 0))[:, None, :]
-    z = rng.standard_normal((draws, group.factor.levels, q))
+    z = _over_levels(kinship, rng.standard_normal((draws, group.factor.levels, q)))
     return found | {f"b_{group.id}": z @ np.swapaxes(root, 1, 2)}
+
+
+def _over_levels(kinship: Kinship | None, z: Array) -> Array:
+    """Standard normals of shape (S, J, ...) with the covariance of related levels, if they are."""
+    if kinship is None:
+        return z
+    by_level = np.moveaxis(z, 1, 0)
+    spread = kinship.spread(by_level.reshape(len(by_level), -1)).reshape(by_level.shape)
+    return np.moveaxis(spread, 0, 1)
 
 
 def _errors(graph: ModelGraph, drawn: Mapping[str, Array]) -> dict[str, Array]:

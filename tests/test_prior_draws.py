@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -92,6 +93,21 @@ def test_effects_and_responses_have_the_variances_of_their_parameters():
     shared = np.cov(y[:, 0], y[:, 9])[0, 1]
     slope = 4 * (days[0] - days.mean()) * (days[9] - days.mean())
     assert shared == pytest.approx(100 + 100 + slope, rel=0.15)
+
+
+def test_effects_of_related_levels_have_their_covariance():
+    names = [str(s) for s in table("sleepstudy")["Subject"].unique()]
+    K = 0.7 ** np.abs(np.subtract.outer(np.arange(18), np.arange(18)))
+    data = {"d": table("sleepstudy"), "K": pd.DataFrame(K, names, names)}
+    call = "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, ginverse = list(Subject = solve(K)))"
+    prior = "sd_Subject ~ uniform(2.99, 3.01); cor_Subject ~ lkj(1)"
+    fit = m2s.model(call, data, prior=prior).sample_prior(8000, seed=5)
+    effects, R = fit.prior["b_Subject"].values[0], fit.prior["R_Subject"].values[0]
+    intercepts, slopes, r = effects[:, :, 0], effects[:, ::-1, 1], R[:, 0, 1]
+    np.testing.assert_allclose(np.cov(intercepts.T), 9 * K, atol=0.6)
+    # correlations are uniform, their mean square is 1/3
+    shared = np.mean(intercepts * slopes * r[:, None], axis=0)
+    np.testing.assert_allclose(shared, 9 * np.diag(K[:, ::-1]) / 3, atol=0.4)
 
 
 CALLS = {

@@ -95,6 +95,7 @@ STRUCTURES = {
     ),
     "cors": Structure(mcmc("cors", prior("diag(3)", ", fix = 2")), 3, CORS, 4),
     "sub": Structure(mcmc("sub", prior("diag(4)", ", fix = 3")), 4, SUB, 3),
+    "known": Structure(mcmc("us", prior("diag(3) + 0.5", ", fix = 1")), 3, np.eye(3) + 0.5, 0),
     "corh": Structure(tmb("cs"), 3, reference("glmmTMB cs theta=.4", SD), 4),
     "cs": Structure(
         "lme(y ~ x, random = list(g = pdCompSymm(~ 0 + f)))",
