@@ -273,6 +273,12 @@ class Fit(AfterFit):
         }
 
     def _table(self, names: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+        return summarise(self._blocks(names))
+
+    def _blocks(
+        self, names: dict[str, tuple[str, ...]]
+    ) -> list[tuple[tuple[str, ...], np.ndarray]]:
+        """Labels of elements, and their draws, shape (chains, draws, n), of every variable."""
         columns = []
         for variable, labels in names.items():
             draws = self._draws(variable)
@@ -281,7 +287,7 @@ class Fit(AfterFit):
                 q = draws.shape[-1]
                 flat = flat[..., [i * q + j for i in range(q) for j in range(i)]]
             columns.append((labels, flat))
-        return summarise(columns)
+        return columns
 
     def _index(self, group: GroupLabels, places: dict[str, Any]) -> pd.MultiIndex:
         """The index of a term's rows, the owner first where there are several."""

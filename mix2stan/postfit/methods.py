@@ -9,6 +9,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
+    from mix2stan.pictures import Pictures
     from mix2stan.postfit.predict import Kind
     from mix2stan.postfit.predictor import Effects, NewLevels
 
@@ -21,6 +22,13 @@ class AfterFit:
     """What a fit can do with its draws; the base of :class:`mix2stan.fit.Fit`."""
 
     _further: dict[str, Any]
+
+    @property
+    def plot(self) -> Pictures:
+        """Pictures of the fit, on matplotlib: ``fit.plot.caterpillar("Subject")`` and others."""
+        from mix2stan.pictures import Pictures
+
+        return Pictures(cast("Fit", self))
 
     def predict(
         self,
