@@ -54,7 +54,7 @@ FLOORS = (
     ("estimates",),
     ("bootstrap", "profiles"),
     ("inference_data", "summaries", "diagnostics"),
-    ("fit", "postfit", "pictures"),
+    ("fit", "postfit", "pictures", "report"),
     ("prior_fit", "kfold"),
     ("refits",),
     ("model",),

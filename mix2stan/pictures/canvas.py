@@ -25,6 +25,7 @@ __all__ = [
     "new_figure",
     "panels",
     "terms_of",
+    "words",
 ]
 
 Array = NDArray[np.float64]
@@ -34,6 +35,7 @@ Make = Callable[..., Figure]
 #: More levels than this are drawn without their names.
 _NAMED = 60
 _WIDTH = 6.4
+_LONGEST = 40
 
 
 def new_figure(**settings: Any) -> Figure:
@@ -61,6 +63,12 @@ def panels(
     return figure, axes[:count]
 
 
+def words(text: str) -> str:
+    """A name of the user's, in which nothing is mathematics, cut where it is very long."""
+    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return short.replace("$", r"\$")
+
+
 def height_of(rows: int) -> float:
     """Inches for a list of so many rows."""
     return float(np.clip(0.17 * rows + 0.9, 1.6, 9.0))
@@ -86,11 +94,11 @@ def level_ticks(ax: Axes, names: Sequence[str], what: str) -> None:
     """The names of levels at heights 0, 1, ..., as many as can be read."""
     ax.set_ylim(-0.7, len(names) - 0.3)
     if len(names) <= _NAMED:
-        ax.set_yticks(range(len(names)), names, fontsize=7 if len(names) > 12 else 9)
-        ax.set_ylabel(what)
+        ax.set_yticks(range(len(names)), [*map(words, names)], fontsize=7 if len(names) > 12 else 9)
+        ax.set_ylabel(words(what))
     else:
         ax.set_yticks([])
-        ax.set_ylabel(f"{len(names)} levels of {what}")
+        ax.set_ylabel(f"{len(names)} levels of {words(what)}")
 
 
 def terms_of(fit: Fit, group: str | None, picture: str) -> tuple[GroupLabels, ...]:

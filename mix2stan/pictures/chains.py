@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.pictures.canvas import Array, Make, intervals, panels
+from mix2stan.pictures.canvas import Array, Make, intervals, panels, words
 from mix2stan.summaries import summarise
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def trace(make: Make, fit: Fit, parameters: Sequence[str] | None) -> Figure:
             ax.plot(chain, linewidth=0.5, alpha=0.8, label=f"chain {c + 1}")
         for draw in at:
             ax.axvline(draw, ymax=0.06, color="black", linewidth=0.8)
-        ax.set_title(label, fontsize=9)
+        ax.set_title(words(label), fontsize=9)
     axes[-1].set_xlabel("draw; ticks are divergent" if len(at) else "draw")
     return figure
 
@@ -78,7 +78,7 @@ def rank(make: Make, fit: Fit, parameters: Sequence[str] | None) -> Figure:
             ax.stairs(np.histogram(chain, edges)[0], edges, label=f"chain {c + 1}")
         ax.axhline(draws.shape[1] / _BINS, color="0.4", linestyle="--", linewidth=0.8)
         ax.set_ylim(bottom=0)
-        ax.set_title(label, fontsize=9)
+        ax.set_title(words(label), fontsize=9)
     axes[-1].set_xlabel("rank among the draws of all chains")
     return figure
 
@@ -132,7 +132,7 @@ def forest(make: Make, fit: Fit) -> Figure:
     for ax, (title, rows) in zip(axes, parts, strict=True):
         y = np.arange(len(rows))[::-1]
         intervals(ax, np.column_stack(list(rows.values())), y)
-        ax.set_yticks(y, list(rows))
+        ax.set_yticks(y, [*map(words, rows)])
         ax.set_ylim(-0.8, len(rows) - 0.2)
         ax.set_title(title, fontsize=9, loc="left")
         if title == "population effects":

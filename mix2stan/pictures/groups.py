@@ -18,6 +18,7 @@ from mix2stan.pictures.canvas import (
     level_ticks,
     panels,
     terms_of,
+    words,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def caterpillar(make: Make, fit: Fit, group: str | None) -> Figure:
         intervals(ax, draws[:, order], np.arange(len(order)))
         ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
         level_ticks(ax, [term.levels[i] for i in order], term.factor)
-        ax.set_xlabel(_effect_label(term, k))
+        ax.set_xlabel(words(_effect_label(term, k)))
     return figure
 
 
@@ -68,7 +69,7 @@ def shrinkage(make: Make, fit: Fit, group: str | None) -> Figure:
     figure, axes = panels(make, len(drawn), tallest, columns=1 if len(drawn) == 1 else 2)
     for ax, (term, rows, k) in zip(axes, drawn, strict=True):
         _plane(ax, term, rows, k) if k else _single(ax, term, rows)
-        ax.set_title(term.factor)
+        ax.set_title(words(term.factor))
     axes[0].legend(loc="best", fontsize=8)
     return figure
 
@@ -107,7 +108,7 @@ def _single(ax: Axes, term: GroupLabels, rows: pd.DataFrame) -> None:
     pooled = float(rows["pooled"].iloc[0])
     ax.axvline(pooled, color="0.3", linestyle="--", linewidth=1, label="population")
     level_ticks(ax, [term.levels[i] for i in order], term.factor)
-    ax.set_xlabel(term.coefficients[0])
+    ax.set_xlabel(words(term.coefficients[0]))
 
 
 def _plane(ax: Axes, term: GroupLabels, rows: pd.DataFrame, k: int) -> None:
@@ -115,8 +116,8 @@ def _plane(ax: Axes, term: GroupLabels, rows: pd.DataFrame, k: int) -> None:
     raw, mean, pooled = (_values(term, rows, c)[:, [0, k]] for c in ("raw", "mean", "pooled"))
     _arrows(ax, *raw.T, *mean.T)
     ax.plot(*pooled[0], "x", color="0.1", markersize=9, label="population", zorder=4)
-    ax.set_xlabel(term.coefficients[0])
-    ax.set_ylabel(term.coefficients[k])
+    ax.set_xlabel(words(term.coefficients[0]))
+    ax.set_ylabel(words(term.coefficients[k]))
 
 
 def correlation(make: Make, fit: Fit, group: str | None) -> Figure:
@@ -132,10 +133,10 @@ def correlation(make: Make, fit: Fit, group: str | None) -> Figure:
     for ax, term in zip(axes, terms, strict=True):
         R = fit._draws(f"R_{term.id}").mean(axis=(0, 1))
         image = ax.imshow(R, vmin=-1, vmax=1, cmap="RdBu_r")
-        names, places = term.coefficients, range(len(term.coefficients))
+        names, places = [*map(words, term.coefficients)], range(len(term.coefficients))
         ax.set_xticks(places, names, rotation=30, ha="right")
         ax.set_yticks(places, names)
-        ax.set_title(term.factor)
+        ax.set_title(words(term.factor))
         figure.colorbar(image, ax=ax, label="posterior mean correlation")
         if len(names) <= _PRINTED:
             for i in places:

@@ -15,7 +15,7 @@ from mix2stan.distributions import distribution_of
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Factor
-from mix2stan.pictures.canvas import Array, Make, panels, terms_of
+from mix2stan.pictures.canvas import Array, Make, panels, terms_of, words
 from mix2stan.postfit.grid import marginal_means
 from mix2stan.postfit.predict import predictor_of, summary_of
 from mix2stan.postfit.predictor import Predictor
@@ -130,10 +130,10 @@ def lines(
         marker = "o" if x[0] == x[-1] else ""
         ax.plot(x, curve, f"{marker}-", color="C0", lw=0.8, ms=3, alpha=0.7, zorder=2)
     _population_line(ax, fit, raw, name, numbers, draws)
-    ax.set_xlabel(name)
-    ax.set_ylabel(label)
+    ax.set_xlabel(words(name))
+    ax.set_ylabel(words(label))
     some = f"{len(shown)} of {len(present)}" if len(shown) < len(present) else f"{len(shown)}"
-    ax.set_title(f"{some} levels of {factor}", fontsize=9)
+    ax.set_title(f"{some} levels of {words(str(factor))}", fontsize=9)
     ax.legend(fontsize=8)
     return figure
 
@@ -175,7 +175,7 @@ def effects(make: Make, fit: Fit, variable: str | None, by: str | None) -> Figur
         }
     figure, (ax,) = panels(make, 1, 3.6)
     for i, (level, part) in enumerate(parts.items()):
-        label = None if level is None else f"{level:.3g}" if by in numbers else str(level)
+        label = None if level is None else f"{level:.3g}" if by in numbers else words(str(level))
         middle, low, high = (part[c].to_numpy(dtype=float) for c in ("mean", "2.5%", "97.5%"))
         if variable in numbers:
             x = part.index.to_numpy(dtype=float)
@@ -186,11 +186,11 @@ def effects(make: Make, fit: Fit, variable: str | None, by: str | None) -> Figur
             ax.errorbar(
                 places, middle, [middle - low, high - middle], fmt="o", capsize=3, label=label
             )
-            _factor_ticks(ax, [str(v) for v in part.index])
-    ax.set_xlabel(variable)
-    ax.set_ylabel(f"expected {_response(fit)[1]}")
+            _factor_ticks(ax, [words(str(v)) for v in part.index])
+    ax.set_xlabel(words(variable))
+    ax.set_ylabel(words(f"expected {_response(fit)[1]}"))
     if by is not None:
-        ax.legend(title=by, fontsize=8)
+        ax.legend(title=words(by), fontsize=8)
     return figure
 
 
@@ -219,7 +219,7 @@ def ppc(make: Make, fit: Fit, draws: int, seed: int | None) -> Figure:
         label = f"{draws} simulated data sets" if i == 0 else None
         ax.stairs(heights, edges, color="C0", alpha=0.3, linewidth=0.7, label=label)
     ax.stairs(np.histogram(y, edges)[0], edges, color="black", linewidth=1.6, label="data")
-    ax.set_xlabel(fit.labels.response)
+    ax.set_xlabel(words(fit.labels.response))
     ax.set_ylabel("rows")
     ax.legend(fontsize=8)
     return figure
