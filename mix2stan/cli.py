@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -122,8 +122,31 @@ def fit(
             typer.echo(f"stopped{kept}", err=True)
             raise typer.Exit(1) from None
     if out is not None:
-        _write(model, result, out)
+        given: dict[str, Any] = {
+            "data": data,
+            "columns": columns,
+            "prior": prior,
+            "strategy": strategy,
+        }
+        given |= {"chains": chains, "warmup": warmup, "draws": draws}
+        given |= {"seed": (recorded(out) or {}).get("seed", seed), "engine": chosen.name}
+        given |= {"adapt-delta": adapt_delta, "out": out}
+        _write(model, result, out, given)
     typer.echo(_fit_json(result) if as_json else str(result))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="The folder that mix2stan fit --out wrote.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file that is there.")
+    ] = False,
+) -> None:
+    """Write one web page with model, tables, diagnostics, pictures, program and commands."""
+    from mix2stan.report import report_run
+
+    typer.echo(report_run(run, out, force))
 
 
 @app.command()
@@ -389,10 +412,18 @@ def _check_new(folder: Path) -> None:
         )
 
 
-def _write(model: Model, result: Fit, folder: Path) -> None:
+def _write(model: Model, result: Fit, folder: Path, given: dict[str, Any]) -> None:
+    """Everything of a run; that ``fit.nc`` is there says that the run is finished."""
+    from mix2stan.report import record_run
+
     model.export(folder)
-    result.save(folder / "fit.nc")
     result.summary("all").to_csv(folder / "summary.csv", index_label="parameter")
+    command = ["mix2stan", "fit", model.text.strip()]
+    for name, value in given.items():
+        for each in value if isinstance(value, list) else [value]:
+            command += [f"--{name}", str(each)] if each is not None else []
+    record_run(folder, model, result, command)
+    result.save(folder / "fit.nc")
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from scipy.special import ndtri
 from mix2stan.collapsed_data import collapsed_data, orthogonaliser
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of
+from mix2stan.documents import Block, Document, Paragraph, Section, table_of, to_html
 from mix2stan.engines import Engine, Optimum, Program
 from mix2stan.errors import Unsupported
 from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
@@ -120,6 +121,16 @@ class Estimates:
             *(["singular: a variance is zero, or a correlation one"] if self.isSingular else []),
         ]
         return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        fixef = pd.DataFrame({"estimate": self._fixef, "std. error": self.standard_errors})
+        tables = (self._varcorr, self._residual.to_frame(), fixef)
+        blocks: list[Block] = [Paragraph(f"logLik {self.logLik:.4f}, AIC {self.AIC:.2f}")]
+        blocks += [table_of(table) for table in tables if len(table)]
+        if self.isSingular:
+            blocks.append(Paragraph("singular: a variance is zero, or a correlation one"))
+        page = Document(self.call, (Section(self.method, tuple(blocks)),))
+        return to_html(page, whole=False)
 
 
 def estimate(compiled: Compiled, method: Method, engine: Engine) -> Estimates:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mix2stan import inference_data
 from mix2stan.diagnostics import Problem, find_problems
+from mix2stan.documents import Block, Document, Paragraph, Section, table_of, to_html
 from mix2stan.errors import Mix2stanError
 from mix2stan.labels import GroupLabels, Labels
 from mix2stan.postfit.methods import AfterFit
@@ -204,6 +205,15 @@ class Fit(AfterFit):
     def __repr__(self) -> str:
         return f"<mix2stan fit: {self.labels.call}>"
 
+    def _repr_html_(self) -> str:
+        chains, draws = (self.posterior.sizes[d] for d in ("chain", "draw"))
+        how = f"{chains} chains of {draws} draws, {self.engine}"
+        problems = tuple(f"warning: {problem}" for problem in self.problems)
+        blocks: tuple[Block, ...] = (Paragraph(how), table_of(self.summary()))
+        blocks += tuple(map(Paragraph, problems))
+        page = Document(self.labels.call, (Section("Posterior", blocks),))
+        return to_html(page, whole=False)
+
     # -- files -------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
@@ -272,6 +282,12 @@ class Fit(AfterFit):
         }
 
     def _table(self, names: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+        return summarise(self._blocks(names))
+
+    def _blocks(
+        self, names: dict[str, tuple[str, ...]]
+    ) -> list[tuple[tuple[str, ...], np.ndarray]]:
+        """Labels of elements, and their draws, shape (chains, draws, n), of every variable."""
         columns = []
         for variable, labels in names.items():
             draws = self._draws(variable)
@@ -280,7 +296,7 @@ class Fit(AfterFit):
                 q = draws.shape[-1]
                 flat = flat[..., [i * q + j for i in range(q) for j in range(i)]]
             columns.append((labels, flat))
-        return summarise(columns)
+        return columns
 
     def _index(self, group: GroupLabels, places: dict[str, Any]) -> pd.MultiIndex:
         """The index of a term's rows, the owner first where there are several."""

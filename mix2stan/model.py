@@ -12,7 +12,7 @@ import pandas as pd
 
 from mix2stan.compiler import Compiled, DataArgument
 from mix2stan.errors import Mix2stanError, suggestion
-from mix2stan.explanation import Explanation, explain, summarise
+from mix2stan.explanation import Explanation, explain, summarise, summary_page
 from mix2stan.export import export_model
 from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
@@ -127,6 +127,9 @@ class Model(Refits):
     def __repr__(self) -> str:
         return f"<mix2stan model: {self.call}>"
 
+    def _repr_html_(self) -> str:
+        return summary_page(self._compiled)
+
     def sample(
         self,
         chains: int = 4,
@@ -205,9 +208,12 @@ class Model(Refits):
                 out=out,
                 progress=progress,
             )
-            return Fit.of(draws_of_all, self.labels, schema)
-        program = chosen.compile(self.stan_code, self.stan_data)
-        return Fit.of(program.sample(settings, progress), self.labels, schema)
+        else:
+            program = chosen.compile(self.stan_code, self.stan_data)
+            draws_of_all = program.sample(settings, progress)
+        fit = Fit.of(draws_of_all, self.labels, schema)
+        fit.posterior.attrs |= {"warmup": warmup, "seed": seed, "adapt_delta": adapt_delta}
+        return fit
 
     def sample_prior(self, draws: int = 1000, seed: int | None = None) -> PriorSample:
         """Draw parameters, effects and responses from the prior, exactly and without an engine.

@@ -55,7 +55,7 @@ FLOORS = (
     ("estimates",),
     ("bootstrap", "profiles"),
     ("inference_data", "summaries", "diagnostics"),
-    ("fit", "postfit"),
+    ("fit", "postfit", "pictures", "report"),
     ("prior_fit", "kfold"),
     ("refits",),
     ("model",),
@@ -93,7 +93,7 @@ def test_nothing_is_ever_evaluated():
 
 
 def test_importing_is_light():
-    code = "import sys, mix2stan; print([m for m in ('arviz', 'cmdstanpy', 'stanli') if m in sys.modules])"
+    code = "import sys, mix2stan; print([m for m in ('arviz', 'cmdstanpy', 'matplotlib', 'stanli') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

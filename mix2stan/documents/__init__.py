@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mix2stan.documents.frames import table_of
 from mix2stan.documents.html import to_html
 from mix2stan.documents.markdown import to_markdown
 from mix2stan.documents.nodes import (
@@ -9,6 +10,7 @@ from mix2stan.documents.nodes import (
     Code,
     Document,
     Equation,
+    Image,
     Inline,
     Items,
     Listing,
@@ -19,6 +21,7 @@ from mix2stan.documents.nodes import (
     Text,
     parts_of,
 )
+from mix2stan.documents.stored import from_plain, to_plain
 from mix2stan.documents.text import to_text
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "Code",
     "Document",
     "Equation",
+    "Image",
     "Inline",
     "Items",
     "Listing",
@@ -34,8 +38,11 @@ __all__ = [
     "Section",
     "Table",
     "Text",
+    "from_plain",
     "parts_of",
+    "table_of",
     "to_html",
     "to_markdown",
+    "to_plain",
     "to_text",
 ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Iterator
 
+from mix2stan.documents.highlight import highlighted
 from mix2stan.documents.nodes import (
     Block,
     Code,
     Document,
     Equation,
+    Image,
     Inline,
     Items,
     Listing,
@@ -35,7 +38,22 @@ _STYLE = """
 .mix2stan .wide { overflow-x: auto }
 .mix2stan math[display] { margin: .6rem 0; overflow-x: auto }
 .mix2stan pre { overflow-x: auto; padding: .6rem; border: 1px solid #8888 }
-.mix2stan svg { max-width: 100%; height: auto }
+.mix2stan svg, .mix2stan img { max-width: 100%; height: auto }
+.mix2stan img { background: #fff }
+.mix2stan img[src^="data:image/png"] { max-width: min(100%, 42rem) }
+.mix2stan img[src^="data:image/svg"] { min-width: min(36rem, 170%) }
+.mix2stan figure { margin: 1.2rem 0; break-inside: avoid; overflow-x: auto }
+.mix2stan figcaption { font-size: .9rem }
+.mix2stan .word { color: #7c3aad; font-weight: 600 }
+.mix2stan .type { color: #0b62a8 }
+.mix2stan .number, .mix2stan .string { color: #9a4a00 }
+.mix2stan .remark { color: #52705a; font-style: italic }
+@media print {
+  .mix2stan { max-width: none; font-size: 11pt }
+  .mix2stan pre { white-space: pre-wrap; font-size: 8.5pt }
+  .mix2stan h2, .mix2stan h3 { break-after: avoid }
+  .mix2stan .wide { overflow: visible }
+}
 """.strip()
 
 
@@ -80,11 +98,20 @@ def _block(block: Block) -> str:
             return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in items)}</ul>"
         case Table(head, rows):
             return f'<div class="wide"><table>{_head(head)}{_rows(rows)}</table></div>'
-        case Listing(text):
-            return f"<pre><code>{html.escape(text)}</code></pre>"
+        case Listing(text, language):
+            return f"<pre><code>{highlighted(text, language)}</code></pre>"
         case Picture(svg):
             return f'<div class="wide">{svg}</div>'
+        case Image():
+            return _image(block)
     raise TypeError(f"{type(block).__name__} is not a block of a document")
+
+
+def _image(image: Image) -> str:
+    content = base64.b64encode(image.data).decode("ascii")
+    source = f"data:image/{html.escape(image.kind)};base64,{content}"
+    caption = f"<figcaption>{html.escape(image.caption)}</figcaption>" if image.caption else ""
+    return f'<figure><img src="{source}" alt="{html.escape(image.alt)}">{caption}</figure>'
 
 
 def _head(cells: tuple[Text, ...]) -> str:

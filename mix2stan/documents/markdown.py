@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ from mix2stan.documents.nodes import (
     Code,
     Document,
     Equation,
+    Image,
     Inline,
     Items,
     Listing,
@@ -57,6 +59,9 @@ def _block(block: Block) -> str:
             return _fenced(text, language)
         case Picture(_, mermaid):
             return _fenced(mermaid, "mermaid")
+        case Image(data, kind, alt):
+            content = base64.b64encode(data).decode("ascii")
+            return f"![{_escape(alt)}](data:image/{kind};base64,{content})"
     raise TypeError(f"{type(block).__name__} is not a block of a document")
 
 

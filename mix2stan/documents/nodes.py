@@ -12,6 +12,7 @@ __all__ = [
     "Code",
     "Document",
     "Equation",
+    "Image",
     "Inline",
     "Items",
     "Listing",
@@ -87,7 +88,20 @@ class Picture:
     mermaid: str
 
 
-Block = Paragraph | Equation | Items | Table | Listing | Picture
+@dataclass(frozen=True)
+class Image:
+    """A picture from elsewhere, with what it shows in words, and a caption.
+
+    ``kind`` is what follows ``image/`` in the name of its type: ``"png"``, ``"svg+xml"``.
+    """
+
+    data: bytes
+    kind: str
+    alt: str
+    caption: str = ""
+
+
+Block = Paragraph | Equation | Items | Table | Listing | Picture | Image
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from mix2stan.documents.nodes import (
     Code,
     Document,
     Equation,
+    Image,
     Inline,
     Items,
     Listing,
@@ -71,6 +72,8 @@ def _lines(block: Block, width: int) -> list[str]:
             return _table(head, rows, width)
         case Listing(text):
             return text.splitlines()
+        case Image(alt=alt):
+            return textwrap.wrap(alt, width, break_long_words=False)
     return []
 
 

@@ -27,7 +27,7 @@ from mix2stan.explanation.shrinkage import shrinkage
 from mix2stan.explanation.terms import sizes, terms
 from mix2stan.explanation.values import Estimated, point_of
 
-__all__ = ["Explanation", "explain", "means_elsewhere", "summarise"]
+__all__ = ["Explanation", "explain", "means_elsewhere", "summarise", "summary_page"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,15 @@ def means_elsewhere(compiled: Compiled) -> tuple[str, ...]:
 
 def summarise(compiled: Compiled) -> str:
     """The call, the equation, every term with its size, the priors, and the notes."""
+    return to_text(_summary(compiled))
+
+
+def summary_page(compiled: Compiled) -> str:
+    """The same as an HTML element."""
+    return to_html(_summary(compiled), whole=False)
+
+
+def _summary(compiled: Compiled) -> Document:
     facts = Facts(compiled)
     sections = (equation(facts), sizes(facts), priors(facts), strategy(facts), notes(facts))
-    return to_text(Document(facts.graph.call, sections))
+    return Document(facts.graph.call, sections)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas as pd
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
+    from mix2stan.pictures import Pictures
     from mix2stan.postfit.predict import Kind
     from mix2stan.postfit.predictor import Effects, NewLevels
+    from mix2stan.report.write import Explained
 
 __all__ = ["AfterFit"]
 
@@ -21,6 +24,33 @@ class AfterFit:
     """What a fit can do with its draws; the base of :class:`mix2stan.fit.Fit`."""
 
     _further: dict[str, Any]
+
+    @property
+    def plot(self) -> Pictures:
+        """Pictures of the fit, on matplotlib: ``fit.plot.caterpillar("Subject")`` and others."""
+        from mix2stan.pictures import Pictures
+
+        return Pictures(cast("Fit", self))
+
+    def report(self, model: Explained, path: str | Path, force: bool = False) -> Path:
+        """Write a web page with the model, tables, pictures, the program, and how to get it again.
+
+        It is one file that needs nothing from outside.
+
+        Args:
+            model: the model that was fitted.
+            path: the HTML file.
+            force: write over a file that is there.
+
+        Returns:
+            The path.
+
+        Raises:
+            Mix2stanError: if there is a file already, or the fit is of another model.
+        """
+        from mix2stan.report import report_fit
+
+        return report_fit(cast("Fit", self), model, path, force)
 
     def predict(
         self,

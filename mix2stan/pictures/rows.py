@@ -1,0 +1,225 @@
+"""Pictures of data and expectations: lines of every level, conditional effects, predictive checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mix2stan.distributions import distribution_of
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.families import FAMILIES
+from mix2stan.graph import Factor
+from mix2stan.pictures.canvas import Array, Make, panels, terms_of, words
+from mix2stan.postfit.grid import marginal_means
+from mix2stan.postfit.predict import predictor_of, summary_of
+from mix2stan.postfit.predictor import Predictor
+from mix2stan.responses import observed
+from mix2stan.schema import Schema
+from mix2stan.syntax import Node, names_in
+
+if TYPE_CHECKING:
+    from mix2stan.fit import Fit
+
+__all__ = ["effects", "lines", "ppc"]
+
+#: Points of a line of one level, and of a conditional effect.
+_POINTS, _CURVE = 25, 60
+#: Discrete responses of at most this range have a bin for every value.
+_VALUES = 60
+
+
+def _design(schema: Schema) -> tuple[Node, ...]:
+    """The variables of the designs of the mean, offsets not among them."""
+    graph = schema.graph
+    formulas = [*graph.population.columns.formulas]
+    formulas += [f for g in graph.groups_of("") for f in g.columns.formulas]
+    return tuple(dict.fromkeys(v for f in formulas for v in schema.data.terms(f).variables))
+
+
+def _numbers(schema: Schema) -> list[str]:
+    """The columns of numbers that the mean depends on, in the order of the formula."""
+    frame, columns = schema.data.frame, schema.columns.columns
+    numeric = (node for node in _design(schema) if not frame.column(node).is_factor)
+    names = dict.fromkeys(n.name for node in numeric for n in names_in(node))
+    return [n for n in names if n in columns and columns[n].kind == "numeric"]
+
+
+def _response(fit: Fit) -> tuple[Array, str]:
+    """The response of the rows of the fit on the scale of expectations, and its label."""
+    schema = fit.schema
+    found = observed(schema.graph, schema.data)
+    if FAMILIES[schema.graph.response.family].counts_trials:
+        return found.y / np.maximum(found.trials, 1), f"share of {fit.labels.response}"
+    return found.y, fit.labels.response
+
+
+def _typical(rows: pd.DataFrame, numbers: list[str], n: int) -> pd.DataFrame:
+    """So many equal rows: means of numbers, what is most frequent of all else."""
+    columns: dict[str, Any] = {}
+    for name in rows.columns:
+        if name in numbers:
+            columns[name] = np.full(n, rows[name].mean())
+        else:
+            codes, _ = pd.factorize(rows[name])
+            first = int(np.argmax(codes == np.bincount(codes[codes >= 0]).argmax()))
+            columns[name] = rows[name].iloc[[first] * n].array
+    return pd.DataFrame(columns)
+
+
+def _expected(predictor: Predictor) -> Array:
+    """Summaries of the expected response of every row, shape (n, 5)."""
+    tables = []
+    for block in predictor.blocks():
+        eta = predictor.linear(block)
+        needed = predictor.distribution.mean_has_parameters
+        parameters = predictor.parameters(block, eta) if needed else {}
+        tables.append(summary_of(predictor.expected(eta, parameters)))
+    return np.concatenate(tables)
+
+
+def _factor(fit: Fit, group: str | None) -> Factor:
+    """The grouping factor whose levels have lines."""
+    term = terms_of(fit, group, "lines")[0]
+    factor = next(g.factor for g in fit.schema.graph.groups if g.id == term.id)
+    if factor.signs:
+        message = f"a row belongs to several levels of {factor}, so no line is that of a level"
+        raise Unsupported(message, hint="caterpillar() draws their effects")
+    return factor
+
+
+def lines(
+    make: Make, fit: Fit, variable: str | None, group: str | None, levels: int, draws: int | None
+) -> Figure:
+    """See :meth:`mix2stan.pictures.Pictures.lines`."""
+    schema, factor = fit.schema, _factor(fit, group)
+    numbers = _numbers(schema)
+    if not numbers:
+        message = "the mean of this model depends on no number, so there are no lines to draw"
+        raise Unsupported(message, hint="effects() draws factors, caterpillar() group effects")
+    name = numbers[0] if variable is None else variable
+    if name not in numbers:
+        hint = suggestion(name, numbers, what="its numbers")
+        raise Mix2stanError(f"the mean of this model has no number {name!r}", hint=hint)
+    raw, codes = schema.raw(), schema.data.grouping(factor).codes
+    present = np.unique(codes)
+    shown = present[np.unique(np.linspace(0, len(present) - 1, levels).round().astype(int))]
+    tables = []
+    for code in shown:
+        mine = raw[codes == code]
+        x = np.linspace(mine[name].min(), mine[name].max(), _POINTS)
+        tables.append(_typical(mine, numbers, _POINTS).assign(**{name: x}))
+    new = pd.concat(tables, ignore_index=True)
+    available = int(fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"])
+    draws = min(draws or available, available)
+    whole = predictor_of(fit, new, "conditional", "error", draws, 0)
+    inner = {str(v) for v in factor.variables}
+    own = tuple(g for g in whole.groups if {str(v) for v in g.factor.variables} <= inner)
+    curves = _expected(replace(whole, groups=own))[:, 0].reshape(len(shown), _POINTS)
+    figure, (ax,) = panels(make, 1, 4.0)
+    y, label = _response(fit)
+    ax.scatter(raw[name], y, s=9, color="0.65", linewidths=0, zorder=1)
+    for table, curve in zip(tables, curves, strict=True):
+        x = table[name].to_numpy(dtype=float)
+        # a level whose rows are all at one place has a point
+        marker = "o" if x[0] == x[-1] else ""
+        ax.plot(x, curve, f"{marker}-", color="C0", lw=0.8, ms=3, alpha=0.7, zorder=2)
+    _population_line(ax, fit, raw, name, numbers, draws)
+    ax.set_xlabel(words(name))
+    ax.set_ylabel(words(label))
+    some = f"{len(shown)} of {len(present)}" if len(shown) < len(present) else f"{len(shown)}"
+    ax.set_title(f"{some} levels of {words(str(factor))}", fontsize=9)
+    ax.legend(fontsize=8)
+    return figure
+
+
+def _population_line(
+    ax: Axes, fit: Fit, raw: pd.DataFrame, name: str, numbers: list[str], draws: int
+) -> None:
+    """The expectation without group effects, with its 95 % band."""
+    x = np.linspace(raw[name].min(), raw[name].max(), _CURVE)
+    table = _typical(raw, numbers, _CURVE).assign(**{name: x})
+    found = _expected(predictor_of(fit, table, "population", "error", draws, 0))
+    ax.fill_between(x, found[:, 2], found[:, 4], color="C1", alpha=0.25, linewidth=0)
+    ax.plot(x, found[:, 0], color="C1", linewidth=2.2, label="population", zorder=3)
+
+
+def effects(make: Make, fit: Fit, variable: str | None, by: str | None) -> Figure:
+    """See :meth:`mix2stan.pictures.Pictures.effects`."""
+    schema = fit.schema
+    columns = schema.columns.columns
+    if variable is None:
+        names = [n.name for node in schema.population() for n in names_in(node)]
+        variable = next((n for n in names if n in columns and n != by), None)
+        if variable is None:
+            raise Unsupported("the population part has no variable", hint="forest() draws it")
+    numbers, raw = _numbers(schema), schema.raw()
+    at: dict[str, Any] = {}
+    if variable in numbers:
+        at[variable] = np.linspace(raw[variable].min(), raw[variable].max(), _CURVE).tolist()
+    if by is not None and by in numbers:
+        mean, sd = float(raw[by].mean()), float(raw[by].std())
+        at[by] = [mean - sd, mean, mean + sd]
+    table = marginal_means(fit, variable, by or (), at)
+    parts: Mapping[Any, pd.DataFrame] = {None: table}
+    if by is not None:
+        levels = list(dict.fromkeys(table.index.get_level_values(by)))
+        parts = {
+            level: table[table.index.get_level_values(by) == level].droplevel(by)
+            for level in levels
+        }
+    figure, (ax,) = panels(make, 1, 3.6)
+    for i, (level, part) in enumerate(parts.items()):
+        label = None if level is None else f"{level:.3g}" if by in numbers else words(str(level))
+        middle, low, high = (part[c].to_numpy(dtype=float) for c in ("mean", "2.5%", "97.5%"))
+        if variable in numbers:
+            x = part.index.to_numpy(dtype=float)
+            ax.fill_between(x, low, high, color=f"C{i}", alpha=0.22, linewidth=0)
+            ax.plot(x, middle, color=f"C{i}", label=label)
+        else:
+            places = np.arange(len(part)) + (i - (len(parts) - 1) / 2) * 0.6 / len(parts)
+            ax.errorbar(
+                places, middle, [middle - low, high - middle], fmt="o", capsize=3, label=label
+            )
+            _factor_ticks(ax, [words(str(v)) for v in part.index])
+    ax.set_xlabel(words(variable))
+    ax.set_ylabel(words(f"expected {_response(fit)[1]}"))
+    if by is not None:
+        ax.legend(title=words(by), fontsize=8)
+    return figure
+
+
+def _factor_ticks(ax: Axes, names: list[str]) -> None:
+    long = sum(map(len, names)) > 50
+    ax.set_xticks(
+        range(len(names)), names, rotation=40 if long else 0, ha="right" if long else "center"
+    )
+    ax.set_xlim(-0.5, len(names) - 0.5)
+
+
+def ppc(make: Make, fit: Fit, draws: int, seed: int | None) -> Figure:
+    """See :meth:`mix2stan.pictures.Pictures.ppc`."""
+    schema = fit.schema
+    y = observed(schema.graph, schema.data).y
+    simulated = fit.simulate(draws, seed).to_numpy(dtype=float)
+    central = np.quantile(simulated, [0.005, 0.995])
+    low, high = min(float(central[0]), y.min()), max(float(central[1]), y.max())
+    if distribution_of(schema.graph.response.family).discrete and high - low <= _VALUES:
+        edges = np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
+    else:
+        edges = np.histogram_bin_edges(y, "auto", (low, high))
+    figure, (ax,) = panels(make, 1, 3.2)
+    for i, data in enumerate(simulated.T):
+        heights = np.histogram(data, edges)[0]
+        label = f"{draws} simulated data sets" if i == 0 else None
+        ax.stairs(heights, edges, color="C0", alpha=0.3, linewidth=0.7, label=label)
+    ax.stairs(np.histogram(y, edges)[0], edges, color="black", linewidth=1.6, label="data")
+    ax.set_xlabel(words(fit.labels.response))
+    ax.set_ylabel("rows")
+    ax.legend(fontsize=8)
+    return figure
