@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
+
+# workers share the cores: threads of linear algebra would only wait for each other
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cmdstanpy
 import pandas as pd

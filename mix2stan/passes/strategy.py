@@ -152,8 +152,6 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     known = known_errors(graph.residual)
     if graph.residual.of_fitted:
         return "the variance of the errors depends on the effects"
-    if not graph.residual.plain and any(g.coupled for g in graph.groups):
-        return "the errors have a structure, and the levels are related"
     if not columns and not graph.groups and known:
         return "there is nothing to integrate out"
     if columns > _MOST_COLUMNS:
