@@ -301,3 +301,13 @@ def test_print_is_the_short_form_of_the_same():
         in short
     )
     assert max(map(len, whole.splitlines())) <= 104
+
+
+def test_priors_of_single_elements_imply_their_own_ranges():
+    prior = "sd_Subject ~ exponential(0.1); sd_Subject[Days] ~ exponential(10)"
+    call = "lmer(Reaction ~ Days + (Days | Subject))"
+    text = str(implied(Facts(m2s.model(call, table("sleepstudy"), prior=prior).compiled)))
+    ends = re.findall(r"Subject: \S+', '(\S+) to (\S+)'", text)
+    expected = stats.expon.ppf([0.025, 0.975])
+    for (low, high), rate in zip(ends, (0.1, 10), strict=True):
+        np.testing.assert_allclose([float(low), float(high)], expected / rate, rtol=0.12)

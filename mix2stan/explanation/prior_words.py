@@ -78,18 +78,21 @@ def implied(facts: Facts) -> Section:
     return Section("What the priors imply", tuple(blocks))
 
 
-def _prior(facts: Facts, block: str) -> Prior | None:
-    return next((p for p in facts.graph.priors if p.block == block), None)
+def _prior(facts: Facts, block: str, element: int) -> Prior | None:
+    """The prior of an element; a block may have one for some of its elements, another for others."""
+    mine = (p for p in facts.graph.priors if p.block == block)
+    return next((p for p in mine if not p.places or element in p.places), None)
 
 
 def _draws(
     facts: Facts, block: str, element: int, rng: np.random.Generator, sigma: Array | None
 ) -> Array | None:
     """Draws of an element of a block; None if its density has no sampler here."""
-    prior = _prior(facts, block)
+    prior = _prior(facts, block, element)
     if prior is None or prior.density not in _SAMPLERS:
         return None
-    slots = {slot: values[element] for slot, values in prior.values}
+    place = prior.places.index(element) if prior.places else element
+    slots = {slot: values[place] for slot, values in prior.values}
     found = _SAMPLERS[prior.density](rng, slots, sigma)
     return None if np.isnan(found).any() else found
 
