@@ -236,7 +236,6 @@ def ranks(name: str, engine: Engine) -> Ranks:
     """The rank of every quantity of a study among its draws."""
     study, seed = STUDIES[name], zlib.crc32(name.encode()) % 10**6
     frame = reference(study)
-
     model = model_of(study, frame)
     drawn = model.sample_prior(study.replicates, seed)
     responses = drawn.prior_predictive.values[0]
@@ -263,7 +262,10 @@ def ranks(name: str, engine: Engine) -> Ranks:
         kept, true = elements(draws), elements(truth)
         kept["product"], true["product"] = (product(model, v, y) for v in (draws, truth))
         rows.append({name: rank(true[name], kept[name], rng) for name in kept})
-    return Ranks(pd.DataFrame(rows), divergences)
+    # what is known of a structure may differ in the last digit
+    every = elements(truths)
+    known = [name for name, v in every.items() if np.ptp(v) <= 1e-9 * np.max(np.abs(v))]
+    return Ranks(pd.DataFrame(rows).drop(columns=known), divergences)
 
 
 def p_values(table: pd.DataFrame) -> pd.Series:
