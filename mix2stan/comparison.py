@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mix2stan.compiler import Compiled, DataArgument, compile_model
 from mix2stan.covariances import COVARIANCES
 from mix2stan.errors import Mix2stanError
+from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group
 from mix2stan.meaning import (
     Component,
@@ -26,7 +27,7 @@ from mix2stan.meaning import (
     same_space,
     variance_key,
 )
-from mix2stan.responses import known_part, observed
+from mix2stan.responses import Observed, known_part, observed
 
 __all__ = ["Comparison", "Holder", "compare", "compare_compiled", "read"]
 
@@ -135,15 +136,43 @@ def _responses(a: Compiled, b: Compiled) -> list[str]:
     found = []
     if not same_columns(one.y[:, None], other.y[:, None]):
         found.append(f"response: {ours.expression} and {theirs.expression} have other values")
+    if ours.truncation != theirs.truncation:
+        found.append(
+            f"truncation: {ours.truncation} in the first, {theirs.truncation} in the second"
+        )
+    if not np.array_equal(_ends(one), _ends(other)):
+        found.append("censoring: other values are known in part")
     if not np.array_equal(one.trials, other.trials):
         found.append("trials: the numbers of trials differ")
     return found
 
 
+def _ends(seen: Observed) -> NDArray[np.float64]:
+    """The ends of the intervals of a censored response; nothing where it is not."""
+    if seen.lower is None or seen.upper is None:
+        return np.zeros(0)
+    return np.concatenate([seen.lower, seen.upper])
+
+
 def _populations(a: Compiled, b: Compiled, notes: list[str]) -> list[str]:
     one, other = _population(a), _population(b)
-    names = [c.graph.population.columns.names for c in (a, b)]
+    names = [c.graph.shared_columns.names for c in (a, b)]
     found = []
+    if FAMILIES[a.graph.response.family].ordinal is not None:
+        # the thresholds take a constant, whether an intercept stands for the first or not
+        one, other = (_with_constant(c) for c in (a, b))
+        names = [(*(n for n in known if n != "(Intercept)"), "(Intercept)") for known in names]
+        found += [
+            f"thresholds: in the {which} the first is zero, and there is no intercept"
+            for which, m in (("first", a), ("second", b))
+            if not free_thresholds(m.graph) and not _has_constant(m)
+        ]
+        sds = [m.graph.response.latent_sd for m in (a, b)]
+        if sds[0] != sds[1]:
+            notes.append(
+                f"the errors behind the categories have sd {sds[0]:.4g} and {sds[1]:.4g}: "
+                "coefficients, thresholds and effects differ by that scale"
+            )
     if not same_space(one, other):
         extra = [sorted(set(p) - set(q)) for p, q in (names, names[::-1])]
         said = [
@@ -166,9 +195,22 @@ def _populations(a: Compiled, b: Compiled, notes: list[str]) -> list[str]:
     return found
 
 
+def _has_constant(model: Compiled) -> bool:
+    """Whether a combination of the columns is constant."""
+    X = _population(model)
+    return same_space(X, np.column_stack([X, np.ones(len(X))]))
+
+
+def _with_constant(model: Compiled) -> NDArray[np.float64]:
+    """The population design with a constant for the intercept, whether it has one or not."""
+    X, names = _population(model), model.graph.shared_columns.names
+    kept = X[:, [name != "(Intercept)" for name in names]]
+    return np.column_stack([kept, np.ones(len(X))])
+
+
 def _population(model: Compiled) -> NDArray[np.float64]:
     """The population design, shape (N, K)."""
-    return model.data.matrix(model.graph.population.columns)
+    return model.data.matrix(model.graph.shared_columns)
 
 
 def _predictors(a: Compiled, b: Compiled) -> list[str]:

@@ -167,9 +167,8 @@ class Fit(AfterFit):
         """
         rows = [row for group in self.labels.groups for row in self._varcorr(group)]
         if "sigma" in self.labels.parameters:
-            sigma = self._draws("sigma")
-            row = {"group": "Residual", "effect": "", **_sd_columns(sigma)}
-            rows.append({"owner": "mu", **row} if self.labels.predictors else row)
+            owner = {"owner": "mu"} if self.labels.predictors else {}
+            rows += [{**owner, **row} for row in self._residual()]
         index = [*(["owner"] if self.labels.predictors else []), "group", "effect"]
         return pd.DataFrame(rows, columns=None if rows else index).set_index(index)
 
@@ -296,6 +295,24 @@ class Fit(AfterFit):
         index = self._index(group, places)
         mean, sd = effects.mean(axis=(0, 1)), effects.std(axis=(0, 1), ddof=1)
         return pd.DataFrame({"mean": mean.ravel(), "sd": sd.ravel()}, index=index)
+
+    def _residual(self) -> list[dict[str, Any]]:
+        """The residual's row of VarCorr, or one for each of several responses."""
+        sigma, errors = self._draws("sigma"), dict(self.labels.errors)
+        traits = self.labels.traits
+        if not traits:
+            return [{"group": "Residual", "effect": "", **_sd_columns(sigma)}]
+        ratios = {name: np.ones_like(sigma) for name in traits}
+        for k, name in enumerate(errors.get("var_ratio", ())):
+            ratios[name] = self._draws("var_ratio")[..., k]
+        rows: list[dict[str, Any]] = []
+        for k, name in enumerate(traits):
+            row = {"group": "Residual", "effect": name, **_sd_columns(sigma * ratios[name])}
+            if "cor_R" in errors:
+                means = self._draws("cor_R").mean(axis=(0, 1))
+                row |= {f"cor {other}": means[k, j] for j, other in enumerate(traits[:k])}
+            rows.append(row)
+        return rows
 
     def _varcorr(self, group: GroupLabels) -> list[dict[str, Any]]:
         sds = (

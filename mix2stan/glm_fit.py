@@ -16,7 +16,7 @@ from mix2stan.families import FAMILIES, Family
 from mix2stan.graph import ModelGraph
 from mix2stan.links import LINKS, Link
 from mix2stan.matrices import Data
-from mix2stan.responses import Observed, known_part, observed
+from mix2stan.responses import Observed, known_part, observed, stand_in
 
 __all__ = ["CheapFit", "cheap_fit", "information", "least_squares"]
 
@@ -60,7 +60,7 @@ def cheap_fit(graph: ModelGraph, data: Data) -> CheapFit:
     """Coefficients, predictor and variances of a resolved graph."""
     names = graph.population.columns.names
     X = data.matrix(graph.population.columns) if names else np.zeros((data.rows, 0))
-    seen, known = observed(graph, data), known_part(graph, data)
+    graph, seen, known = stand_in(graph, observed(graph, data), known_part(graph, data))
     beta, eta = least_squares(graph, X, seen, known)
     family, link = FAMILIES[graph.response.family], LINKS[graph.response.link]
     dispersion = _dispersion(family, link, seen, eta) if family.parameters else 1.0

@@ -20,6 +20,7 @@ from mix2stan.syntax import NOWHERE, Call, Node, Number, Operator
 __all__ = [
     "UNITS",
     "CallPrior",
+    "Censoring",
     "Columns",
     "Covariance",
     "ErrorCorrelation",
@@ -36,6 +37,7 @@ __all__ = [
     "Residual",
     "Response",
     "Strategy",
+    "Truncation",
     "VarianceFunction",
     "WishartPrior",
     "note",
@@ -252,27 +254,77 @@ class Predictor:
 
 
 @dataclass(frozen=True)
+class Censoring:
+    """What is known of values that were not observed.
+
+    ``code`` says of every row whether it is observed, and ``upper`` where an interval ends; without a
+    code the response is two columns, the ends of an interval, equal where it is observed.
+    """
+
+    code: Node | None = None
+    upper: Node | None = None
+
+    def variables(self) -> tuple[Node, ...]:
+        """The expressions of the columns it is about."""
+        return tuple(node for node in (self.code, self.upper) if node is not None)
+
+    def __str__(self) -> str:
+        return f"cens({', '.join(map(str, self.variables()))})"
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """Bounds outside which no value could have been observed; None where there is none."""
+
+    lower: Node | None = None
+    upper: Node | None = None
+
+    def variables(self) -> tuple[Node, ...]:
+        """The expressions of the bounds."""
+        return tuple(node for node in (self.lower, self.upper) if node is not None)
+
+    def __str__(self) -> str:
+        ends = (("lb", self.lower), ("ub", self.upper))
+        return f"trunc({', '.join(f'{name} = {end}' for name, end in ends if end is not None)})"
+
+
+@dataclass(frozen=True)
 class Response:
     """What is modelled, and its distribution given the predictor.
 
     ``family`` is a row of :data:`mix2stan.families.FAMILIES` and ``link`` one of its links;
-    ``weights`` are the numbers of trials of a proportion.
+    ``weights`` are the numbers of trials of a proportion.  Of a response of categories ``levels`` are
+    their names, known once the data are; ``anchored`` is whether the first threshold is zero and the
+    population has an intercept instead; ``latent_sd`` is the known standard deviation of the normal
+    error behind a probit.  ``censoring`` is what is known of values that were not observed,
+    ``truncation`` the bounds of what could be.  ``traits`` are the
+    names of several responses that are stacked.
     """
 
     expression: Node
     family: str = "gaussian"
     link: str = "identity"
     weights: Node | None = None
+    anchored: bool = field(default=False, compare=False)
+    latent_sd: float = 1.0
+    levels: tuple[str, ...] = field(default=(), compare=False)
+    censoring: Censoring | None = None
+    truncation: Truncation | None = None
+    traits: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def linear(self) -> bool:
         """Whether it is Gaussian, its mean the predictor: what can be integrated exactly."""
-        return self.family == "gaussian" and self.link == "identity"
+        known = self.censoring is None and self.truncation is None
+        return known and self.family == "gaussian" and self.link == "identity"
 
     def __str__(self) -> str:
         family = self.family if self.linear else f"{self.family}[{self.link}]"
         weights = "" if self.weights is None else f", trials = {self.weights}"
-        return f"{family}({self.expression}{weights})"
+        latent = "" if self.latent_sd == 1 else f", latent sd = {self.latent_sd:.6g}"
+        censored = "" if self.censoring is None else f" | {self.censoring}"
+        censored += "" if self.truncation is None else f" | {self.truncation}"
+        return f"{family}({self.expression}{censored}{weights}{latent})"
 
 
 #: Numbers given in a call, by parameter and stratum (``""`` where there are none, or for all).
@@ -323,6 +375,7 @@ class ErrorCorrelation:
 
     ``covariates`` are times or coordinates, none for the order of the rows; ``block`` is the factor
     outside whose levels errors are independent, None for one block; ``orders`` are p and q of ARMA;
+    ``consecutive`` is whether only the order of the times counts, not how far apart they are;
     ``positions`` the number of places of a corSymm, and ``within`` the grouping factors in whose levels
     all blocks lie, known once the data are.
     """
@@ -335,6 +388,7 @@ class ErrorCorrelation:
     metric: str = "euclidean"
     fixed: tuple[float, ...] = ()
     start: tuple[float, ...] = field(default=(), compare=False)
+    consecutive: bool = False
     positions: int = field(default=0, compare=False)
     within: tuple[Factor, ...] = field(default=(), compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
@@ -483,6 +537,12 @@ class ModelGraph:
     def every_predictor(self) -> tuple[Predictor, ...]:
         """All predictors, that of the mean first."""
         return (self.mean, *self.predictors)
+
+    @property
+    def shared_columns(self) -> Columns:
+        """The population's columns: those of the mean, or of every category where it has none."""
+        alone = self.predictors and not self.population.columns.names
+        return self.predictors[0].population.columns if alone else self.population.columns
 
     def groups_of(self, parameter: str) -> tuple[Group, ...]:
         """The group terms of one predictor, of the mean's where the parameter is empty."""

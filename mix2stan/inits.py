@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import Elimination, elimination
-from mix2stan.families import FAMILIES, single_parameters
+from mix2stan.families import FAMILIES, free_thresholds, single_parameters
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.links import LINKS
 from mix2stan.residual_priors import residual_starts
 from mix2stan.residuals import known_errors
-from mix2stan.responses import Observed
+from mix2stan.responses import Observed, stand_in
 
 __all__ = ["starting_points"]
 
@@ -59,11 +59,13 @@ def _starting_points(
 ) -> list[dict[str, Any]]:
     if not graph.strategy.samples_effects:
         return [_collapsed(graph, data, rng) for _ in range(chains)]
-    design = np.asarray(data["X"]) @ data["R_inverse"] if "R_inverse" in data else data.get("X")
-    X = np.zeros((data["N"], 0)) if design is None else np.asarray(design)
+    X = _design(graph, data)
     y = np.asarray(data["y"], dtype=float)
     seen = Observed(y, np.asarray(data.get("trials", np.ones(len(y))), dtype=float))
     known = np.broadcast_to(np.asarray(data.get("known", 0.0), dtype=float), y.shape)
+    thresholds = _thresholds(graph, data)
+    graph, seen, known = stand_in(graph, seen, known)
+    y = seen.y
     estimates, eta = least_squares(graph, X, seen, known)
     family, link = FAMILIES[graph.response.family], LINKS[graph.response.link]
     rest = family.scale(y) - link.inverse(eta)
@@ -80,7 +82,7 @@ def _starting_points(
             name: (residual if name == "sigma" else family.start(name)) * _factor(rng)
             for name in single_parameters(graph)
         }
-        start |= errors
+        start |= errors | thresholds
         values = estimates + error * rng.uniform(-2, 2, len(estimates))
         if len(estimates):
             start[coefficients] = values
@@ -92,6 +94,28 @@ def _starting_points(
         return start
 
     return [chain() for _ in range(chains)]
+
+
+def _design(graph: ModelGraph, data: dict[str, Any]) -> Array:
+    """The columns whose coefficients are sampled, shape (N, K)."""
+    if "X" not in data:
+        return np.zeros((data["N"], 0))
+    X = np.asarray(data["X"])
+    X = X - data["X_mean"] if free_thresholds(graph) else X
+    return np.asarray(X @ data["R_inverse"] if "R_inverse" in data else X)
+
+
+def _thresholds(graph: ModelGraph, data: dict[str, Any]) -> dict[str, Any]:
+    """The thresholds that give each category its share of the rows."""
+    ordinal = FAMILIES[graph.response.family].ordinal
+    if ordinal is None:
+        return {}
+    share = np.bincount(data["y"], minlength=data["C"] + 1)[1:] / data["N"]
+    values = ordinal.thresholds(share, LINKS[graph.response.link].forward)
+    values = values * graph.response.latent_sd
+    if graph.response.anchored:
+        return {"cutpoints": values[1:] - values[0]}
+    return {"cuts" if "X" in data else "thresholds": values}
 
 
 def _predicted(

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from mix2stan.covariances import COVARIANCES, constants_of
-from mix2stan.families import single_parameters
+from mix2stan.families import single_parameters, threshold_labels
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.residuals import reported
@@ -63,10 +63,12 @@ class Labels:
         groups: the group terms, in order.
         observations: number of rows.
         priors: the prior of every element, in words.
-        errors: the parameters of structured errors by Stan name, with the labels of their elements.
+        errors: thresholds, and the parameters of structured errors, by Stan name, with the labels of
+            their elements.
         family: the distribution of the response, and ``parameters`` what it has besides its mean that
             is one number.
         predictors: the parameters that have a predictor, each with the names of its columns.
+        traits: the names of several responses, the residual's reference first.
     """
 
     call: str
@@ -79,6 +81,7 @@ class Labels:
     family: str = "gaussian"
     parameters: tuple[str, ...] = ("sigma",)
     predictors: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    traits: tuple[str, ...] = ()
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dimensions of every Stan variable that has any."""
@@ -152,6 +155,7 @@ class Labels:
             raw["family"],
             tuple(raw["parameters"]),
             tuple((name, tuple(names)) for name, names in raw["predictors"]),
+            tuple(raw["traits"]),
         )
 
 
@@ -177,10 +181,20 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         groups,
         data.count,
         priors,
-        reported(graph.residual),
+        (*threshold_labels(graph), *_errors(graph)),
         graph.response.family,
         single_parameters(graph),
         tuple((p.parameter, p.population.columns.names) for p in graph.predictors),
+        graph.response.traits,
+    )
+
+
+def _errors(graph: ModelGraph) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The parameters of structured errors; correlations of several responses by their names."""
+    traits = graph.response.traits
+    return tuple(
+        (name, traits if traits and name == "cor_R" else labels)
+        for name, labels in reported(graph.residual)
     )
 
 

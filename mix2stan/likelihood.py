@@ -15,7 +15,7 @@ from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of, parameters_of
 from mix2stan.engines import Engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.families import single_parameters
+from mix2stan.families import FAMILIES, single_parameters
 from mix2stan.graph import (
     Columns,
     Group,
@@ -87,7 +87,8 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
     Args:
         compiled: the model, of any family.
         point: as in :func:`log_likelihood`; further ``u``, an array of levels x coefficients for
-            every term, and what the family has besides its mean by name (``shape``, ``phi``, ``nu``);
+            every term, and what the family has besides its mean by name (``shape``, ``phi``, ``nu``,
+            ``thresholds``: all of them, or those after one at zero);
             coefficients of its predictor as ``shape_beta``.  Random terms, and ``u``, are those of
             the mean first, then those of each further predictor, with ``owner``.
         engine: what evaluates the program.
@@ -109,16 +110,26 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
     if len(effects) != len(plain):
         raise Mix2stanError(f"the point has {len(effects)} blocks of u for {len(plain)} terms")
     data = stan_data(graph, compiled.data)
+    point, thresholds = _thresholds(graph, point)
     values = _beside_the_mean(graph, point)
     for predictor in graph.every_predictor:
         values |= _on_columns(predictor, point, data)
+    if len(thresholds) and graph.response.anchored:
+        values["cutpoints"] = thresholds[1:]
+    elif len(thresholds) and "theta" in values:
+        mean = data["X_mean"] @ data["R_inverse"] @ values["theta"]
+        values["cuts"] = thresholds - mean
+    elif len(thresholds):
+        values["thresholds"] = thresholds
     terms = list(point.get("random", ()))
     constant = 0.0
     for group, u in zip(plain, effects, strict=True):
         shape = (group.factor.levels, len(group.columns.names))
         if u.shape != shape:
             raise Mix2stanError(f"u of {group.factor} has the shape {u.shape}, not {shape}")
-        variances = _variances(group, _term_of(group, terms))
+        variances: dict[str, Any] = {}
+        if COVARIANCES[group.covariance.kind].parameters:
+            variances = _variances(group, _term_of(group, terms))
         values |= variances
         root = np.linalg.cholesky(covariance_of(group, variances))
         kinship = compiled.data.kinship(group.factor)
@@ -130,6 +141,30 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
         constant -= 0.0 if kinship is None else shape[1] * kinship.log_det_root
     value, _ = engine.compile(render(plan(graph)), data).log_density(values, jacobian=False)
     return float(value + constant)
+
+
+def _thresholds(graph: ModelGraph, point: Mapping[str, Any]) -> tuple[Mapping[str, Any], Array]:
+    """A point with the constant where the model has it, and its thresholds."""
+    if FAMILIES[graph.response.family].ordinal is None:
+        return point, np.zeros(0)
+    beta = dict(point.get("beta", {}))
+    given = point.get("thresholds", point.get("residual", {}).get("thresholds"))
+    if given is None:
+        raise Mix2stanError("the point has no value for thresholds")
+    thresholds, size = np.asarray(given, dtype=float), len(graph.response.levels) - 1
+    if len(thresholds) == size - 1 and graph.response.anchored:
+        thresholds = np.append(0.0, thresholds)
+    if len(thresholds) != size:
+        raise Mix2stanError(f"the point has {len(thresholds)} thresholds of {size}")
+    constant = 0.0
+    if not graph.response.anchored:
+        constant = beta.pop("(Intercept)", 0.0)
+    elif "(Intercept)" in graph.population.columns.names:
+        constant = thresholds[0]
+        beta["(Intercept)"] = beta.get("(Intercept)", 0.0) - constant
+    elif thresholds[0] != 0:
+        raise Mix2stanError("the first threshold of this model is zero: it has no intercept")
+    return {**point, "beta": beta}, np.asarray(thresholds - constant)
 
 
 def _beside_the_mean(graph: ModelGraph, point: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,4 +89,11 @@ LINKS: dict[str, Link] = {
         "inv_cloglog({eta})",
         scaled=False,
     ),
+    "cauchit": Link(
+        lambda mu: np.tan(np.pi * (mu - 0.5)),
+        lambda eta: 0.5 + np.arctan(eta) / np.pi,
+        lambda eta: 1 / (np.pi * (1 + np.square(eta))),
+        "(0.5 + atan({eta}) / pi())",
+        scaled=False,
+    ),
 }

@@ -30,7 +30,7 @@ from mix2stan.design import (
 from mix2stan.errors import FormulaError, nearest, suggestion
 from mix2stan.graph import UNITS, Columns, Factor, Group, ModelGraph
 from mix2stan.relationships import Kinship, read_relationship
-from mix2stan.syntax import Formula, Name, Node
+from mix2stan.syntax import Formula, Name, Node, Number
 
 __all__ = ["Data", "RandomTerm", "bind"]
 
@@ -337,6 +337,11 @@ def bind(
     wanted: dict[Node, None] = {response: None}
     if graph.response.weights is not None:
         wanted[graph.response.weights] = None
+    if graph.response.truncation is not None:
+        bounds = graph.response.truncation.variables()
+        wanted |= {b: None for b in bounds if not isinstance(b, Number)}
+    if graph.response.censoring is not None:
+        wanted |= dict.fromkeys(graph.response.censoring.variables())
     for formula in graph.formulas():
         parts = terms(Formula(response, formula), columns=names)
         wanted |= dict.fromkeys((*parts.variables, *parts.offsets))
@@ -349,7 +354,10 @@ def bind(
     for predictor in graph.every_predictor:
         wanted |= dict.fromkeys(predictor.population.offsets)
     wanted |= dict.fromkeys(graph.residual.variables())
-    model = model_frame(tuple(wanted), frame, na_action=na_action)
+    # an interval without a second end goes on for ever
+    censoring = graph.response.censoring
+    unbounded = () if censoring is None else (response, *censoring.variables())
+    model = model_frame(tuple(wanted), frame, na_action=na_action, unbounded=unbounded)
     return Data(model, names, response, contrasts, frame, given)
 
 

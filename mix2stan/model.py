@@ -92,7 +92,7 @@ class Model(Refits):
     @cached_property
     def X(self) -> pd.DataFrame:
         """The population design: a row per observation, columns named as R's ``model.matrix``."""
-        columns = self.meaning.population.columns
+        columns = self.meaning.shared_columns
         data = self._compiled.data
         index = pd.Index(data.frame.rows, name="row")
         return pd.DataFrame(data.matrix(columns), columns=list(columns.names), index=index)

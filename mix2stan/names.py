@@ -37,6 +37,8 @@ _OWN_WORDS = frozenset(
     common_correlation autoregressive_root toeplitz_correlation antedependence_root
     common_antedependence_root loadings log_bessel_k matern
     group_sums with_root shrunk unit met pair products
+    y_upper y_lower observed left right interval N_observed N_left N_right N_interval
+    C cuts thresholds cutpoints latent_sd rows_of mu categorical_rows
     inverse_gamma_sd inverse_gamma_sds inverse_gamma_ratios inverse_wishart_sds
     scaled_inverse_wishart_sds inverse_wishart_root
     trials known shape phi nu rest X_rest zi hu zoi coi alpha

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.families import PARAMETERS, Numbers, Parameter
+from mix2stan.families import Numbers, Parameter, parameter_row
 from mix2stan.graph import Group, Prior
 from mix2stan.priors import Summaries, block_prior, group_priors
 
@@ -46,7 +46,7 @@ class Predicted:
 
     @property
     def row(self) -> Parameter:
-        return PARAMETERS[self.parameter]
+        return parameter_row(self.parameter)
 
     def block(self, name: str) -> str:
         return f"{name}_{self.parameter}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mix2stan.covariances import Parameter, parameter_of
+from mix2stan.families import threshold_labels
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.residuals import error_blocks
 
@@ -21,6 +22,9 @@ def element_names(graph: ModelGraph, block: str, blocks: Collection[str]) -> lis
         if block == f"beta{s}":
             slopes = names[1:] if f"intercept{s}" in blocks else names
             return [f"{label}[{name}]" for name in slopes]
+    thresholds = dict(threshold_labels(graph))
+    if block in thresholds:
+        return [f"{block}[{label}]" for label in thresholds[block]]
     for group in graph.groups:
         parameter = parameter_of(group, block)
         if parameter is not None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, Parameter, constants_of
 from mix2stan.errors import FormulaError, suggestion
-from mix2stan.families import PARAMETERS, Numbers, single_parameters
+from mix2stan.families import FAMILIES, PARAMETERS, Numbers, single_parameters
 from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.wishart import call_priors
 
@@ -225,7 +225,22 @@ def default_priors(
     if prior_set not in PRIOR_SETS:
         hint = suggestion(prior_set, PRIOR_SETS, what="the sets")
         raise FormulaError(f"there is no set of priors called {prior_set!r}", hint=hint)
-    return tuple(PRIOR_SETS[prior_set](graph, data))
+    return (*PRIOR_SETS[prior_set](graph, data), *_threshold_priors(graph, prior_set))
+
+
+def _threshold_priors(graph: ModelGraph, prior_set: str) -> list[Prior]:
+    """brms' prior of thresholds in all proper sets; those after one at zero are not symmetric."""
+    if FAMILIES[graph.response.family].ordinal is None:
+        return []
+    anchored = graph.response.anchored
+    block, n = ("cutpoints", -2) if anchored else ("thresholds", -1)
+    if prior_set == "flat":
+        return [block_prior(block, "flat", "asked for; improper")]
+    size = len(graph.response.levels) + n
+    place = "" if anchored else "; at the mean of the columns"
+    source = f"brms: 2.5 on the scale of the link{place}"
+    loc, scale = np.zeros(size), np.full(size, 2.5)
+    return [block_prior(block, "student_t", source, loc=loc, scale=scale)]
 
 
 def block_prior(block: str, density: str, source: str, **slots: Array | float) -> Prior:

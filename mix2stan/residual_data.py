@@ -6,7 +6,7 @@ Rows are numbered as in the data; ``order`` lists them by block and, within it, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -100,12 +100,17 @@ def blocks_of(correlation: ErrorCorrelation, data: Data, outer: Index | None = N
     blocks = Blocks(order, np.append(first, n), points[order])
     if times != "any":
         _check_times(correlation, blocks, codes[order], times)
+    if correlation.consecutive:
+        starts = np.repeat(blocks.first[:-1], np.diff(blocks.first))
+        places = np.asarray(np.arange(n) - starts + 1, dtype=float)
+        blocks = replace(blocks, points=places[:, None])
     return blocks
 
 
 def _check_times(correlation: ErrorCorrelation, blocks: Blocks, codes: Index, times: str) -> None:
     words = " and ".join(map(str, correlation.covariates)) or "the order of the rows"
-    if times == "integer" and (blocks.points != np.rint(blocks.points)).any():
+    whole = times == "integer" and not correlation.consecutive
+    if whole and (blocks.points != np.rint(blocks.points)).any():
         message = f"{correlation.kind}() needs whole numbers, and {words} has others"
         hint = "corCAR1() takes any times"
         raise FormulaError(message, span=correlation.span, hint=hint)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.censoring import bounds, intervals
 from mix2stan.design import Column
 from mix2stan.errors import FormulaError
 from mix2stan.families import FAMILIES, Support
@@ -16,7 +17,7 @@ from mix2stan.links import LINKS
 from mix2stan.matrices import Data
 from mix2stan.syntax import format_number
 
-__all__ = ["SUPPORTS", "Observed", "known_part", "link_scale", "observed"]
+__all__ = ["SUPPORTS", "Observed", "known_part", "link_scale", "observed", "stand_in"]
 
 Array = NDArray[np.float64]
 
@@ -28,10 +29,16 @@ class Observed:
     Attributes:
         y: shape (N,); of binomial rows the number of successes.
         trials: shape (N,); ones where the family knows no trials.
+        levels: the names of the categories, y being their numbers from 1 on; else empty.
+        lower: shape (N,); of censored responses what y is at least, maybe minus infinity, and
+            ``upper`` what it is at most: equal where it was observed.
     """
 
     y: Array
     trials: Array
+    levels: tuple[str, ...] = ()
+    lower: Array | None = None
+    upper: Array | None = None
 
 
 def observed(graph: ModelGraph, data: Data) -> Observed:
@@ -43,8 +50,31 @@ def observed(graph: ModelGraph, data: Data) -> Observed:
     response = graph.response
     column = data.frame.column(response.expression)
     weights = None if response.weights is None else data.vector(response.weights)
+    lower = upper = None
+    if response.censoring is not None:
+        lower, upper = intervals(response.censoring, response.expression, column, data)
+        column = Column.numeric(_value_of(lower, upper))
     rows = _Rows(response, column, weights, data.frame.rows)
-    return SUPPORTS[FAMILIES[response.family].support](rows)
+    seen = SUPPORTS[FAMILIES[response.family].support](rows)
+    if response.truncation is not None:
+        _check_bounds(rows, bounds(response.truncation, data))
+    return replace(seen, lower=lower, upper=upper)
+
+
+def _check_bounds(rows: _Rows, ends: dict[str, Array]) -> None:
+    """Complain about the first value that could not have been observed."""
+    y, hint = rows.column.numbers(), "trunc() has the bounds of what could be observed"
+    if "lower" in ends:
+        rows.all(np.asarray(y >= ends["lower"]), "that is below its lower bound", hint)
+    if "upper" in ends:
+        rows.all(np.asarray(y <= ends["upper"]), "that is above its upper bound", hint)
+
+
+def _value_of(lower: Array, upper: Array) -> Array:
+    """A value of each interval: an end of it, or the middle."""
+    with np.errstate(invalid="ignore"):
+        middle = (lower + upper) / 2
+    return np.where(np.isinf(lower), upper, np.where(np.isinf(upper), lower, middle))
 
 
 def known_part(graph: ModelGraph, data: Data, parameter: str = "") -> Array:
@@ -69,6 +99,25 @@ def link_scale(graph: ModelGraph, data: Data) -> Array | None:
     with np.errstate(all="ignore"):
         scale = link.forward(y) - known_part(graph, data)
     return np.asarray(scale[np.isfinite(scale)], dtype=float)
+
+
+def stand_in(graph: ModelGraph, seen: Observed, known: Array) -> tuple[ModelGraph, Observed, Array]:
+    """A model of two categories for one of more, where a rough fit is enough.
+
+    Ordered categories are split in the middle, or after the first if its threshold is at zero; the
+    threshold goes to the known part.
+    """
+    family = FAMILIES[graph.response.family]
+    if not family.categories:
+        return graph, seen, known
+    share = np.cumsum(np.bincount(seen.y.astype(int))[1:]) / len(seen.y)
+    middle = 1 if graph.response.anchored else int(np.argmin(np.abs(share[:-1] - 0.5))) + 1
+    link = "probit" if graph.response.link == "probit" else "logit"
+    response = replace(graph.response, family="bernoulli", link=link, levels=())
+    y = (seen.y > middle).astype(float)
+    if not graph.response.anchored:
+        known = known + LINKS[link].forward(np.array(1 - share[middle - 1]))
+    return replace(graph, response=response), Observed(y, seen.trials), known
 
 
 @dataclass(frozen=True)
@@ -189,7 +238,9 @@ def _binary(rows: _Rows) -> Observed:
         if len(column.levels) != 2:
             levels = ", ".join(column.levels[:6]) + (", …" if len(column.levels) > 6 else "")
             message = f"{rows.response.expression} has {len(column.levels)} levels: {levels}"
-            raise rows.error(message, "a binary response has two levels; the second is the success")
+            hint = "a binary response has two levels; brm() takes more: family = cumulative() if "
+            hint += "they are in an order, categorical() if not"
+            raise rows.error(message, hint)
         return _single(column.values.astype(float))
     y = rows.numbers()
     hint = "proportions need weights = their totals; or write cbind(success, failure)"
@@ -232,6 +283,34 @@ def _successes_and_failures(rows: _Rows, values: Array) -> Observed:
     return Observed(values[:, 0], values.sum(axis=1))
 
 
+def _categories(rows: _Rows) -> Observed:
+    """A factor, its levels in their order, or whole numbers from 1 on; truth values are two."""
+    column, expression = rows.column, rows.response.expression
+    rows.refuse_weights()
+    if column.is_factor:
+        factor = column.as_factor().used_levels()
+        y, levels = factor.values + 1.0, factor.levels
+    else:
+        y = column.numbers()
+        if y.ndim != 1:
+            hint = "one column holds the category of every row"
+            raise rows.error(f"{expression} has several columns", hint)
+        hint = f"family = gaussian takes any number; ordered({expression}) makes categories of them"
+        rows.all(_whole(y), f"a {rows.response.family} response is a category", hint)
+        hint = f"categories are counted from 1; ordered({expression}) takes any values"
+        rows.all(y >= 1, "that is no category", hint)
+        present = np.unique(y)
+        missing = np.setdiff1d(np.arange(1, y.max() + 1), present)
+        if len(missing):
+            message = f"no row of {expression} is in category {missing[0]:.0f}"
+            raise rows.error(message, f"ordered({expression}) has the categories in use alone")
+        levels = tuple(format_number(float(v)) for v in present)
+    if len(levels) < 2:
+        message = f"{expression} is {levels[0]} in all rows"
+        raise rows.error(message, "a response of categories has at least two")
+    return Observed(np.asarray(y, dtype=float), np.ones(len(y)), levels)
+
+
 #: How a response of each kind is read and checked.
 SUPPORTS: dict[Support, Callable[[_Rows], Observed]] = {
     "real": _real,
@@ -244,4 +323,5 @@ SUPPORTS: dict[Support, Callable[[_Rows], Observed]] = {
     "positive_count": _positive_count,
     "binary": _binary,
     "trials": _trials,
+    "categories": _categories,
 }

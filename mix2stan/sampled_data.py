@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.censoring import bounds, row_sets
 from mix2stan.collapsed_data import orthogonaliser
 from mix2stan.covariances import constants_of
-from mix2stan.families import FAMILIES
+from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.kinship_data import kinship_data
 from mix2stan.matrices import Data
@@ -69,6 +70,19 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
         entries |= {f"N_{name}": len(places), name: places}
     if family.counts_trials:
         entries["trials"] = trials.astype(np.int64)
+    if graph.response.truncation is not None:
+        ends = bounds(graph.response.truncation, data)
+        entries |= {f"y_{name}": values for name, values in ends.items()}
+    if seen.lower is not None and seen.upper is not None:
+        within = np.isfinite(seen.lower) & np.isfinite(seen.upper)
+        entries["y"] = np.where(within, seen.lower, y)
+        entries["y_upper"] = np.where(within, seen.upper, y)
+        for name, places in row_sets(seen.lower, seen.upper).items():
+            entries |= {f"N_{name}": len(places), name: places}
+    if seen.levels:
+        entries["C"] = len(seen.levels)
+    if graph.response.latent_sd != 1:
+        entries["latent_sd"] = graph.response.latent_sd
     if graph.population.offsets or exposed:
         entries["known"] = known
     for predictor in graph.predictors:
@@ -87,7 +101,10 @@ def _population(graph: ModelGraph, predictor: Predictor, data: Data, rows: Index
         return {}
     X, groups = data.matrix(columns), graph.groups_of(predictor.parameter)
     entries: dict[str, Any] = {f"K{s}": X.shape[1], f"X{s}": X[rows]}
-    if not columns.intercept_only:
+    if free_thresholds(graph) and not s:
+        entries["X_mean"] = X.mean(axis=0)
+        entries["R_inverse"] = _orthogonaliser(columns.names, groups, X - entries["X_mean"])
+    elif not columns.intercept_only:
         entries[f"R_inverse{s}"] = _orthogonaliser(columns.names, groups, X)
         if any(p.block == f"intercept{s}" and p.values for p in graph.priors):
             entries[f"X_mean{s}"] = X.mean(axis=0)

@@ -275,6 +275,36 @@ PROGRAMS = {
         "weights = varConstProp(form = ~age, fixed = list(const = 1)))",
         strategy="collapsed",
     ),
+    "censored": Case("sleepstudy", "brm(Reaction | cens(Days > 7) ~ Days + (1 | Subject))"),
+    "bounded": Case("sleepstudy", "brm(Reaction | trunc(lb = 0) ~ Days + (1 | Subject))"),
+    "bounded_gamma": Case(
+        "sleepstudy",
+        "brm(bf(Reaction | trunc(lb = 100, ub = 900) ~ 1, shape ~ Days), family = Gamma(log))",
+    ),
+    "censored_gamma": Case(
+        "sleepstudy",
+        "brm(bf(Reaction | cens(Days > 7) ~ 1 + (1 | Subject), shape ~ Days), family = Gamma(log))",
+    ),
+    "cumulative": Case("wine", "clm(rating ~ temp + contact)"),
+    "cumulative_cloglog": Case(
+        "wine", 'clmm(rating ~ temp + contact + (1 | judge), link = "cloglog")', strategy="auto"
+    ),
+    "cutpoints": Case(
+        "wine",
+        'MCMCglmm(rating ~ temp + contact, random = ~judge, family = "ordinal", '
+        "prior = list(R = list(V = 1, fix = 1)))",
+        strategy="centred",
+    ),
+    "sratio": Case("wine", 'brm(rating ~ temp + (1 + temp || judge), family = sratio("probit"))'),
+    "acat": Case("wine", "brm(rating ~ 1 + (1 | judge), family = acat())"),
+    "categorical": Case(
+        "BTdata", "brm(sex ~ hatchdate + (1 | dam), family = categorical())", strategy="auto"
+    ),
+    "categorical_residual": Case(
+        "BTdata",
+        "MCMCglmm(I(sex == 'Male') ~ 1, random = ~dam, family = \"categorical\", "
+        "prior = list(R = list(V = 1, fix = 1)))",
+    ),
     "collapsed_errors_nested": Case(
         "Pastes",
         "lme(strength ~ 1, random = ~1 | batch/cask, weights = varIdent(form = ~1 | cask))",

@@ -247,7 +247,6 @@ QUIET = [
     "lmer(y ~ z + (z | g))",
     "lmer(y ~ z + (1 | g))",
     "glmer(k ~ z + (1 | g) + (1 | units), family = poisson)",
-    "MCMCglmm(y ~ z, random = ~us(1 + z):g)",
     "lmer(y ~ poly(z, 2) + (z | g))",
 ]
 
@@ -257,6 +256,12 @@ def test_nothing_is_said_without_reason(call):
     text = str(m2s.model(call, SMALL.assign(k=SMALL["k"] + 9)).explain())
     assert "Be careful" not in text
     assert "other packages" not in text
+
+
+def test_mcmcglmms_default_prior_is_not_ours():
+    explained = m2s.model("MCMCglmm(y ~ z, random = ~us(1 + z):g)", SMALL).explain()
+    said = " ".join(str(explained.section("Be careful")).split())
+    assert "without 'prior', MCMCglmm takes V = I and nu = 0, which is improper" in said
 
 
 HOSTILE = '<script>alert("x")</script> & $`|_\\'

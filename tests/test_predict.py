@@ -391,7 +391,7 @@ def test_quantile_residuals_of_simulated_counts_are_normal():
 
 
 def test_standardised_residuals_are_whitened():
-    from mix2stan.residual_data import whiten
+    from mix2stan.residual_data import whitener
 
     fit = fit_of("errors_ar1", draws=20)
     model = model_of("errors_ar1")
@@ -399,12 +399,8 @@ def test_standardised_residuals_are_whitened():
     eta = draws_of(fit.predict(kind="linpred"))
     names = ("sigma", "var_expon", "cor_phi")
     white = [
-        whiten(
-            model.meaning.residual,
-            model.data,
-            {n: flat(fit, n)[s] for n in names},
-            (y - eta[s])[:, None],
-        )[0][:, 0]
+        whitener(model.meaning.residual, model.data, {n: flat(fit, n)[s] for n in names})
+        @ (y - eta[s])
         / flat(fit, "sigma")[s]
         for s in range(len(eta))
     ]

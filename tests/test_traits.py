@@ -145,3 +145,31 @@ def test_a_response_that_is_a_factor():
     df = data().assign(b="x")
     with pytest.raises(m2s.FormulaError, match="b is not numeric"):
         m2s.model(CALL, df)
+
+
+def test_priors_are_in_units_of_each_response():
+    df = data().assign(b=lambda d: 1000 * d.b)
+    priors = m2s.model(CALL, df).priors
+    observed = df.b.dropna()
+    assert (
+        f"normal({observed.mean():.5g}, {2.5 * observed.std():.5g})"
+        == priors.loc["beta[traitb]", "density"]
+    )
+    mad = 1.4826 * np.median(np.abs(observed - observed.median()))
+    assert f"student_t(3, 0, {mad:.5g})" == priors.loc["sd_g[traitb]", "density"]
+    assert priors.loc["sd_g[traita]", "density"] == "student_t(3, 0, 2.5)"
+
+
+def test_a_fit_has_the_residual_of_every_response(tmp_path):
+    fit = m2s.model(CALL, data()).sample(chains=2, warmup=200, draws=100, seed=1, engine="stanli")
+    fit.save(tmp_path / "fit.nc")
+    for one in (fit, m2s.load(tmp_path / "fit.nc")):
+        table = one.VarCorr().loc["Residual"]
+        assert list(table.index) == ["a", "b"]
+        sigma = one.posterior["sigma"].values
+        ratio = one.posterior["var_ratio"].values[..., 0]
+        assert table.loc["b", "sd"] == pytest.approx((sigma * ratio).mean())
+        assert table.loc["b", "cor a"] == pytest.approx(
+            one.posterior["cor_R"].values[..., 1, 0].mean()
+        )
+    assert "cor_R[a, b]" in fit.summary().index

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,7 @@ def model_frame(
     *,
     na_action: str = "na.omit",
     drop_levels: bool = True,
+    unbounded: Collection[Node] = (),
 ) -> ModelFrame:
     """Evaluate variables and drop incomplete rows, in R's order.
 
@@ -78,6 +79,7 @@ def model_frame(
         expressions: the variables, each once.
         frame: the data.
         na_action: ``"na.omit"`` or ``"na.exclude"`` to drop rows, ``"na.fail"`` to stop at them.
+        unbounded: the variables that may be infinite.
         drop_levels: whether unused levels go, as in the fitting functions but not ``model.matrix``.
 
     Raises:
@@ -87,7 +89,8 @@ def model_frame(
     evaluation = Evaluation(frame)
     columns = {node: evaluation.variable(node) for node in expressions}
     for node, column in columns.items():
-        _check_finite(node, column)
+        if node not in unbounded:
+            _check_finite(node, column)
     rows, dropped = _complete_rows(columns, frame.n)
     if dropped and na_action == "na.fail":
         culprit = next(str(n) for n, c in columns.items() if c.missing.any())

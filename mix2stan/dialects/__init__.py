@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mix2stan.dialects import generalised, glmmtmb, lme4, mcmcglmm, nlme
+from mix2stan.dialects import brms, generalised, glmmtmb, lme4, mcmcglmm, nlme, ordinal, rstanarm
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.syntax import Assignment, Call, Node, Program, replace_names
@@ -18,19 +18,17 @@ MODEL_FUNCTIONS: dict[str, Callable[[Call], Request]] = {
     **nlme.FUNCTIONS,
     **mcmcglmm.FUNCTIONS,
     **glmmtmb.FUNCTIONS,
+    **ordinal.FUNCTIONS,
+    **brms.FUNCTIONS,
+    **rstanarm.FUNCTIONS,
 }
 
 #: Model functions that are known but not read, each with what is.
 _NOT_READ = {
-    **dict.fromkeys(
-        ("glmmPQL", "stan_glmer"),
-        "glmer() has the same families",
-    ),
-    **dict.fromkeys(("brm", "stan_lmer"), "lmer() has the same random terms"),
+    "glmmPQL": "glmer() has the same families",
     **dict.fromkeys(("nlme", "nlmer", "gnls", "nls"), "models are linear: lme(), gls(), lmer()"),
     **dict.fromkeys(("gam", "gamm", "gamm4"), "splines of fixed degree: bs() and ns() in lmer()"),
     **dict.fromkeys(("aov", "lmList"), "lmer(), lme() or lm()"),
-    **dict.fromkeys(("clm", "clmm", "polr"), "responses are not ordinal: lmer(), or glmer()"),
 }
 
 

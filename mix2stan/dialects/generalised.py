@@ -13,7 +13,7 @@ from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, ModelGraph, Population, Residual, Response
 from mix2stan.syntax import Call, Node, String
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "lowered"]
 
 _GLMER = Signature(
     names=(
@@ -59,18 +59,18 @@ _GLM_NB = Signature(
 def lower_glmer(call: Call) -> Request:
     """``glmer(y ~ x + (1 | g), family = poisson)``."""
     arguments = match_arguments(call, _GLMER)
-    return _lowered(arguments, family_of(arguments.get("family")), grouped=True)
+    return lowered(arguments, family_of(arguments.get("family")), grouped=True)
 
 
 def lower_glmer_nb(call: Call) -> Request:
     """``glmer.nb(y ~ x + (1 | g))``: negative binomial, its shape estimated."""
-    return _lowered(match_arguments(call, _GLMER_NB), Distribution("negbinomial", "log"), True)
+    return lowered(match_arguments(call, _GLMER_NB), Distribution("negbinomial", "log"), True)
 
 
 def lower_glm(call: Call) -> Request:
     """``glm(y ~ x, family = binomial)``: no group terms."""
     arguments = match_arguments(call, _GLM)
-    return _lowered(arguments, family_of(arguments.get("family")), grouped=False)
+    return lowered(arguments, family_of(arguments.get("family")), grouped=False)
 
 
 def lower_glm_nb(call: Call) -> Request:
@@ -82,10 +82,15 @@ def lower_glm_nb(call: Call) -> Request:
     if link is not None and named not in links:
         hint = f"its links: {', '.join(links)}"
         raise FormulaError(f"glm.nb() has no link {named!r}", span=link.span, hint=hint)
-    return _lowered(arguments, Distribution("negbinomial", named), grouped=False)
+    return lowered(arguments, Distribution("negbinomial", named), grouped=False)
 
 
-def _lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> Request:
+def lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> Request:
+    """The request of a call with lme4's bars, or without random terms.
+
+    Raises:
+        FormulaError: if it has no random terms and should, or the other way round.
+    """
     function = arguments.call.function
     example = f"{function}(y ~ x + (1 | g))" if grouped else f"{function}(y ~ x)"
     formula = arguments.formula("formula", example)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
-from mix2stan.dialects.families import Distribution, family_of
+from mix2stan.dialects.families import family_of
 from mix2stan.dialects.mcmcglmm_errors import errors_of, errors_of_traits
-from mix2stan.dialects.mcmcglmm_prior import call_prior
+from mix2stan.dialects.mcmcglmm_prior import call_prior, fixed_residual
 from mix2stan.dialects.mcmcglmm_random import random_groups
 from mix2stan.dialects.mcmcglmm_related import related
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import (
     UNITS,
+    CallPrior,
+    Censoring,
     Columns,
     Covariance,
     Factor,
@@ -45,14 +48,17 @@ _SIGNATURE = Signature(
     },
 )  # fmt: skip
 
+#: Families whose residual variance the prior has to fix, by what they are.
+_FIXED = {"ordinal": "cumulative", "threshold": "cumulative", "categorical": "bernoulli"}
+
 _NO_PRIOR = (
     "without 'prior', MCMCglmm takes V = I and nu = 0, which is improper; here the priors are those "
     "listed, and prior='mcmcglmm' takes its own"
 )
 
-#: Families of single trials: their residual variance has to be fixed by the prior.
-_BINARY = frozenset({"categorical", "ordinal", "threshold"})
 
+#: Families of which an interval is known: the response is its two ends.
+_CENSORED = {"cengaussian": "gaussian", "cenexponential": "exponential"}
 
 #: Families whose zeros have a predictor of their own, in the same formula.
 _TWO_LATENT = frozenset({"zipoisson", "zapoisson", "hupoisson", "zibinomial", "hubinomial"})
@@ -66,16 +72,16 @@ def lower_mcmcglmm(call: Call) -> Request:
     traits = _traits(formula, families)
     if traits:
         return _several(arguments, formula, traits)
-    distribution = _distribution(families[0] if families else None)
-    response = Response(response_of(formula, "MCMCglmm"), *distribution)
+    response = _response(arguments, response_of(formula, "MCMCglmm"))
     groups, rcov = related(random_groups(arguments), arguments), arguments.get("rcov")
     residual = errors_of(rcov)
-    prior = call_prior(arguments.get("prior"), len(groups))
-    if not response.linear:
+    prior = call_prior(arguments.get("prior"), len(groups), fixed=_is_fixed(arguments))
+    if response.family != "gaussian":
         if rcov is not None and not residual.plain:
             message = "a residual structure of a response that is not Gaussian cannot be expressed"
             raise Unsupported(message, span=rcov.span, hint="rcov = ~ units can")
-        groups += (replace(_overdispersion(arguments), prior=prior.residual if prior else None),)
+        if not response.anchored:
+            groups += (_overdispersion(arguments, prior),)
     population = Population(Columns((formula.right,)))
     notes = () if "prior" in arguments.values else (_NO_PRIOR,)
     graph = ModelGraph(response, population, groups, residual, notes=notes, prior=prior)
@@ -95,21 +101,37 @@ def _families(arguments: Arguments) -> tuple[Node, ...]:
             return (family,)
 
 
-def _distribution(family: Node | None) -> Distribution:
+def _response(arguments: Arguments, expression: Node) -> Response:
+    """The response; of categories in an order the residual is part of the error behind them.
+
+    ``threshold`` has a probit whose error is the residual, of variance V, and ``ordinal`` one of
+    variance 1 besides; together that is a probit of variance 1 + V.
+    """
+    family = next(iter(_families(arguments)), None)
     names = {name: row for row, entry in FAMILIES.items() for name in entry.mcmcglmm}
     if family is None:
-        return family_of(None)
+        return Response(expression, *family_of(None))
     wanted = family.value if isinstance(family, String) else str(family)
+    if wanted in _FIXED:
+        V = fixed_residual(arguments.get("prior"), wanted, family.span)
+        if _FIXED[wanted] == "bernoulli":
+            return Response(expression, "bernoulli", "logit")
+        sd = math.sqrt(V if wanted == "threshold" else 1 + V)
+        return Response(expression, "cumulative", "probit", anchored=True, latent_sd=sd)
+    if wanted in _CENSORED:
+        row = _CENSORED[wanted]
+        link = FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0]
+        return Response(expression, row, link, censoring=Censoring())
     if wanted not in names:
-        hint = f"those that can: {', '.join(names)}"
-        if wanted in _BINARY:
-            hint = "glmer(family = binomial) has no residual, which binary data do not identify"
+        hint = f"those that can: {', '.join([*names, *_FIXED, *_CENSORED])}"
+        if wanted.startswith("multinomial"):
+            hint = "categories by trait are several responses; brm(family = categorical()) has them"
         if wanted in _TWO_LATENT:
             hint = "it has two latent variables a row, told apart by trait; glmmTMB's ziformula can"
         message = f"the family {wanted!r} cannot be expressed"
         raise Unsupported(message, span=family.span, hint=hint)
     row = names[wanted]
-    return Distribution(row, FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0])
+    return Response(expression, row, FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0])
 
 
 # -- several responses -----------------------------------------------------------------------------
@@ -145,7 +167,7 @@ def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -
             raise Unsupported(message, span=family.span, hint="a model of each of them can")
     name = Name(", ".join(map(str, traits)), span=traits[0].span.to(traits[-1].span))
     graph = ModelGraph(
-        Response(name),
+        Response(name, traits=tuple(map(str, traits))),
         Population(Columns((formula.right,))),
         related(random_groups(arguments), arguments),
         errors_of_traits(arguments.get("rcov"), arguments.call.span),
@@ -153,11 +175,23 @@ def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -
     return replace(request(arguments, graph), stacked=traits)
 
 
-def _overdispersion(arguments: Arguments) -> Group:
+def _is_fixed(arguments: Arguments) -> bool:
+    """Whether the family is one whose residual variance the prior fixes."""
+    family = next(iter(_families(arguments)), None)
+    return isinstance(family, String) and family.value in _FIXED
+
+
+def _overdispersion(arguments: Arguments, prior: CallPrior | None) -> Group:
     """MCMCglmm's residual, normal on the scale of the predictor: an effect of every row."""
-    span = arguments.call.span
+    span, family = arguments.call.span, arguments.get("family")
     factor = Factor((Name(UNITS, span=span),))
-    return Group(Columns((Number(1.0, span=span),)), factor, Covariance("us"), span=span)
+    covariance, residual = Covariance("us"), prior.residual if prior else None
+    if isinstance(family, String) and family.value in _FIXED:
+        V = fixed_residual(arguments.get("prior"), family.value, family.span)
+        covariance = Covariance("known", variances=(V,))
+        residual = replace(residual, kind="known") if residual else None
+    columns = Columns((Number(1.0, span=span),))
+    return Group(columns, factor, covariance, span=span, prior=residual)
 
 
 FUNCTIONS = {"MCMCglmm": lower_mcmcglmm}

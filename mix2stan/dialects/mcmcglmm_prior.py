@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.graph import CallPrior, Rows, WishartPrior
 from mix2stan.syntax import Argument, Call, Node, Number, Operator, Parens
 
 __all__ = [
     "call_prior",
     "fixed_from",
+    "fixed_residual",
     "is_read",
     "known_covariance",
     "known_variances",
@@ -30,8 +31,13 @@ def is_read(prior: Node | None) -> bool:
     return isinstance(prior, Call) and prior.function == "list"
 
 
-def call_prior(prior: Node | None, terms: int) -> CallPrior | None:
+def call_prior(prior: Node | None, terms: int, *, fixed: bool = False) -> CallPrior | None:
     """The prior of the coefficients and of the errors; None if there is none.
+
+    Args:
+        prior: the call's prior.
+        terms: how many terms ``random`` has.
+        fixed: whether the family has a residual variance that the prior fixes.
 
     Raises:
         FormulaError: if it cannot be read, or G has not as many elements as there are terms.
@@ -52,7 +58,7 @@ def call_prior(prior: Node | None, terms: int) -> CallPrior | None:
     residual, B = WishartPrior("us"), entries.get("B")
     if "R" in entries:
         residual = _wishart(entries["R"], "us")
-        if _element(entries["R"], "fix", None) is not None:
+        if _element(entries["R"], "fix", None) is not None and not fixed:
             message = "a residual variance that is known cannot be expressed"
             hint = "leave fix away, or make it nearly known: nu = 1e6"
             raise Unsupported(message, span=entries["R"].span, hint=hint)
@@ -134,6 +140,24 @@ def known_variances(prior: Node | None, term: int, function: Call) -> tuple[floa
     if min(variances) <= 0:
         raise FormulaError("the variances in V have to be positive", span=V.span)
     return variances
+
+
+def fixed_residual(prior: Node | None, family: str, span: Span) -> float:
+    """The residual variance that ``prior$R`` fixes; such data do not identify it.
+
+    Raises:
+        FormulaError: if the prior does not fix it.
+    """
+    R = _element(prior, "R", None)
+    V, fix = _element(R, "V", None), _element(R, "fix", None)
+    if V is None or not isinstance(fix, Number):
+        message = f"the residual variance of the family {family} is not identified"
+        hint = "fix it: prior = list(R = list(V = 1, fix = 1))"
+        raise FormulaError(message, span=span if R is None else R.span, hint=hint)
+    variances = np.diag(_square(V))
+    if len(variances) != 1 or variances[0] <= 0:
+        raise FormulaError("the residual variance has to be a positive number", span=V.span)
+    return float(variances[0])
 
 
 def _wishart(entry: Node, kind: str) -> WishartPrior:

@@ -56,9 +56,17 @@ def equation(facts: Facts) -> Section:
     graph = facts.graph
     lines: list[Block] = [Equation(row(Word(str(graph.response.expression)), "~", _density(facts)))]
     link = _LINKS.get(graph.response.link, Apply(graph.response.link, (_MU,)))
-    lines.append(Equation(row(link, "=", _predictor(facts, graph.mean))))
+    family = FAMILIES[graph.response.family]
+    if family.ordinal:
+        # the distribution is one of the predictor itself
+        link = _MU
+    # unordered categories have predictors of their own, and no mean
+    if not family.categories or family.ordinal:
+        lines.append(Equation(row(link, "=", _predictor(facts, graph.mean))))
     for further in graph.predictors:
-        left = Apply(further.link, (Symbol(further.parameter),))
+        left: Math = Symbol(further.parameter)
+        if further.link != "identity":
+            left = Apply(further.link, (left,))
         lines.append(Equation(row(left, "=", _predictor(facts, further))))
     for group in graph.groups:
         lines.append(Equation(_effects(facts, group)))
@@ -69,7 +77,10 @@ def equation(facts: Facts) -> Section:
 
 def _density(facts: Facts) -> Math:
     """The distribution of an observation; a normal one is written with its variance."""
-    family = FAMILIES[facts.graph.response.family]
+    response = facts.graph.response
+    family = FAMILIES[response.family]
+    if family.categories:
+        return Word(family.words(response.link).replace("{eta}", "mu"))
     try:
         found = read(family.density.replace("./", "/"), mu=_MU, trials=Symbol("n"))
     except ValueError:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from mix2stan.families import basic, further, zeros
-from mix2stan.families.basic import PARAMETERS, Family, Numbers, Parameter, Support
+import itertools
+
+from mix2stan.families import basic, categories, further, zeros
+from mix2stan.families.basic import (
+    PARAMETERS,
+    Family,
+    Numbers,
+    Parameter,
+    Support,
+    parameter_row,
+)
 from mix2stan.graph import ModelGraph
 
 __all__ = [
@@ -13,17 +22,34 @@ __all__ = [
     "Numbers",
     "Parameter",
     "Support",
+    "free_thresholds",
+    "parameter_row",
     "single_parameters",
+    "threshold_labels",
     "with_zeros",
 ]
 
-FAMILIES: dict[str, Family] = {**basic.ROWS, **further.ROWS, **zeros.ROWS}
+FAMILIES: dict[str, Family] = {**basic.ROWS, **further.ROWS, **zeros.ROWS, **categories.ROWS}
 
 
 def single_parameters(graph: ModelGraph) -> tuple[str, ...]:
     """What the response's distribution has besides its mean that is one number for all rows."""
     predicted = {p.parameter for p in graph.predictors}
     return tuple(p for p in FAMILIES[graph.response.family].parameters if p not in predicted)
+
+
+def free_thresholds(graph: ModelGraph) -> bool:
+    """Whether the model has thresholds in the place of an intercept."""
+    return FAMILIES[graph.response.family].ordinal is not None and not graph.response.anchored
+
+
+def threshold_labels(graph: ModelGraph) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The thresholds, named as ordinal's ``clm`` does by the categories they part: ``low|high``."""
+    levels = graph.response.levels
+    if FAMILIES[graph.response.family].ordinal is None:
+        return ()
+    names = tuple(f"{a}|{b}" for a, b in itertools.pairwise(levels))
+    return (("cutpoints", names[1:]),) if graph.response.anchored else (("thresholds", names),)
 
 
 def with_zeros(family: str) -> tuple[str, str] | None:

@@ -14,7 +14,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PARAMETERS", "ROWS", "Family", "Parameter"]
+from mix2stan.families.ordinal import Ordinal
+from mix2stan.links import LINKS
+
+__all__ = ["PARAMETERS", "ROWS", "Family", "Parameter", "parameter_row"]
 
 Array = NDArray[np.float64]
 #: A density of :data:`mix2stan.priors.DENSITIES` and the numbers of its slots.
@@ -32,6 +35,7 @@ Support = Literal[
     "positive_count",
     "binary",
     "trials",
+    "categories",
 ]
 
 
@@ -117,6 +121,16 @@ PARAMETERS: dict[str, Parameter] = {
     "cut_one": _cut("<lower=cut_zero>", "predictor at which half are ones", 2.0),
 }
 
+#: The log odds of a category against the first, which are the parameters of unordered categories.
+_LOG_ODDS = Parameter(
+    "", "log odds against the first category", start=0.0, links=("identity",), unit=2.5
+)
+
+
+def parameter_row(name: str) -> Parameter:
+    """A row of :data:`PARAMETERS`, or that of a category, which has the name of its level."""
+    return PARAMETERS.get(name, _LOG_ODDS)
+
 
 def _itself(y: Array) -> Array:
     return y
@@ -133,6 +147,9 @@ def _positive(mu: Array) -> NDArray[np.bool_]:
 def _proper(mu: Array) -> NDArray[np.bool_]:
     return np.asarray((mu > 0) & (mu < 1))
 
+
+#: Continuous distributions of Stan's with a distribution function.
+_WITH_CDF = frozenset({"normal", "student_t", "lognormal", "gamma", "weibull", "exponential"})
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -164,6 +181,8 @@ class Family:
         pooled: the family of the sum of equally distributed observations; they may be summed.
         exposure: whether that sum has the number of observations times the mean (else it is the
             number of successes in so many trials).
+        link_functions: by link, the template with the Stan function it needs.
+        ordinal: its thresholds, if its response has ordered categories.
         mathematics: what the distribution is called in headers, if that is not its Stan density.
         dispersion: the parameter that glmmTMB's ``dispformula`` is about.
         mcmcglmm_link: the link of MCMCglmm's predictor, if that is not the default.
@@ -191,6 +210,8 @@ class Family:
     single: str | None = None
     pooled: str | None = None
     exposure: bool = False
+    link_functions: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    ordinal: Ordinal | None = None
     mathematics: str = ""
     dispersion: str = ""
     mcmcglmm_link: str = ""
@@ -208,13 +229,29 @@ class Family:
     def counts_trials(self) -> bool:
         return self.support == "trials"
 
+    @property
+    def censorable(self) -> bool:
+        """Whether Stan has its distribution function."""
+        return self.density.split("(", 1)[0] in _WITH_CDF
+
+    @property
+    def categories(self) -> bool:
+        """Whether the response is one of several categories, numbered from 1."""
+        return self.support == "categories"
+
+    def words(self, link: str) -> str:
+        """The distribution in mathematics, its predictor in braces."""
+        if not self.categories:
+            return self.said(LINKS[link].stan)
+        return self.density.replace("{link}", link).replace("{thresholds}", "thresholds")
+
     def meaning(self, parameter: str) -> str:
         """What one of its parameters is, in words."""
-        return self.meanings.get(parameter, PARAMETERS[parameter].meaning)
+        return self.meanings.get(parameter, parameter_row(parameter).meaning)
 
     def start(self, parameter: str) -> float:
         """About where chains start one of its parameters."""
-        return self.starts.get(parameter, PARAMETERS[parameter].start)
+        return self.starts.get(parameter, parameter_row(parameter).start)
 
     def said(self, mean: str) -> str:
         """The distribution in mathematics, its mean as text."""
@@ -226,7 +263,7 @@ def _of_proportion(mu: Array) -> Array:
     return mu * (1 - mu)
 
 
-_BINARY_LINKS = ("logit", "probit", "cloglog")
+_BINARY_LINKS = ("logit", "probit", "cloglog", "cauchit")
 
 ROWS: dict[str, Family] = {
     "gaussian": Family(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mix2stan.families import FAMILIES
+from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import ModelGraph, Predictor, Prior, note
 from mix2stan.passes.context import Context
 from mix2stan.predictor_priors import Predicted, predictor_priors
@@ -14,6 +14,7 @@ from mix2stan.priors import Summaries, default_priors
 from mix2stan.residual_priors import residual_priors
 from mix2stan.responses import link_scale, observed
 from mix2stan.stated_priors import state
+from mix2stan.trait_priors import by_response
 from mix2stan.wishart import unlike
 
 __all__ = ["set_priors"]
@@ -23,16 +24,23 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     """The named set of default priors, scaled to the data, and what the user states besides."""
     data, columns = context.data, graph.population.columns
     intercept = columns.names[:1] == ("(Intercept)",)
-    y = link_scale(graph, data)
-    summaries = context.summaries(y, data.matrix(columns), intercept, _words(graph))
+    y, X, thresholds = link_scale(graph, data), data.matrix(columns), free_thresholds(graph)
+    if thresholds:
+        # slopes are judged as beside an intercept, whose prior the thresholds have
+        X, intercept = np.hstack([np.ones((data.rows, 1)), X]), True
+    summaries = context.summaries(y, X, intercept, _words(graph))
     wanted = context.prior.set
     named = wanted or ("default" if graph.prior is None else "mcmcglmm")
     graph = _without_own(graph) if wanted else _own(graph, context)
     priors = default_priors(graph, summaries, named)
+    if thresholds:
+        priors = tuple(p for p in priors if p.block != "intercept")
+    errors = list(residual_priors(graph, data, flat=named == "flat"))
+    if graph.response.traits and named == "default":
+        priors = by_response(priors, graph, data)
+        errors = list(by_response(errors, graph, data))
     blocks = {p.block for p in priors}
-    errors = [
-        p for p in residual_priors(graph, data, flat=named == "flat") if p.block not in blocks
-    ]
+    errors = [p for p in errors if p.block not in blocks]
     further = [
         prior
         for predictor in graph.predictors

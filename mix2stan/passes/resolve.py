@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from mix2stan.design import independent_columns
+from mix2stan.families import free_thresholds
 from mix2stan.graph import Columns, Factor, Group, ModelGraph, Predictor, note
 from mix2stan.passes.context import Context
+from mix2stan.syntax import Number
 
 __all__ = ["resolve"]
 
 
 def resolve(graph: ModelGraph, context: Context) -> ModelGraph:
     """Name the columns of every term; drop population columns that depend on others, as lme4 does."""
-    mean, *further = (_resolve_predictor(p, context) for p in graph.every_predictor)
+    thresholds = free_thresholds(graph)
+    mean, *further = (
+        _resolve_predictor(p, context, thresholds and not p.parameter)
+        for p in graph.every_predictor
+    )
     remarks = [remark for _, remark in (mean, *further) if remark]
     graph = replace(
         graph,
@@ -21,14 +29,30 @@ def resolve(graph: ModelGraph, context: Context) -> ModelGraph:
         predictors=tuple(predictor for predictor, _ in further),
         groups=tuple(_resolve_group(group, context) for group in graph.groups),
     )
+    if thresholds and "(Intercept)" in context.data.names(graph.population.columns.formulas):
+        remarks.append("there is no intercept: the thresholds take its place")
+    if not mean[0].population.columns.names and thresholds:
+        alone = Columns((Number(0.0),))
+        graph = replace(graph, population=replace(graph.population, columns=alone))
     return note(graph, *remarks)
 
 
-def _resolve_predictor(predictor: Predictor, context: Context) -> tuple[Predictor, str]:
-    """The predictor with its columns named, and a remark on those dropped."""
+def _resolve_predictor(
+    predictor: Predictor, context: Context, thresholds: bool
+) -> tuple[Predictor, str]:
+    """The predictor with its columns named, and a remark on those dropped.
+
+    Beside thresholds, which take any constant, columns are independent of that too.
+    """
     columns = predictor.population.columns
-    names = context.data.names(columns.formulas)
-    kept = [names[i] for i in independent_columns(context.data.matrix(columns))]
+    names, X = context.data.names(columns.formulas), context.data.matrix(columns)
+    if thresholds:
+        X = np.where([name == "(Intercept)" for name in names], 0.0, X)
+        X = np.hstack([np.ones((len(X), 1)), X])
+        kept = [names[i - 1] for i in independent_columns(X) if i > 0]
+        names = tuple(name for name in names if name != "(Intercept)")
+    else:
+        kept = [names[i] for i in independent_columns(X)]
     dropped = [name for name in names if name not in kept]
     population = replace(predictor.population, columns=replace(columns, names=tuple(kept)))
     where = f" in the predictor of {predictor.parameter}" if predictor.parameter else ""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
-from mix2stan.graph import ModelGraph
+from mix2stan.graph import Columns, ModelGraph, Population, Predictor, note
+from mix2stan.names import unique_identifiers
 from mix2stan.passes.context import Context
 from mix2stan.responses import observed
+from mix2stan.syntax import Number
 
 __all__ = ["respond"]
 
@@ -15,13 +18,50 @@ __all__ = ["respond"]
 def respond(graph: ModelGraph, context: Context) -> ModelGraph:
     """Check the response; a binomial one of single trials is a Bernoulli one.
 
+    Unordered categories have a predictor each, of the same terms, but for the first.
+
     Raises:
         FormulaError: if the response is not what its family describes.
     """
+    family = FAMILIES[graph.response.family]
+    response = graph.response
+    cut = response.censoring is not None or response.truncation is not None
+    if cut and not family.censorable:
+        able = [name for name, row in FAMILIES.items() if row.censorable]
+        message = (
+            f"a censored or truncated response that is {graph.response.family} cannot be expressed"
+        )
+        span = graph.response.expression.span
+        raise Unsupported(message, span=span, hint=f"those that can: {', '.join(able)}")
+    if response.censoring is not None and response.truncation is not None:
+        message = "a response that is both censored and truncated cannot be expressed"
+        raise Unsupported(message, span=response.expression.span, hint="either of them can")
+    if cut and not graph.residual.plain:
+        message = (
+            "errors with a structure, of a censored or truncated response, cannot be expressed"
+        )
+        raise Unsupported(message, span=graph.response.expression.span, hint="rcov = ~ units can")
     seen = observed(graph, context.data)
+    if seen.levels:
+        graph = replace(graph, response=replace(graph.response, levels=seen.levels))
+        return graph if FAMILIES[graph.response.family].ordinal else _against_the_first(graph)
     single = FAMILIES[graph.response.family].single
     if single is None or graph.response.weights is not None or (seen.trials != 1).any():
         return graph
     if context.data.frame.column(graph.response.expression).values.ndim == 2:
         return graph
     return replace(graph, response=replace(graph.response, family=single))
+
+
+def _against_the_first(graph: ModelGraph) -> ModelGraph:
+    """The model with a predictor, and terms, of its own for every category after the first."""
+    first, *others = graph.response.levels
+    names = unique_identifiers(f"mu_{level}" for level in others)
+    graph = replace(
+        graph,
+        population=Population(Columns((Number(0.0),))),
+        predictors=tuple(Predictor(name, "identity", graph.population) for name in names),
+        groups=tuple(replace(g, owner=name) for name in names for g in graph.groups),
+    )
+    remark = f"log odds are against the first category, {first}: {', '.join(names)}"
+    return note(graph, remark)

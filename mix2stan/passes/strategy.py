@@ -138,6 +138,10 @@ def _term_by_term(graph: ModelGraph, wanted: Mapping[str, str], data: Data) -> M
 
 def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     """Why nothing of the model can be integrated out, or None."""
+    if graph.response.censoring is not None:
+        return "the response is censored"
+    if graph.response.truncation is not None:
+        return "the response is truncated"
     if not graph.response.linear:
         family, link = graph.response.family, graph.response.link
         return f"the response is {family} with the link {link}, so no integral is known exactly"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior
 from mix2stan.links import LINKS
 from mix2stan.plan.parts import (
@@ -27,8 +28,8 @@ class PredictorView:
 
     ``suffix`` ends its Stan names.  ``linear`` are all its parts and ``summed`` those added up before
     the likelihood; ``x`` and ``coefficients`` are the design and its coefficients, ``rest_of`` the
-    design that X_rest is taken from.  ``parameter`` is what it is the predictor of, and ``inverse``
-    the inverse of the link.
+    design that X_rest is taken from.  ``parameter`` is what it is the predictor of, ``inverse`` the
+    inverse of the link, and ``place`` which of the further predictors it is.
     """
 
     suffix: str
@@ -45,6 +46,7 @@ class PredictorView:
     groups: tuple[GroupView, ...] = ()
     offsets: tuple[Component, ...] = ()
     templates: tuple[str, ...] = ()
+    place: int = 0
 
     def value(self, eta: str) -> str:
         """The parameter as Stan text, given its predictor as text."""
@@ -81,6 +83,8 @@ def predictor_view(graph: ModelGraph, predictor: Predictor, exposed: bool = Fals
     blocks = {block.removesuffix(s) if s else block: text for block, text in priors.items()}
     rest = ["population/rest"] if moved and left else []
     columns = ["population/orthogonal" if orthogonal else "population/plain", *rest]
+    if free_thresholds(graph) and not s:
+        columns[0] = "population/centred"
     templates = (*columns, *_priors_of(names, blocks)) if names else ()
     view = PredictorView(
         suffix=s,
@@ -129,9 +133,11 @@ def group_parts(view: PredictorView, graph: ModelGraph) -> list[Part]:
 def predicted_parts(graph: ModelGraph) -> list[Part]:
     """The further predictors, each with the parameter it is of."""
     parts: list[Part] = []
-    for predictor in graph.predictors:
-        view = predictor_view(graph, predictor)
-        own = tuple(Component(t, view) for t in ("families/predictor", "families/predicted"))
+    category = FAMILIES[graph.response.family].categories
+    for i, predictor in enumerate(graph.predictors):
+        view = replace(predictor_view(graph, predictor), place=i + 1)
+        way = "families/category" if category else "families/predicted"
+        own = tuple(Component(t, view) for t in ("families/predictor", way))
         parts += [Part(own), *population_parts(view), *group_parts(view, graph)]
     return parts
 

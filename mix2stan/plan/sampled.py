@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from mix2stan.families import FAMILIES, PARAMETERS, Family, single_parameters
+from mix2stan.families import FAMILIES, PARAMETERS, Family, free_thresholds, single_parameters
+from mix2stan.families.ordinal import LATENT
 from mix2stan.graph import ModelGraph
 from mix2stan.links import LINKS
+from mix2stan.plan.censored import censored_likelihood, truncated_likelihood
 from mix2stan.plan.family_view import family_functions, family_view
 from mix2stan.plan.parts import Component, Part, comment, texts
 from mix2stan.plan.predictors import (
@@ -29,13 +31,16 @@ class ModelView(PredictorView):
     """What the templates of the response and the residual see: the mean's predictor, and more.
 
     ``declaration`` declares the response, ``density`` says its distribution in mathematics, the mean
-    in braces, and ``likelihood`` is the statement.
+    in braces, and ``likelihood`` is the statement.  ``thresholds`` are those of ordered categories
+    as the parameters have them, and ``constraint`` their Stan type.
     """
 
     response: str = ""
     declaration: str = ""
     density: str = ""
     likelihood: str = ""
+    thresholds: str = ""
+    constraint: str = ""
 
     def distribution(self, mean: str) -> str:
         """The distribution of the response in mathematics, given its predictor as text."""
@@ -56,18 +61,33 @@ def sampled(graph: ModelGraph) -> list[Part]:
     """Every effect is a parameter, on its own or as a scale times a standard normal."""
     family, pooled = family_of(graph)
     mean = predictor_view(graph, graph.mean, pooled)
-    link = graph.response.link
     takes_apart = mean.population and not graph.predictors
-    primitive = family.primitive.get(link) if takes_apart else None
+    cut = graph.response.censoring is not None or graph.response.truncation is not None
+    takes_apart = takes_apart and not cut
+    primitive = _primitive(graph, family, bool(mean.summed)) if takes_apart else None
     mean = mean if primitive else with_population(mean)
     view = ModelView(
         **{f.name: getattr(mean, f.name) for f in fields(mean)},
         response=comment(graph.response.expression),
-        declaration=("array[N] int<lower=0> y" if family.integer else "vector[N] y"),
-        density=family.said(LINKS[link].stan),
+        declaration=_declaration(family),
+        density=_words(graph, family),
+        thresholds="cuts" if free_thresholds(graph) and mean.templates else "thresholds",
+        constraint=family.ordinal.constraint if family.ordinal else "",
     )
+    more = texts(graph.priors, "thresholds", "cutpoints")
+    view = replace(view, priors=view.priors | more)
     view = replace(view, likelihood=_likelihood(graph, family, primitive, view))
-    sections = ["families/response", *(["families/trials"] * family.counts_trials)]
+    sections = ["families/categories"] * family.categories
+    sections += ["families/response", *(["families/trials"] * family.counts_trials)]
+    sections += ["families/censored"] * (graph.response.censoring is not None)
+    if graph.response.truncation is not None:
+        bounds = (
+            ("lower", graph.response.truncation.lower),
+            ("upper", graph.response.truncation.upper),
+        )
+        sections += [f"families/{name}_bound" for name, end in bounds if end is not None]
+    sections += ["families/latent_sd"] * (graph.response.latent_sd != 1)
+    sections += ["families/log_odds"] * (family.categories and family.ordinal is None)
     sections += ["families/predictor", "families/likelihood"]
     response = [Component(t, view) for t in sections]
     if family.row_sets:
@@ -77,14 +97,53 @@ def sampled(graph: ModelGraph) -> list[Part]:
         found = errors_view(graph.residual, graph.priors)
         structure = StructuredView.of(view, found, graph.strategy.kind == "joint")
         response, errors = structured(structure)
-    parts = [Part(tuple(response)), *population_parts(view), *group_parts(view, graph)]
+    parts = [Part(tuple(response)), *population_parts(view)]
+    if family.ordinal:
+        way = "cutpoints" if graph.response.anchored else view.thresholds
+        parts.append(Part((Component(f"families/{way}", view),)))
+    parts += group_parts(view, graph)
     parts += predicted_parts(graph)
     for name in single_parameters(graph):
         row = PARAMETERS[name]
         prior = texts(graph.priors, name)[name]
         subject = ParameterView(name, row.bound, family.meaning(name), prior)
         parts.append(Part((Component("families/parameter", subject),)))
-    return [*parts, *errors, *family_functions(graph, family)]
+    return [*parts, *errors, *_functions(graph, family)]
+
+
+def _functions(graph: ModelGraph, family: Family) -> list[Part]:
+    """The Stan functions of the family, or of its link."""
+    link = graph.response.link
+    if link not in family.link_functions:
+        return family_functions(graph, family)
+    rows = Component("functions/rows_of", None)
+    return [Part((rows,)), Part((Component(family.link_functions[link], LATENT[link]),))]
+
+
+def _words(graph: ModelGraph, family: Family) -> str:
+    """The distribution of the response in mathematics, the predictor in braces."""
+    text = family.words(graph.response.link)
+    text += "" if graph.response.censoring is None else ", censored"
+    text += "" if graph.response.truncation is None else ", truncated"
+    if graph.response.latent_sd == 1:
+        return text
+    scaled = text.replace("{eta}", "({eta}) / latent_sd")
+    return scaled.replace("thresholds", "thresholds / latent_sd")
+
+
+def _declaration(family: Family) -> str:
+    """The response in the data block."""
+    if family.categories:
+        return "array[N] int<lower=1, upper=C> y"
+    return "array[N] int<lower=0> y" if family.integer else "vector[N] y"
+
+
+def _primitive(graph: ModelGraph, family: Family, more: bool) -> str | None:
+    """The density that takes the design apart, if it can add what ``more`` the predictor has."""
+    text = family.primitive.get(graph.response.link)
+    if text is None or graph.response.latent_sd != 1:
+        return None
+    return None if more and "{eta}" not in text else text
 
 
 def family_of(graph: ModelGraph) -> tuple[Family, bool]:
@@ -103,7 +162,14 @@ def _likelihood(graph: ModelGraph, family: Family, primitive: str | None, view: 
         "eta": "eta" if view.summed else nothing,
         "x": view.x,
         "coefficients": view.coefficients,
+        "thresholds": view.thresholds,
     }
+    if graph.response.latent_sd != 1:
+        words |= {name: f"{words[name]} / latent_sd" for name in ("eta", "thresholds")}
+    if graph.response.censoring is not None:
+        return censored_likelihood(graph, family, words["eta"])
+    if graph.response.truncation is not None:
+        return truncated_likelihood(graph, family, words["eta"])
     direct = family.natural.get(link, family.density.replace("{mu}", LINKS[link].stan))
     text = (primitive or direct).format(**words)
     if graph.strategy.kind != "joint":

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.distributions import distribution_of
-from mix2stan.errors import Mix2stanError, suggestion
+from mix2stan.distributions import DISTRIBUTIONS
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.families import FAMILIES
 from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.predictor import NEW_LEVELS, Effects, NewLevels, Predictor
 from mix2stan.postfit.sample import Sample, sample_of
@@ -75,10 +76,17 @@ def predictor_of(
     """
     one_of("re", re, ("conditional", "population", "integrate"))
     one_of("new_levels", new_levels, NEW_LEVELS)
+    family = FAMILIES[fit.schema.graph.response.family]
+    if family.categories and not family.ordinal:
+        message = "predictions of unordered categories cannot be computed"
+        raise Unsupported(
+            message, hint="the draws of every category's effects are in fit.posterior"
+        )
     sample = sample_of(fit, draws)
     graph = fit.schema.graph
     # an expectation such as the lognormal's needs more than the predictor of the mean
-    whole = response or distribution_of(graph.response.family).mean_has_parameters
+    row = DISTRIBUTIONS.get(graph.response.family)
+    whole = response or (row is not None and row.mean_has_parameters)
     rows = fit.schema.rows(newdata, groups=re != "population", response=whole)
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))

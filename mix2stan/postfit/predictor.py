@@ -92,7 +92,11 @@ class Predictor:
 
     @property
     def distribution(self) -> Distribution:
-        return distribution_of(self.graph.response.family)
+        response = self.graph.response
+        if response.censoring is not None or response.truncation is not None:
+            message = "this cannot be computed for a censored or truncated response"
+            raise Unsupported(message, hint='kind = "linpred" can')
+        return distribution_of(response.family)
 
     def blocks(self) -> Iterator[slice]:
         """The rows in pieces that fit into memory."""

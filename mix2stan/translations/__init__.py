@@ -11,13 +11,14 @@ from typing import Literal
 from mix2stan.comparison import Holder, compare_compiled, read
 from mix2stan.compiler import DataArgument
 from mix2stan.errors import FormulaError, Mix2stanError, Unsupported, suggestion
+from mix2stan.families import FAMILIES
 from mix2stan.partitions import compile_given
-from mix2stan.translations import glmmtmb, lme4, mcmcglmm, nlme
+from mix2stan.translations import brms, glmmtmb, lme4, mcmcglmm, nlme, ordinal
 from mix2stan.translations.parts import Source, refuse, source_of
 
 __all__ = ["PACKAGES", "Package", "translate"]
 
-Package = Literal["lme4", "nlme", "MCMCglmm", "glmmTMB"]
+Package = Literal["lme4", "nlme", "MCMCglmm", "glmmTMB", "brms", "ordinal"]
 
 #: What writes the call of each package.
 PACKAGES: dict[str, Callable[[Source], str]] = {
@@ -25,6 +26,8 @@ PACKAGES: dict[str, Callable[[Source], str]] = {
     "nlme": nlme.write,
     "MCMCglmm": mcmcglmm.write,
     "glmmTMB": glmmtmb.write,
+    "brms": brms.write,
+    "ordinal": ordinal.write,
 }
 
 
@@ -33,7 +36,8 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
 
     Args:
         given: R text with one model call, or a model.
-        to: ``"lme4"`` (and base R), ``"nlme"``, ``"MCMCglmm"`` or ``"glmmTMB"``.
+        to: ``"lme4"`` (and base R), ``"nlme"``, ``"MCMCglmm"``, ``"glmmTMB"``, ``"brms"`` or
+            ``"ordinal"``.
         data: the data frame of a call given as text, or a mapping from names to data frames.
 
     Returns:
@@ -53,7 +57,8 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
         hint = suggestion(to, PACKAGES, what="those that are written")
         raise Mix2stanError(f"there is no package '{to}' to translate to", hint=hint)
     source = source_of(read(given, data))
-    if source.graph.predictors and to != "glmmTMB":
+    _check_categories(source, to)
+    if source.graph.predictors and to not in ("glmmTMB", "brms"):
         named = " and ".join(p.parameter for p in source.graph.predictors)
         raise refuse(to, f"a predictor of {named}", "glmmTMB's dispformula may")
     written = PACKAGES[to](source)
@@ -66,3 +71,18 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
         message = f"{to} cannot express this model; nearest: {written}"
         raise Unsupported(message, hint="; ".join(found.differences))
     return written
+
+
+def _check_categories(source: Source, to: str) -> None:
+    """Refuse responses of categories, or known in part, where the package has none."""
+    family = source.graph.response.family
+    response = source.graph.response
+    cut = response.censoring is not None or response.truncation is not None
+    if cut and to != "brms":
+        raise refuse(to, "a censored or truncated response", "brms has cens() and trunc()")
+    if not FAMILIES[family].categories:
+        return
+    having = ("brms", "ordinal", "MCMCglmm") if FAMILIES[family].ordinal else ("brms",)
+    if to not in having:
+        what = f"a response that is {family}"
+        raise refuse(to, what, f"what can: {', '.join(having)}")

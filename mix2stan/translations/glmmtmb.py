@@ -20,7 +20,7 @@ from mix2stan.translations.parts import (
     spelt,
 )
 
-__all__ = ["term", "write"]
+__all__ = ["log_sd_terms", "term", "write"]
 
 #: The column of a factor of one level.
 _ONE = "one"
@@ -60,7 +60,7 @@ def write(source: Source) -> str:
         formula_of(source, _bars(source, "")),
         _family(graph),
         *_further(source),
-        "" if graph.residual.plain else f"dispformula = ~{_dispersion(graph.residual)}",
+        "" if graph.residual.plain else f"dispformula = ~{log_sd_terms(graph.residual, 'glmmTMB')}",
         f"data = {data}",
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
@@ -140,14 +140,14 @@ def _family(graph: ModelGraph) -> str:
     return f"family = {name}" if default else f'family = {name}(link = "{link}")'
 
 
-def _dispersion(residual: Residual) -> str:
+def log_sd_terms(residual: Residual, package: str) -> str:
     """The errors' variance functions as terms of the log standard deviation."""
     known = all(
         part.kind in ("varIdent", "varExp") and not part.fixed and not part.of_fitted
         for part in residual.variances
     )
     if residual.correlation is not None or not known:
-        raise refuse("glmmTMB", f"errors that are {residual}", "nlme's gls() and lme() can")
+        raise refuse(package, f"errors that are {residual}", "nlme's gls() and lme() can")
     terms = []
     for part in residual.variances:
         factors = () if part.strata is None else part.strata.variables

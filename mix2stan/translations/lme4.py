@@ -18,7 +18,7 @@ from mix2stan.translations.parts import (
     spelt,
 )
 
-__all__ = ["formula_of", "split_columns", "term", "with_units", "write"]
+__all__ = ["bars_of", "formula_of", "split_columns", "term", "with_units", "write"]
 
 _KINDS = dict.fromkeys(("scalar", "us", "idh"), "")
 _NEAREST = {
@@ -40,7 +40,7 @@ def write(source: Source) -> str:
         function = "glmer" if grouped else "glm"
         extra = f"family = {family_text(graph)}"
     weights = graph.response.weights or _weights(graph.residual)
-    bars = [text for group in graph.groups for text in _bars(group, source)]
+    bars = [text for group in graph.groups for text in bars_of(group, source)]
     line, data = prepared(with_units(source), source)
     return line + call(
         function,
@@ -82,10 +82,11 @@ def with_units(source: Source) -> str:
 
 def term(group: Group, source: Source) -> str:
     """One random term: ``(1 + x | g)``."""
-    return " + ".join(_bars(group, source))
+    return " + ".join(bars_of(group, source))
 
 
-def _bars(group: Group, source: Source) -> list[str]:
+def bars_of(group: Group, source: Source) -> list[str]:
+    """The random terms that a group term is in lme4."""
     nearest = _NEAREST.get(group.covariance.kind, "glmmTMB or MCMCglmm may; nearest: (0 + f | g)")
     spelt(group, _KINDS, "lme4", nearest)
     if group.covariance.kind != "idh":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, Relationship, Residual
+from mix2stan.graph import Group, Relationship, Residual, Response
 from mix2stan.syntax import Call, Name, Node, format_number, quote_name
 from mix2stan.translations.parts import (
     Source,
@@ -39,11 +39,17 @@ def write(source: Source) -> str:
         raise refuse("MCMCglmm", "contrasts in the call", "set them with options(contrasts = …)")
     groups, family = list(graph.groups), ""
     response, data = str(graph.response.expression), source.data
-    if not graph.response.linear:
+    ordered = FAMILIES[graph.response.family].ordinal is not None
+    if ordered:
+        family = _ordered(graph.response)
+    elif not graph.response.linear:
         groups.remove(_overdispersion(source))
         family = _family(source)
         response, data = _named_counts(graph.response.expression, data)
-    fixed = " + ".join(str(f) for f in graph.population.columns.formulas)
+    formulas = graph.population.columns.formulas
+    # the first threshold is zero, so there has to be an intercept
+    texts = [columns_of(f, intercept="", none="") or "1" if ordered else str(f) for f in formulas]
+    fixed = " + ".join(texts)
     entries = [(group, f) for group in groups for f in _formulas(group, source)]
     random = " + ".join(_term(group, formula) for group, formula in entries)
     line, data = prepared(data, source)
@@ -55,7 +61,7 @@ def write(source: Source) -> str:
         f'family = "{family}"' if family else "",
         *_relationships(groups),
         f"data = {data}",
-        _prior(groups),
+        _prior(groups, graph.response.latent_sd**2 if ordered else None),
     )
 
 
@@ -157,10 +163,19 @@ def _rcov(residual: Residual) -> str:
     raise refuse("MCMCglmm", f"errors that are {residual}", "nlme's gls() and lme() can")
 
 
-def _prior(groups: list[Group]) -> str:
+def _ordered(response: Response) -> str:
+    """Its family of ordered categories, whose residual is the error behind them."""
+    if (response.family, response.link) != ("cumulative", "probit"):
+        what = f"{response.family} with link {response.link}"
+        raise refuse("MCMCglmm", what, 'nearest: cumulative("probit")')
+    return "threshold"
+
+
+def _prior(groups: list[Group], residual: float | None) -> str:
     """The prior, where it holds a part of the structure: known variances, or ``fix``."""
+    R = "" if residual is None else f"R = list(V = {format_number(residual)}, fix = 1)"
     if not any(g.covariance.kind in ("corgh", "cors", "sub") for g in groups):
-        return ""
+        return f"prior = list({R})" if R else ""
     entries = []
     for i, group in enumerate(groups):
         covariance, q = group.covariance, len(group.columns.names)
@@ -169,4 +184,5 @@ def _prior(groups: list[Group]) -> str:
             V = f"diag(c({', '.join(format_number(v) for v in covariance.variances)}))"
         fix = f", fix = {covariance.order}" if covariance.kind in ("cors", "sub") else ""
         entries.append(f"G{i + 1} = list(V = {V}, nu = {q}{fix})")
-    return f"prior = list(G = list({', '.join(entries)}))"
+    G = f"G = {call('list', *entries)}"
+    return f"prior = {call('list', R, G)}"

@@ -241,5 +241,6 @@ generated quantities {
   }
 
   corr_matrix[Q_dam] R_dam;
-  R_dam = tcrossprod(diag_pre_multiply(inv_sqrt(rows_dot_self(known_root_dam)), known_root_dam));
+  R_dam = tcrossprod(known_root_dam);
+  R_dam = quad_form_diag(R_dam, inv_sqrt(diagonal(R_dam)));
 }

@@ -47,6 +47,8 @@ data {
   vector<lower=0>[K_prior] beta_scale;
   vector<lower=0>[Q_dam] sd_dam_scale;
   real<lower=0> sigma_scale;
+  vector[strata - 1] var_ratio_loc;
+  vector<lower=0>[strata - 1] var_ratio_scale;
 }
 transformed data {
   // the prior of theta - theta_hat: its precision, and that times its mean
@@ -140,7 +142,7 @@ model {
   sd_dam ~ student_t(3, 0, sd_dam_scale);
   L_dam ~ lkj_corr_cholesky(1);
   sigma ~ student_t(3, 0, sigma_scale);
-  var_ratio ~ lognormal(0, 1);
+  var_ratio ~ lognormal(var_ratio_loc, var_ratio_scale);
   cor_L ~ lkj_corr_cholesky(1);
 }
 generated quantities {

@@ -1,0 +1,124 @@
+"""Models as brms writes them."""
+
+from __future__ import annotations
+
+from mix2stan.families import FAMILIES
+from mix2stan.graph import ErrorCorrelation, Group, ModelGraph, Population, Residual, Response
+from mix2stan.syntax import Argument, Call, Node, Operator
+from mix2stan.translations.glmmtmb import log_sd_terms
+from mix2stan.translations.lme4 import with_units
+from mix2stan.translations.parts import (
+    Source,
+    call,
+    columns_of,
+    factor_text,
+    formulas_of,
+    prepared,
+    refuse,
+    spelt,
+)
+
+__all__ = ["write"]
+
+#: The bar of a term of each structure.
+_BARS = {"scalar": "|", "us": "|", "idh": "||"}
+#: Its names of the families, where they are not those of the rows.
+_NAMES = {"beta": "Beta"}
+#: Rows that are its families, in its parameters.
+_HAS = frozenset(
+    """
+    gaussian student skew_normal lognormal poisson negbinomial geometric bernoulli binomial
+    beta_binomial Gamma inverse.gaussian exponential weibull beta zero_one_inflated_beta
+    zero_inflated_poisson zero_inflated_negbinomial zero_inflated_binomial
+    zero_inflated_beta_binomial zero_inflated_beta hurdle_poisson hurdle_negbinomial hurdle_gamma
+    hurdle_lognormal cumulative sratio cratio acat categorical
+    """.split()
+)
+#: What has the correlations of errors that it has not, or only in part.
+_NEAREST = "gls() and lme() of nlme can"
+
+
+def write(source: Source) -> str:
+    """``brm(bf(y ~ x + (1 + x || g), sigma ~ f), family = …)``."""
+    graph = source.graph
+    if source.contrasts:
+        raise refuse("brms", "contrasts in the call", "set them with contrasts(d$f) <- …")
+    family = FAMILIES[graph.response.family]
+    unordered = family.categories and family.ordinal is None
+    # every category has the terms of the first predictor
+    first = graph.predictors[0] if unordered else graph.mean
+    terms = _terms(source, first.population, first.parameter)
+    series = _series(graph.residual.correlation)
+    formulas = [f"{_left(graph.response)} ~ {' + '.join([*terms, *([series] if series else [])])}"]
+    for predictor in () if unordered else graph.predictors:
+        further = _terms(source, predictor.population, predictor.parameter)
+        formulas.append(f"{predictor.parameter} ~ {' + '.join(further)}")
+    if graph.residual.variances:
+        alone = Residual(graph.residual.variances)
+        formulas.append(f"sigma ~ {log_sd_terms(alone, 'brms')}")
+    formula = formulas[0] if len(formulas) == 1 else call("bf", *formulas)
+    line, data = prepared(with_units(source), source)
+    return line + call("brm", formula, f"data = {data}", _family(graph))
+
+
+def _left(response: Response) -> str:
+    """The response; numbers of successes beside those of trials."""
+    expression = response.expression
+    if response.censoring is not None and response.censoring.code is None:
+        hint = "nearest: y | cens(code, y2), with a code for every row"
+        raise refuse("brms", "a response that is two ends of an interval", hint)
+    for addition in (response.censoring, response.truncation):
+        if addition is not None:
+            return f"{expression} | {addition}"
+    if response.weights is not None:
+        return f"round({expression} * ({response.weights})) | trials({response.weights})"
+    match expression:
+        case Call(function="cbind", args=(Argument(value=y), Argument(value=failures))):
+            return f"{y} | trials({_total(y, failures)})"
+    return str(expression)
+
+
+def _total(y: Node, failures: Node) -> str:
+    """y + failures, which is n where failures are n - y."""
+    match failures:
+        case Operator(symbol="+", operands=(n, Operator(symbol="-", operands=(subtracted,)))):
+            if subtracted == y:
+                return str(n)
+    return f"{y} + {failures}"
+
+
+def _terms(source: Source, population: Population, parameter: str) -> list[str]:
+    """The right-hand side of a predictor."""
+    fixed = [str(f) for f in population.columns.formulas] if population.columns.names else ["1"]
+    offsets = [f"offset({o})" for o in population.offsets]
+    groups = source.graph.groups_of(parameter)
+    return [*fixed, *offsets, *(bar for group in groups for bar in _bars(group, source))]
+
+
+def _bars(group: Group, source: Source) -> list[str]:
+    symbol = spelt(group, _BARS, "brms", "nearest: (0 + f | g); glmmTMB or MCMCglmm may have it")
+    factor = factor_text(group.factor.variables)
+    return [f"({columns_of(f)} {symbol} {factor})" for f in formulas_of(group, source)]
+
+
+def _series(correlation: ErrorCorrelation | None) -> str:
+    """``ar(time = t, gr = g, cov = TRUE)``, for errors of consecutive times."""
+    if correlation is None:
+        return ""
+    if correlation.kind != "corAR1" or correlation.fixed or correlation.nugget:
+        raise refuse("brms", f"errors that are {correlation}", _NEAREST)
+    time = f"time = {correlation.covariates[0]}" if correlation.covariates else ""
+    block = "" if correlation.block is None else f"gr = {factor_text(correlation.block.variables)}"
+    return call("ar", time, block, "cov = TRUE")
+
+
+def _family(graph: ModelGraph) -> str:
+    response = graph.response
+    if response.linear:
+        return ""
+    row = FAMILIES[response.family]
+    name = _NAMES.get(response.family, response.family)
+    if response.family not in _HAS:
+        raise refuse("brms", f"a response that is {response.family}", "glmmTMB may")
+    link = "" if response.link == row.links[0] else f'link = "{response.link}"'
+    return f"family = {call(name, link)}"
