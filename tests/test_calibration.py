@@ -117,7 +117,9 @@ FURTHER = {
     ),
     "varPower of fitted": Study(
         "lme(y ~ x, random = ~ 1 | g, weights = varPower(form = ~ fitted(.)))",
-        "Intercept ~ normal(20, 1); beta ~ normal(0, 1); sd_g ~ normal(0, 1); sigma ~ normal(0, 1)",
+        # far from means of zero, and not so far that only sigma times a power is known
+        "Intercept ~ normal(6, 0.5); beta ~ normal(0, 0.5); sd_g ~ normal(0, 0.5); "
+        "sigma ~ normal(0, 1); var_power ~ normal(0, 0.5)",
     ),
     "dispersion": Study("glmmTMB(y ~ x + (1 | g), dispformula = ~ x)"),
     "poisson": Study("glmer(y ~ x + (1 | g), family = poisson)", LINK),
