@@ -117,7 +117,9 @@ FURTHER = {
     ),
     "varPower of fitted": Study(
         "lme(y ~ x, random = ~ 1 | g, weights = varPower(form = ~ fitted(.)))",
-        "Intercept ~ normal(20, 1); beta ~ normal(0, 1); sd_g ~ normal(0, 1); sigma ~ normal(0, 1)",
+        # far from means of zero, and not so far that only sigma times a power is known
+        "Intercept ~ normal(6, 0.5); beta ~ normal(0, 0.5); sd_g ~ normal(0, 0.5); "
+        "sigma ~ normal(0, 1); var_power ~ normal(0, 0.5)",
     ),
     "dispersion": Study("glmmTMB(y ~ x + (1 | g), dispformula = ~ x)"),
     "poisson": Study("glmer(y ~ x + (1 | g), family = poisson)", LINK),
@@ -236,7 +238,6 @@ def ranks(name: str, engine: Engine) -> Ranks:
     """The rank of every quantity of a study among its draws."""
     study, seed = STUDIES[name], zlib.crc32(name.encode()) % 10**6
     frame = reference(study)
-
     model = model_of(study, frame)
     drawn = model.sample_prior(study.replicates, seed)
     responses = drawn.prior_predictive.values[0]
@@ -263,7 +264,10 @@ def ranks(name: str, engine: Engine) -> Ranks:
         kept, true = elements(draws), elements(truth)
         kept["product"], true["product"] = (product(model, v, y) for v in (draws, truth))
         rows.append({name: rank(true[name], kept[name], rng) for name in kept})
-    return Ranks(pd.DataFrame(rows), divergences)
+    # what is known of a structure may differ in the last digit
+    every = elements(truths)
+    known = [name for name, v in every.items() if np.ptp(v) <= 1e-9 * np.max(np.abs(v))]
+    return Ranks(pd.DataFrame(rows).drop(columns=known), divergences)
 
 
 def p_values(table: pd.DataFrame) -> pd.Series:
