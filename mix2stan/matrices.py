@@ -236,6 +236,10 @@ class Data:
             self._separations[key] = _separate(Z, self.root(group.factor))
         return self._separations[key]
 
+    def is_factor(self, expression: Node) -> bool:
+        """Whether an expression is coded by contrasts."""
+        return self.frame.column(expression).is_factor
+
     def vector(self, expression: Node) -> Array:
         """A numeric expression, shape (N,)."""
         column: Column = self.frame.column(expression)

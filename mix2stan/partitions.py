@@ -256,7 +256,7 @@ class Reduced(Data):
         frame = ModelFrame(vectors, np.arange(len(ones)), dropped, {})
         super().__init__(frame, coded.names_of_data, coded._response, coded.contrasts)
         self._coded = coded
-        self._groupings = dict(levels)
+        self._memberships = {factor: (found,) for factor, found in levels.items()}
         self._designs = {n: v for n, v in columns.items() if n is not None}
         self._ones = ones
         self._count = count
@@ -265,6 +265,11 @@ class Reduced(Data):
     @property
     def count(self) -> int:
         return self._count
+
+    def is_factor(self, expression: Node) -> bool:
+        coded = self._coded
+        assert coded is not None
+        return coded.is_factor(expression)
 
     def means(self, X: Array) -> Array:
         return np.asarray(self._ones @ X / self._count)

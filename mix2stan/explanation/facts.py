@@ -79,7 +79,7 @@ class Facts:
     def variables(self, columns: Columns) -> dict[Node, bool]:
         """The variables of a design, each with whether it is a factor."""
         nodes = [v for f in columns.formulas for v in self.data.terms(f).variables]
-        return {node: self.data.frame.column(node).is_factor for node in nodes}
+        return {node: self.data.is_factor(node) for node in nodes}
 
     def name(self, group: Group) -> str:
         """What a term is called: its factor, or its identifier if another has the same factor."""

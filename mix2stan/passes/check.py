@@ -57,7 +57,7 @@ def _without_mean(graph: ModelGraph, context: Context) -> list[str]:
     X = data.matrix(graph.population.columns) if graph.population.columns.names else None
     for group in graph.groups_of(""):
         nodes = [v for f in group.columns.formulas for v in data.terms(f).variables]
-        if any(data.frame.column(node).is_factor for node in nodes):
+        if any(data.is_factor(node) for node in nodes):
             continue
         for name, column in zip(group.columns.names, data.matrix(group.columns).T, strict=True):
             if name == "(Intercept)" or (X is not None and _spanned(column, X)):
@@ -79,8 +79,8 @@ def _numeric_factors(graph: ModelGraph, context: Context) -> list[str]:
     remarks: dict[str, None] = {}
     for group in graph.groups:
         for node in group.factor.variables:
-            column = context.data.frame.column(node)
-            if column.is_factor or column.values.ndim != 1:
+            column = context.data.frame.columns.get(node)
+            if column is None or column.is_factor or column.values.ndim != 1:
                 continue
             values = np.unique(column.numbers())
             if (values != np.round(values)).any() and len(values) > _FEW_LEVELS:
