@@ -423,7 +423,8 @@ def _flat(graph: ModelGraph, data: Summaries) -> list[Prior]:
 
 def _mcmcglmm(graph: ModelGraph, data: Summaries) -> list[Prior]:
     """What MCMCglmm has a prior of, and the default set of the rest."""
-    theirs = call_priors(graph)
+    predicted = {p.parameter for p in graph.predictors}
+    theirs = [p for p in call_priors(graph) if p.block not in predicted]
     blocks = {p.block for p in theirs}
     without = {"intercept", "beta"} if "beta" in blocks else set()
     return [*theirs, *(p for p in _default(graph, data) if p.block not in blocks | without)]

@@ -13,7 +13,7 @@ from mix2stan.drawing.figure import layers_of
 from mix2stan.drawing.layout import lay_out
 from mix2stan.drawing.nodes import figure_of
 from tests.conftest import table
-from tests.programs import PROGRAMS
+from tests.programs import PROGRAMS, model_of
 from tests.test_explanation import HOSTILE, SMALL
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -88,9 +88,7 @@ def test_what_is_in_the_picture():
 
 @pytest.mark.parametrize("name", list(PROGRAMS)[::6])
 def test_every_kind_of_program_is_drawn(name):
-    program = PROGRAMS[name]
-    model = m2s.model(program.call, table(program.data))
-    ElementTree.fromstring(model.graph())
+    ElementTree.fromstring(model_of(name).graph())
 
 
 def test_names_cannot_break_out():

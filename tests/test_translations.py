@@ -63,6 +63,7 @@ KNOWN = {
     **{key: {"MCMCglmm"} for key in ("ante", "antec", "antev", "antecv")},
     **{key: {"glmmTMB"} for key in ("corh", "ar1", "hetar1", "toep", "ou", "exp", "gau", "mat")},
     "rr": {"glmmTMB"},
+    "known": set(),
 }
 
 

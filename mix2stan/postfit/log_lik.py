@@ -37,7 +37,8 @@ def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
     graph = fit.schema.graph
     factor = _factor_named(graph, by)
     if len(graph.groups) > len(graph.groups_of("")):
-        message = "effects are integrated out of the mean alone, and here are others"
+        owner = next(g.owner for g in graph.groups if g.owner)
+        message = f"effects of {owner} cannot be integrated out"
         raise Unsupported(message, hint='by = "obs" is given the effects')
     for group in graph.groups:
         independent(group)
