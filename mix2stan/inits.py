@@ -174,7 +174,7 @@ def _effects(
     q, levels = len(group.columns.names), data[f"J_{name}"]
     # an effect of size sd moves the response by sd times its column
     Z = np.atleast_2d(np.asarray(data.get(f"Z_{name}", 1.0), dtype=float).T)
-    scale = spread / np.maximum(np.sqrt(np.mean(Z**2, axis=1)), 1e-12)
+    scale = np.broadcast_to(spread / np.maximum(np.sqrt(np.mean(Z**2, axis=1)), 1e-12), q)
     start = _variances(group, scale, rng)
     if group.parameterisation.centred:
         shape = (levels,) if group.covariance.kind == "scalar" else (levels, q)

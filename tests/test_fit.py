@@ -75,7 +75,13 @@ def test_a_file_that_is_no_fit_is_refused(tmp_path, fit):
         m2s.load(tmp_path / "half.nc")
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+#: Programs of which a gradient takes milliseconds.
+LONG = ("errors_spatial", "matern", "collapsed_errors_many", "known_covariance_centred")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in PROGRAMS]
+)
 def test_every_kind_of_model_has_its_tables(name):
     fit = model_of(name).sample(chains=2, warmup=150, draws=50, seed=2, engine="stanli")
     for table in (fit.summary("all"), fit.VarCorr(), fit.ranef(), fit.coef()):
@@ -146,5 +152,5 @@ def test_python_functions_write_the_r_call(sleepstudy):
 
 def test_the_model_is_explained():
     text = str(model_of("slope"))
-    for part in ("lmer(", "multi_normal", "Subject, 18 levels", "student_t(3, 0", "beta[Days]"):
+    for part in ("lmer(", "Normal(", "Subject, 18 levels", "student_t(3, 0", "beta[Days]"):
         assert part in text

@@ -119,6 +119,7 @@ def test_the_reference_points(stanli):
         assert ours[0] - ours[1] == pytest.approx(expected, abs=1e-8)
 
 
+@pytest.mark.slow
 def test_expanded_parameters_are_integrated_out(stanli):
     """Against the integral over the scales, numerically."""
     rng = np.random.default_rng(3)
