@@ -106,9 +106,15 @@ def convergence(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def power_scaling() -> Callable[..., Any] | None:
-    """ArviZ's function for power-scaling sensitivity, None where there is none of that name."""
-    found: Callable[..., Any] | None = getattr(_arviz(), "psens", None)
-    return found
+    """ArviZ's power-scaling sensitivity of a container and a ``component``, None if it has none."""
+    arviz = _arviz()
+    if hasattr(arviz, "psens"):
+        before: Callable[..., Any] = arviz.psens
+        return before
+    if not hasattr(arviz, "psense"):
+        return None
+    # its name and its argument from ArviZ 1.0 on
+    return lambda data, component: arviz.psense(data, group=component)
 
 
 def save(groups: Mapping[str, Any], path: Path, about: str) -> Path:

@@ -75,8 +75,15 @@ def test_a_file_that_is_no_fit_is_refused(tmp_path, fit):
         m2s.load(tmp_path / "half.nc")
 
 
-#: Programs of which a gradient takes milliseconds.
-LONG = ("errors_spatial", "matern", "collapsed_errors_many", "known_covariance_centred")
+#: Programs of which a gradient takes milliseconds, and one whose matrix is singular to rounding in
+#: places, so that a short chain may be lost (seen with NumPy 2.5).
+LONG = (
+    "gaussian_correlation",
+    "errors_spatial",
+    "matern",
+    "collapsed_errors_many",
+    "known_covariance_centred",
+)
 
 
 @pytest.mark.parametrize(

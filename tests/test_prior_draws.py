@@ -143,7 +143,7 @@ def test_it_has_the_tables_of_a_fit_and_arvizs_groups():
     assert "sigma" in fit.summary().index
     groups = fit.idata
     assert groups["prior"]["beta"].shape == (1, 100, 2)
-    assert "prior_predictive" in list(groups.groups())
+    assert groups["prior_predictive"]["Reaction"].shape == (1, 100, 180)
     with pytest.raises(m2s.Mix2stanError, match="no fit"):
         fit.save("x.nc")
 
