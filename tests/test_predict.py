@@ -425,7 +425,7 @@ def test_other_parameters_have_their_predictors():
     assert (errors / np.exp(log_sigma)).std() == pytest.approx(1, abs=0.02)
     new = pd.DataFrame({"Days": [0.0, 9.0], "Subject": ["308", "new"]})
     assert np.isfinite(fit.predict(new, "response", seed=1)).all()
-    with pytest.raises(m2s.Unsupported, match="of the mean alone"):
+    with pytest.raises(m2s.Unsupported, match="effects of sigma"):
         fit.log_lik("Subject")
     assert fit.hypothesis("sigma[Days] > -100")["probability"].tolist() == [1.0]
 
