@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mix2stan.errors import Span
+from mix2stan.names import index_name
 from mix2stan.syntax import NOWHERE, Call, Node, Number, Operator
 
 __all__ = [
@@ -209,6 +210,11 @@ class Group:
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
     prior: WishartPrior | None = field(default=None, compare=False)
+
+    @property
+    def index(self) -> str:
+        """The Stan name of the levels of all rows."""
+        return index_name(self.id)
 
     @property
     def coupled(self) -> bool:
@@ -485,13 +491,16 @@ class Strategy:
     ``kind`` is ``noncentred`` (effects are sampled as standard normals), ``centred`` (each term as
     its parameterisation says), ``joint`` (non-centred, constants kept), ``collapsed`` (the
     coefficients, and the effects of those terms that say so, are integrated out and drawn exactly
-    afterwards) or ``profiled`` (collapsed, the coefficients at their maximum: maximum likelihood);
+    afterwards), ``profiled`` (collapsed, the coefficients at their maximum: maximum likelihood) or
+    ``latent`` (the predictor is sampled as the response of a Gaussian model, which is collapsed;
+    ``errors`` identifies the term whose effects, one per row, are its errors);
     ``reason`` says why in words.  ``pooled`` says that equal observations are summed.
     """
 
     kind: str = "noncentred"
     reason: str = ""
     pooled: bool = False
+    errors: str = ""
 
     @property
     def samples_effects(self) -> bool:

@@ -80,31 +80,6 @@ def container(groups: Mapping[str, Any]) -> Any:
     return xr.DataTree.from_dict(dict(groups)) if kind is xr.DataTree else kind(**groups)
 
 
-def convergence(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bulk and tail effective sample size and R-hat of every quantity.
-
-    Args:
-        draws: shape (chains, draws, n).
-
-    Returns:
-        Three arrays of shape (n,).
-    """
-    import xarray as xr
-
-    data = _numbered(xr.Dataset({"x": (("chain", "draw", "i"), draws)}))
-    with warnings.catch_warnings():
-        # a constant quantity, such as a fixed correlation, has no effective sample size
-        warnings.simplefilter("ignore")
-        az = _arviz()
-        results = [
-            az.ess(data, method="bulk"),
-            az.ess(data, method="tail"),
-            az.rhat(data),
-        ]
-    bulk, tail, r_hat = (np.asarray(r["x"].values, dtype=float) for r in results)
-    return bulk, tail, r_hat
-
-
 def power_scaling() -> Callable[..., Any] | None:
     """ArviZ's power-scaling sensitivity of a container and a ``component``, None if it has none."""
     arviz = _arviz()

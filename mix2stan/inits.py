@@ -13,7 +13,9 @@ from mix2stan.elimination import Elimination, elimination
 from mix2stan.families import FAMILIES, free_thresholds, single_parameters
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
+from mix2stan.latent import error_term
 from mix2stan.links import LINKS
+from mix2stan.names import index_name
 from mix2stan.residual_priors import residual_starts
 from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed, stand_in
@@ -159,7 +161,7 @@ def _move(
         for parent in how.parents:
             above = next(v for v in (f"m_{parent}", f"b_{parent}", f"z_{parent}") if v in start)
             scale = start[f"sd_{parent}"] if above[0] == "z" else 1.0
-            mean = mean + scale * start[above][data[parent][rows] - 1]
+            mean = mean + scale * start[above][data[index_name(parent)][rows] - 1]
         start[f"m_{name}"] = mean + start.pop(f"b_{name}")
 
 
@@ -190,6 +192,8 @@ def _effects(
 
 def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program, from its sums of squares."""
+    if graph.strategy.errors:
+        return _latent(graph, data, rng)
     if not known_errors(graph.residual):
         return _whitened(graph, data, rng)
     parts = elimination(graph.groups)
@@ -205,6 +209,25 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
     for group in parts.sampled:
         start |= _effects(group, data, spread, rng)
     return start
+
+
+def _latent(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Starting values of a program that samples the predictor: near the coefficients' fit."""
+    name, family = graph.strategy.errors, FAMILIES[graph.response.family]
+    term = error_term(graph)
+    W = np.asarray(data.get("W", data.get("Q", np.zeros((data["N"], 0)))))
+    predictor = W[:, data.get("E", 0) :] @ data.get("theta_hat", np.zeros(0))
+    start: dict[str, Any] = {
+        parameter: family.start(parameter) * _factor(rng) for parameter in single_parameters(graph)
+    }
+    if any(p.block == "intercept" and p.density == "student_t" for p in graph.priors):
+        start["mix_intercept"] = _factor(rng)
+    for group in graph.groups:
+        Z = np.atleast_2d(group.columns.names)
+        start |= _variances(group, np.full(Z.shape[1], 0.5), rng)
+    effects = np.zeros(len(predictor))
+    effects[data[term.index] - 1] = predictor + 0.5 * rng.standard_normal(len(predictor))
+    return start | {f"m_{name}": effects}
 
 
 def _whitened(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from mix2stan.graph import ModelGraph, Residual
 from mix2stan.matrices import Data
 from mix2stan.residual_data import blocks_of, residual_entries, strata_codes
 
-__all__ = ["structured_data"]
+__all__ = ["chain_data", "structured_data"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -40,7 +40,7 @@ def _population(
     return r, Q, entries | coefficient_prior(graph, X)
 
 
-def _chain(parts: Elimination, data: Data) -> dict[str, Any]:
+def chain_data(parts: Elimination, data: Data) -> dict[str, Any]:
     """Where the levels of the factors that are eliminated end, and in which of the coarser ones."""
     entries: dict[str, Any] = {}
     factors = [(terms[0].id, data.grouping(terms[0].factor).codes) for terms in parts.chain]
@@ -77,7 +77,7 @@ def structured_data(graph: ModelGraph, data: Data, y: Array | None = None) -> di
     columns = [data.matrix(g.columns) for terms in parts.chain for g in terms]
     rows = np.column_stack([r, Z.toarray(), Q, *columns])
     entries |= sizes
-    entries |= _chain(parts, data)
+    entries |= chain_data(parts, data)
     outer = np.zeros(data.rows, dtype=np.int64)
     if parts.block:
         outer = data.grouping(parts.block[0].factor).codes

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "mix2stan"
 
 # From the ground up; a module may import from its own line and those above it.
 FLOORS = (
-    ("errors", "folders"),
+    ("errors", "folders", "convergence"),
     ("syntax", "names", "many"),
     ("densities",),
     ("prior_choice",),
@@ -27,7 +27,7 @@ FLOORS = (
     ("distributions",),
     ("design",),
     ("relationships",),
-    ("matrices", "kinship_data"),
+    ("latent", "matrices", "kinship_data"),
     ("schema_text",),
     ("schema",),
     ("residual_data", "censoring"),
@@ -43,6 +43,7 @@ FLOORS = (
     ("residual_views",),
     ("plan",),
     ("structured_data",),
+    ("latent_data",),
     ("render", "stan_data", "labels", "prior_table"),
     ("engines", "inits", "chains"),
     ("export", "compiler"),

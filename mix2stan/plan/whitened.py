@@ -14,7 +14,7 @@ from mix2stan.residual_views import ErrorsView, errors_view
 if TYPE_CHECKING:
     from mix2stan.plan.sampled import ModelView
 
-__all__ = ["StructuredView", "WhitenedView", "structured", "whitened"]
+__all__ = ["Stage", "StructuredView", "WhitenedView", "stages_of", "structured", "whitened"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Stage:
     Its sums are of its own columns and of those it carries, the ones of the factors above it:
     ``n`` in all.  ``below`` is the stage before it, ``holders`` the identifier, the number of levels
     and the name of each factor above it, and ``carried`` their effects, a text per column.
+    ``columns`` are the names of its columns, then of those it carries, empty for one of ones.
     """
 
     block: BlockView
@@ -31,6 +32,7 @@ class Stage:
     n: int
     holders: tuple[tuple[str, str, str], ...]
     carried: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 def stages_of(chain: tuple[BlockView, ...]) -> tuple[Stage, ...]:
@@ -47,7 +49,9 @@ def stages_of(chain: tuple[BlockView, ...]) -> tuple[Stage, ...]:
                 carried.append(f"{effect}[{level}{''.join(column) or ']'}")
         holders = tuple((o.id, o.J, o.label) for o in above)
         below = stages[-1] if stages else None
-        stages.append(Stage(block, below, block.q + len(carried), holders, tuple(carried)))
+        columns = tuple(b.column(k) for b in (block, *above) for k in range(1, b.q + 1))
+        n = block.q + len(carried)
+        stages.append(Stage(block, below, n, holders, tuple(carried), columns))
     return tuple(stages)
 
 
@@ -66,7 +70,7 @@ class WhitenedView:
 
     @property
     def width(self) -> str:
-        return f"{self.model.d} + 1" if self.model.d else "1"
+        return self.model.width
 
     @property
     def columns(self) -> str:
