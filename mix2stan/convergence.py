@@ -41,7 +41,8 @@ def convergence(draws: Array) -> tuple[Array, Array, Array]:
     for start in range(0, n, _CHUNK):
         part = np.ascontiguousarray(np.moveaxis(draws[:, :, start : start + _CHUNK], 2, 0))
         finite = np.isfinite(part).all(axis=(1, 2))
-        out[:, start : start + len(part)][:, finite] = _of_finite(part[finite], chains > 1)
+        if finite.any():
+            out[:, start : start + len(part)][:, finite] = _of_finite(part[finite], chains > 1)
     return out[0], out[1], out[2]
 
 

@@ -22,7 +22,9 @@ def chains(chains, length):
         swing[:, t] -= 0.8 * swing[:, t - 1]
     apart = noise[..., 3] + np.arange(chains)[:, None]
     ties = np.round(noise[..., 4])
-    return np.stack([noise[..., 0], slow, swing, apart, ties, np.exp(2 * noise[..., 5]), slow**2], axis=2)
+    return np.stack(
+        [noise[..., 0], slow, swing, apart, ties, np.exp(2 * noise[..., 5]), slow**2], axis=2
+    )
 
 
 def by_arviz(draws):
@@ -54,3 +56,4 @@ def test_constants_and_missing_values_are_as_in_arviz():
     for ours, theirs in zip(convergence(draws), by_arviz(draws), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-8)
     assert np.isnan(convergence(draws[:, :3])).all()
+    assert np.isnan(convergence(draws[..., 2:])).all()
