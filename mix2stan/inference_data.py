@@ -22,7 +22,6 @@ from mix2stan.labels import Labels
 
 __all__ = [
     "container",
-    "convergence",
     "dataset",
     "load",
     "posterior",
