@@ -28,6 +28,7 @@ __all__ = [
     "Factor",
     "Given",
     "Group",
+    "Layer",
     "LevelOrder",
     "ModelGraph",
     "Parameterisation",
@@ -295,6 +296,22 @@ class Truncation:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """One of several responses that is seen through a family: the Gaussian one is its predictor.
+
+    ``trait`` is its name, ``id`` its Stan identifier.
+    """
+
+    trait: str
+    family: str
+    link: str
+    id: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.trait} is {self.family}[{self.link}]"
+
+
+@dataclass(frozen=True)
 class Response:
     """What is modelled, and its distribution given the predictor.
 
@@ -304,7 +321,8 @@ class Response:
     population has an intercept instead; ``latent_sd`` is the known standard deviation of the normal
     error behind a probit.  ``censoring`` is what is known of values that were not observed,
     ``truncation`` the bounds of what could be.  ``traits`` are the
-    names of several responses that are stacked.
+    names of several responses that are stacked, and ``layers`` those of them that are not Gaussian
+    themselves: what is stacked is their predictor, residual included.
     """
 
     expression: Node
@@ -317,6 +335,7 @@ class Response:
     censoring: Censoring | None = None
     truncation: Truncation | None = None
     traits: tuple[str, ...] = field(default=(), compare=False)
+    layers: tuple[Layer, ...] = ()
 
     @property
     def linear(self) -> bool:
@@ -330,7 +349,8 @@ class Response:
         latent = "" if self.latent_sd == 1 else f", latent sd = {self.latent_sd:.6g}"
         censored = "" if self.censoring is None else f" | {self.censoring}"
         censored += "" if self.truncation is None else f" | {self.truncation}"
-        return f"{family}({self.expression}{censored}{weights}{latent})"
+        seen = "".join(f", {layer}" for layer in self.layers)
+        return f"{family}({self.expression}{censored}{weights}{latent}{seen})"
 
 
 #: Numbers given in a call, by parameter and stratum (``""`` where there are none, or for all).

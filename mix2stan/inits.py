@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import Elimination, elimination
-from mix2stan.families import FAMILIES, free_thresholds, single_parameters
+from mix2stan.families import FAMILIES, free_thresholds, on_link, single_parameters
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.latent import error_term
@@ -59,6 +59,19 @@ def _within(value: Any, bounds: Mapping[str, tuple[float, ...]]) -> Any:
 def _starting_points(
     graph: ModelGraph, data: dict[str, Any], chains: int, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
+    starts = _of_gaussian(graph, data, chains, rng)
+    for layer in graph.response.layers:
+        family, link = FAMILIES[layer.family], LINKS[layer.link]
+        near = on_link(np.asarray(data[f"y_{layer.id}"], dtype=float), family, link)
+        for start in starts:
+            start[f"l_{layer.id}"] = near + _SMALL * rng.standard_normal(len(near))
+    return starts
+
+
+def _of_gaussian(
+    graph: ModelGraph, data: dict[str, Any], chains: int, rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Starting values of all parameters but the responses that are some."""
     if not graph.strategy.samples_effects:
         return [_collapsed(graph, data, rng) for _ in range(chains)]
     X = _design(graph, data)

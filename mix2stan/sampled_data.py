@@ -13,6 +13,7 @@ from mix2stan.covariances import constants_of
 from mix2stan.families import FAMILIES, Family, free_thresholds
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.kinship_data import kinship_data
+from mix2stan.layer_data import layer_data, without_layers
 from mix2stan.matrices import Data
 from mix2stan.responses import known_part, observed
 
@@ -57,6 +58,9 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
         entries = _pooled(graph, data)
     else:
         entries = response_data(graph, data, rows)
+    if graph.response.layers:
+        entries["y"] = without_layers(graph, data, entries["y"], entries["y"])
+        entries |= layer_data(graph, data)
     for predictor in graph.predictors:
         if predictor.population.offsets:
             entries[f"known{predictor.suffix}"] = known_part(graph, data, predictor.parameter)

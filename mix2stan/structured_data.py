@@ -16,6 +16,7 @@ from mix2stan.collapsed_data import (
 )
 from mix2stan.elimination import Elimination, elimination
 from mix2stan.graph import ModelGraph, Residual
+from mix2stan.layer_data import layer_data, without_layers
 from mix2stan.matrices import Data
 from mix2stan.residual_data import blocks_of, residual_entries, strata_codes
 
@@ -73,6 +74,7 @@ def structured_data(graph: ModelGraph, data: Data, y: Array | None = None) -> di
     correlation = graph.residual.correlation
     parts = elimination(graph.groups, graph.residual)
     r, Q, entries = _population(graph, data, y)
+    r = without_layers(graph, data, r, data.response(graph) if y is None else y)
     Z, sizes = dense_columns(parts, data, np.ones(data.rows), Q.shape[1])
     columns = [data.matrix(g.columns) for terms in parts.chain for g in terms]
     rows = np.column_stack([r, Z.toarray(), Q, *columns])
@@ -81,7 +83,11 @@ def structured_data(graph: ModelGraph, data: Data, y: Array | None = None) -> di
     outer = np.zeros(data.rows, dtype=np.int64)
     if parts.block:
         outer = data.grouping(parts.block[0].factor).codes
-    if correlation is None:
+    if correlation is None and graph.response.layers:
+        order, blocks = np.argsort(outer, kind="stable"), None
+        entries |= {"observations": data.rows, "count": np.ones(data.rows)}
+        rows = rows[order]
+    elif correlation is None:
         rows, order, count = _summed(graph.residual, data, rows, outer)
         entries |= {"N": len(rows), "observations": data.rows, "count": count}
         blocks = None
@@ -90,6 +96,7 @@ def structured_data(graph: ModelGraph, data: Data, y: Array | None = None) -> di
         order, rows = blocks.order, rows[blocks.order]
     if parts.block:
         entries[f"last_{parts.block[0].id}"] = np.cumsum(np.bincount(outer[order]))
+    entries |= layer_data(graph, data, order)
     return entries | residual_entries(graph.residual, data, order, blocks) | {"rows": rows}
 
 

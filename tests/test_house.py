@@ -32,6 +32,7 @@ FLOORS = (
     ("schema",),
     ("residual_data", "censoring"),
     ("responses",),
+    ("layer_data",),
     ("collapsed_data", "meaning"),
     ("sampled_data", "glm_fit"),
     ("residual_priors", "residual_point", "resampling", "prior_names"),

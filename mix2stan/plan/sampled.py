@@ -79,7 +79,7 @@ def sampled(graph: ModelGraph) -> list[Part]:
     errors: list[Part] = []
     if not graph.residual.plain:
         found = errors_view(graph.residual, graph.priors)
-        structure = StructuredView.of(view, found, graph.strategy.kind == "joint")
+        structure = StructuredView.of(view, found, graph)
         response, errors = structured(structure)
     parts = [Part(tuple(response)), *population_parts(view)]
     if family.ordinal:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mix2stan.elimination import elimination
 from mix2stan.graph import ModelGraph
 from mix2stan.plan.collapsed import BlockView, CollapsedView, collapsed_view, dense_parts
+from mix2stan.plan.layers import LayerView, layer_parts, layer_views
 from mix2stan.plan.parts import Component, Part
 from mix2stan.residual_views import ErrorsView, errors_view
 
@@ -61,12 +62,13 @@ class WhitenedView:
 
     The ``rows`` of the program are [r Z Q Z]: Z of the dense terms, then of the ``stages``.  ``width``
     is the number of columns before these, ``columns`` of all, as Stan has them, and ``content`` says
-    what they are.
+    what they are.  ``layers`` are the responses whose r is not all data.
     """
 
     model: CollapsedView
     errors: ErrorsView
     stages: tuple[Stage, ...]
+    layers: tuple[LayerView, ...] = ()
 
     @property
     def width(self) -> str:
@@ -100,13 +102,23 @@ class StructuredView:
     model: ModelView
     errors: ErrorsView
     likelihood: str
+    layers: tuple[LayerView, ...] = ()
+
+    @property
+    def y(self) -> str:
+        """The name of the Gaussian responses of all rows."""
+        return "l" if self.layers else "y"
 
     @classmethod
-    def of(cls, model: ModelView, errors: ErrorsView, constants: bool) -> StructuredView:
-        """The view; whether the constants of the density are kept."""
-        what, about = ("w", "0, sigma") if errors.correlated else ("y", "mu, sigma * d")
+    def of(cls, model: ModelView, errors: ErrorsView, graph: ModelGraph) -> StructuredView:
+        """The view of a model."""
+        layers = layer_views(graph)
+        y = "l" if layers else "y"
+        what, about = ("w", "0, sigma") if errors.correlated else (y, "mu, sigma * d")
         kept = f"target += normal_lpdf({what} | {about});"
-        return cls(model, errors, kept if constants else f"{what} ~ normal({about});")
+        constants = graph.strategy.kind == "joint"
+        text = kept if constants else f"{what} ~ normal({about});"
+        return cls(model, errors, text, layers)
 
 
 def whitened(graph: ModelGraph) -> list[Part]:
@@ -114,7 +126,8 @@ def whitened(graph: ModelGraph) -> list[Part]:
     parts = elimination(graph.groups, graph.residual)
     model = collapsed_view(graph, parts)
     stages = stages_of((model.block, *model.above) if model.block else ())
-    view = WhitenedView(model, errors_view(graph.residual, graph.priors), stages)
+    layers = layer_views(graph)
+    view = WhitenedView(model, errors_view(graph.residual, graph.priors), stages, layers)
     response = [Component("collapsed/whitened", view)]
     response += [Component("collapsed/prior_normal", model)] if model.normal else []
     plan = [Part(tuple(response))]
@@ -127,7 +140,7 @@ def whitened(graph: ModelGraph) -> list[Part]:
     functions = ["functions/group_sums"] if model.block else []
     functions += ["functions/with_root"] if model.scale == "F" else []
     plan += [Part((Component(f, None),)) for f in functions]
-    return [*plan, *error_parts(view, view.errors)]
+    return [*plan, *error_parts(view, view.errors), *layer_parts(layers)]
 
 
 def structured(view: StructuredView) -> tuple[list[Component], list[Part]]:
@@ -136,7 +149,7 @@ def structured(view: StructuredView) -> tuple[list[Component], list[Part]]:
     likelihood = ["residuals/multiplier"] if errors.multiplier else []
     likelihood += ["residuals/whitened" if errors.correlated else "residuals/independent"]
     response = [Component(t, view) for t in ("residuals/response", *likelihood)]
-    return response, error_parts(view, errors)
+    return response, [*error_parts(view, errors), *layer_parts(view.layers)]
 
 
 def error_parts(view: WhitenedView | StructuredView, errors: ErrorsView) -> list[Part]:
