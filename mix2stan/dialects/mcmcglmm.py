@@ -191,7 +191,10 @@ def _layers(families: tuple[Node, ...], traits: tuple[Node, ...]) -> tuple[Layer
         if entry.may_be_layer
     }
     layers = []
-    for family, trait in zip(families, traits, strict=False):
+    if not families:
+        return ()
+    each = families * len(traits) if len(families) == 1 else families
+    for family, trait in zip(each, traits, strict=True):
         wanted = family.value if isinstance(family, String) else str(family)
         if wanted == "gaussian":
             continue
