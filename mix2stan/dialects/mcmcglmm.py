@@ -165,6 +165,8 @@ def _takes_counts(family: Node) -> bool:
 
 def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -> Request:
     """``cbind(y1, y2) ~ trait - 1 + trait:x``: a row for every response, of the factor ``trait``."""
+    groups = related(random_groups(arguments), arguments)
+    prior = call_prior(arguments.get("prior"), len(groups), fixed=False)
     layers = _layers(_families(arguments), traits)
     name = Name(", ".join(map(str, traits)), span=traits[0].span.to(traits[-1].span))
     residual = errors_of_traits(arguments.get("rcov"), arguments.call.span)
@@ -176,8 +178,10 @@ def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -
     graph = ModelGraph(
         Response(name, traits=tuple(map(str, traits)), layers=layers),
         Population(Columns((formula.right,))),
-        related(random_groups(arguments), arguments),
+        groups,
         residual,
+        notes=() if "prior" in arguments.values else (_NO_PRIOR,),
+        prior=prior,
     )
     return replace(request(arguments, graph), stacked=traits)
 
