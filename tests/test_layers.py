@@ -192,3 +192,20 @@ def test_it_is_compared_and_written_again():
     with pytest.raises(m2s.Unsupported, match="not integrated out"):
         model.reml()
     assert "what is Gaussian is its predictor" in str(model.explain())
+
+
+def test_the_variance_of_every_response_is_divided():
+    fit = m2s.model(CALL, made()).sample(chains=1, warmup=150, draws=50, seed=1, engine="stanli")
+    table, post = fit.variance_partition(), fit.posterior
+    sd = post["sd_g"].values.reshape(-1, 2)
+    sigma, ratio = post["sigma"].values.ravel(), post["var_ratio"].values.ravel()
+    X = m2s.model(CALL, made()).X.to_numpy()
+    beta = post["beta"].values.reshape(-1, 4)
+    for k, (trait, error) in enumerate((("a", sigma), ("c", sigma * ratio))):
+        rows = X[:, k] == 1
+        spread = np.var(X[rows] @ beta.T, axis=0, ddof=1)
+        total = spread + sd[:, k] ** 2 + error**2
+        assert table.loc[f"g[{trait}]", "mean"] == pytest.approx(np.mean(sd[:, k] ** 2 / total))
+        assert table.loc[f"residual[{trait}]", "mean"] == pytest.approx(np.mean(error**2 / total))
+    with pytest.raises(m2s.Unsupported):
+        fit.variance_partition("data")

@@ -209,7 +209,9 @@ class AfterFit:
 
         With one intercept per level a term's share is the intraclass correlation, or repeatability,
         adjusted for the population part if that is there; slopes count with z' Sigma z, averaged over
-        the rows (Johnson 2014).
+        the rows (Johnson 2014).  The share of the term of a pedigree is the heritability, in the base
+        population: its variance is that of individuals whose parents are not related.  Of several
+        responses every one has its parts, as ``animal[tarsus]``.
 
         Args:
             scale: ``"link"``: of the predictor, the residual that of Nakagawa, Johnson and Schielzeth

@@ -122,11 +122,18 @@ class Predictor:
             eta += self._part(number, group, codes, Z)
         return eta
 
-    def random_variance(self, block: slice, groups: tuple[Group, ...] | None = None) -> Array:
-        """The variance of the mean's random part, z' Sigma z summed over terms, shape (m, S)."""
+    def random_variance(
+        self, block: slice, groups: tuple[Group, ...] | None = None, base: bool = False
+    ) -> Array:
+        """The variance of the mean's random part, z' Sigma z summed over terms, shape (m, S).
+
+        With ``base`` that of related levels is of one whose ancestors are not related, as founders are.
+        """
         groups = self.graph.groups_of("") if groups is None else groups
         for group in groups:
-            independent(group)
+            known = group.factor.relationship
+            if not (base and known is not None and known.role == "pedigree"):
+                independent(group)
         m = block.stop - block.start
         total = np.zeros((m, self.sample.size))
         for group in groups:
