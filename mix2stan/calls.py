@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from mix2stan.compiler import DataArgument
+from mix2stan.design import is_frame
 from mix2stan.errors import Mix2stanError
 from mix2stan.model import Model, model
 from mix2stan.prior_choice import PriorArgument
@@ -41,7 +40,7 @@ def _reader(function: str, package: str) -> Callable[..., Model]:
 
     Args:
         formula: the first formula, as R text.
-        data: the data frame, or a mapping from names to data frames.
+        data: the data frame (of pandas, polars or Arrow), or a mapping from names to data frames.
         prior: a set of default priors, or densities by parameter, see :func:`mix2stan.model`.
         strategy: how to compute, see :func:`mix2stan.model`.
         **arguments: R's other arguments. Strings are R text (``random="~ us(1 + x):g"``), numbers
@@ -82,7 +81,7 @@ class _Given(dict[str, Any]):
 
 
 def _r_text(name: str, value: Any, given: _Given) -> str:
-    if isinstance(value, pd.DataFrame | Known):
+    if isinstance(value, Known) or is_frame(value):
         return quote_name(given.name(name, value))
     if value is None:
         return "NULL"
@@ -106,7 +105,7 @@ def _r_text(name: str, value: Any, given: _Given) -> str:
 
 def _r_item(name: str, key: str, value: Any, given: _Given) -> str:
     """A named element of a list; a table or matrix is called as its element."""
-    return _r_text(key if isinstance(value, pd.DataFrame | Known) else name, value, given)
+    return _r_text(key if isinstance(value, Known) or is_frame(value) else name, value, given)
 
 
 lm = _reader("lm", "stats")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from mix2stan.compiler import Compiled, DataArgument
+from mix2stan.compiler import Compiled, DataArgument, Given
 from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.explanation import Explanation, explain, summarise, summary_page
 from mix2stan.export import export_model
@@ -42,7 +42,7 @@ class Model(Refits):
         call: the R call, without what does not matter to the model.
         stan_code: the Stan program.
         stan_data: its data: numbers and numpy arrays by their Stan names.
-        given: the data as they were given.
+        given: the data as they were given, frames of other libraries as pandas'.
         notes: remarks: rows dropped, arguments ignored, what the data cannot tell apart.
     """
 
@@ -55,7 +55,7 @@ class Model(Refits):
         return self._compiled
 
     @property
-    def given(self) -> DataArgument | str | Path:
+    def given(self) -> Given | str | Path:
         return self._compiled.given
 
     @property
@@ -391,12 +391,12 @@ def model(
     Args:
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
             in a script, also with assignments before it or with console prompts.
-        data: the data frame, or a mapping from the names in the text to data frames; besides the
-            rows, first, it may hold what the call names of relationships: a pedigree, a data frame
-            with the columns ``animal``, ``sire`` and ``dam``; a covariance matrix, a data frame with
-            labels, or a :class:`mix2stan.Known`; a phylogeny, Newick text.  Or a folder of Parquet
-            files, whose rows are reduced batch by batch and never all in memory: for Gaussian models
-            with at most one grouping factor.
+        data: the data frame, of pandas, polars or Arrow (a lazy one is collected), or a mapping from
+            the names in the text to data frames; besides the rows, first, it may hold what the call
+            names of relationships: a pedigree, a data frame with the columns ``animal``, ``sire`` and
+            ``dam``; a covariance matrix, a data frame with labels, or a :class:`mix2stan.Known`; a
+            phylogeny, Newick text.  Or a folder of Parquet files, whose rows are reduced batch by
+            batch and never all in memory: for Gaussian models with at most one grouping factor.
         prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"``, ``"mcmcglmm"`` or
             ``"flat"``, or if nothing is said that of the call (MCMCglmm's ``prior =``);
             or Stan densities by the names in ``model.priors``, ``{"sd_Subject": "exponential(1)"}``,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import pandas as pd
 
 if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
+
     from mix2stan.fit import Fit
     from mix2stan.pictures import Pictures
     from mix2stan.postfit.predict import Kind
@@ -54,7 +56,7 @@ class AfterFit:
 
     def predict(
         self,
-        newdata: pd.DataFrame | None = None,
+        newdata: pd.DataFrame | IntoFrame | None = None,
         kind: Kind = "epred",
         re: Effects = "conditional",
         new_levels: NewLevels = "sample",
@@ -68,7 +70,8 @@ class AfterFit:
         they learnt, as in R's ``predict``.
 
         Args:
-            newdata: a data frame with the columns that are needed; the rows of the fit if None.
+            newdata: a data frame, of pandas, polars or Arrow, with the columns that are needed; the
+                rows of the fit if None.
             kind: ``"linpred"`` the linear predictor; ``"epred"`` the expected response, of trials the
                 probability; ``"response"`` random responses, of trials the number of successes.
             re: ``"conditional"`` with the effects of each level; ``"population"`` with all effects
