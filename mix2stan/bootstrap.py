@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.compiler import Compiled
+from mix2stan.documents import Paragraph, result_page, table_of
 from mix2stan.engines import engine_named, pick_engine
 from mix2stan.errors import EngineError, Mix2stanError, Unsupported, suggestion
 from mix2stan.estimates import Estimates, Likelihood, Method, likelihood_of
@@ -88,20 +89,32 @@ class Bootstrap:
         return table.join(self.intervals(level, kind))
 
     def __str__(self) -> str:
+        table = self.summary().to_string(float_format=lambda x: f"{x:.4g}")
+        return "\n\n".join([f"{self.call}\n{self._heading}", table, *self._remarks()])
+
+    def __repr__(self) -> str:
+        return f"<mix2stan bootstrap: {self.call}>"
+
+    def _repr_html_(self) -> str:
+        remarks = map(Paragraph, self._remarks())
+        return result_page(self.call, self._heading, table_of(self.summary()), *remarks)
+
+    @property
+    def _heading(self) -> str:
         n = len(self.replicates)
-        parts = [
-            f"{self.call}\n{n} {self.type} bootstrap replicates, {self.estimates.method}",
-            self.summary().to_string(float_format=lambda x: f"{x:.4g}"),
-        ]
+        return f"{n} {self.type} bootstrap replicates, {self.estimates.method}"
+
+    def _remarks(self) -> list[str]:
+        remarks = []
         singular = int(self.replicates["singular"].sum())
         if singular:
-            parts.append(
+            remarks.append(
                 f"{singular} replicates are singular: a variance zero, or a correlation one"
             )
         if self.failures:
             first = next(iter(self.failures.values()))
-            parts.append(f"warning: {len(self.failures)} replicates failed, the first: {first}")
-        return "\n\n".join(parts)
+            remarks.append(f"warning: {len(self.failures)} replicates failed, the first: {first}")
+        return remarks
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from scipy.special import ndtri
 from mix2stan.collapsed_data import collapsed_data, orthogonaliser
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of
-from mix2stan.documents import Block, Document, Paragraph, Section, table_of, to_html
+from mix2stan.documents import Block, Paragraph, result_page, table_of
 from mix2stan.engines import Engine, Optimum, Program
 from mix2stan.errors import Unsupported
 from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
@@ -129,8 +129,10 @@ class Estimates:
         blocks += [table_of(table) for table in tables if len(table)]
         if self.isSingular:
             blocks.append(Paragraph("singular: a variance is zero, or a correlation one"))
-        page = Document(self.call, (Section(self.method, tuple(blocks)),))
-        return to_html(page, whole=False)
+        return result_page(self.call, self.method, *blocks)
+
+    def __repr__(self) -> str:
+        return f"<mix2stan {self.method} estimates: {self.call}>"
 
 
 def estimate(compiled: Compiled, method: Method, engine: Engine) -> Estimates:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mix2stan import inference_data
 from mix2stan.diagnostics import Problem, find_problems
-from mix2stan.documents import Block, Document, Paragraph, Section, table_of, to_html
+from mix2stan.documents import Block, Paragraph, result_page, table_of
 from mix2stan.errors import Mix2stanError
 from mix2stan.labels import GroupLabels, Labels
 from mix2stan.postfit.methods import AfterFit
@@ -205,14 +205,16 @@ class Fit(AfterFit):
     def __repr__(self) -> str:
         return f"<mix2stan fit: {self.labels.call}>"
 
+    #: What its tables are of, in a notebook.
+    _title = "Posterior"
+
     def _repr_html_(self) -> str:
         chains, draws = (self.posterior.sizes[d] for d in ("chain", "draw"))
         how = f"{chains} chains of {draws} draws, {self.engine}"
         problems = tuple(f"warning: {problem}" for problem in self.problems)
         blocks: tuple[Block, ...] = (Paragraph(how), table_of(self.summary()))
         blocks += tuple(map(Paragraph, problems))
-        page = Document(self.labels.call, (Section("Posterior", blocks),))
-        return to_html(page, whole=False)
+        return result_page(self.labels.call, self._title, *blocks)
 
     # -- files -------------------------------------------------------------------------------------
 

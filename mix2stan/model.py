@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from mix2stan.prior_fit import PriorSample
 
 __all__ = ["Model", "model"]
+
+_log = logging.getLogger(__name__)
 
 
 class Model(Refits):
@@ -143,7 +146,7 @@ class Model(Refits):
         threads: int | None = None,
         inits: float | Estimates | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         folder: str | Path | None = None,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Callable[[Progress], None] | bool | None = None,
         executor: Executor | None = None,
         out: str | Path | None = None,
     ) -> Fit:
@@ -162,7 +165,8 @@ class Model(Refits):
                 near the least-squares fit; or the radius of random ones; or estimates, as
                 :meth:`reml` makes them, to start near.
             folder: where an engine that writes files keeps them.
-            progress: called with a :class:`~mix2stan.engines.Progress` now and then.
+            progress: whether to show bars, None if standard error is a terminal; or a function that is
+                called with a :class:`~mix2stan.engines.Progress` now and then.
             executor: a ``concurrent.futures.Executor`` that runs each chain as a task.
             out: a folder that keeps each chain as it finishes; the same call goes on with those it
                 has.  With ``executor`` or ``out`` chains run in processes of their own, each with a
@@ -176,6 +180,7 @@ class Model(Refits):
         from mix2stan.chains import recorded_seed, sample_chains
         from mix2stan.engines import Settings, pick_engine
         from mix2stan.fit import Fit
+        from mix2stan.progress import listening
 
         if seed is None and out is not None:
             seed = recorded_seed(out)
@@ -185,6 +190,7 @@ class Model(Refits):
             inits = dict(inits.starts)
         if not isinstance(inits, int | float):
             inits = self._starts(inits, chains, seed)
+        _log.info("%s: %d chains of %d + %d, seed %d", self.call, chains, warmup, draws, seed)
         settings = Settings(
             chains=chains,
             warmup=warmup,
@@ -210,7 +216,8 @@ class Model(Refits):
             )
         else:
             program = chosen.compile(self.stan_code, self.stan_data)
-            draws_of_all = program.sample(settings, progress)
+            with listening(progress, chains, warmup + draws) as listener:
+                draws_of_all = program.sample(settings, listener)
         fit = Fit.of(draws_of_all, self.labels, schema)
         fit.posterior.attrs |= {"warmup": warmup, "seed": seed, "adapt_delta": adapt_delta}
         return fit
@@ -420,4 +427,7 @@ def model(
     >>> model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
-    return Model(compile_given(text, data, prior, strategy))
+    found = Model(compile_given(text, data, prior, strategy))
+    for line in found.notes:
+        _log.info("%s: %s", found.call, line)
+    return found

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mix2stan import inference_data
+from mix2stan.diagnostics import Problem
 from mix2stan.errors import Mix2stanError, Unsupported
 from mix2stan.fit import Fit
 from mix2stan.graph import ModelGraph
@@ -44,6 +45,11 @@ class PriorSample(Fit):
         """Responses of the rows of the model, one per draw; of the dims ``chain draw obs``."""
         return self.predict(kind="response", seed=self._seed)
 
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """None: independent draws have no sampler."""
+        return ()
+
     @property
     def idata(self) -> Any:
         """ArviZ's container with the groups ``prior``, ``prior_predictive`` and ``observed_data``."""
@@ -64,6 +70,8 @@ class PriorSample(Fit):
         """
         hint = "idata.to_netcdf(path) writes them; the same seed draws them again"
         raise Mix2stanError("draws from a prior are no fit to be saved", hint=hint)
+
+    _title = "Prior"
 
     def __repr__(self) -> str:
         return f"<mix2stan prior draws: {self.labels.call}>"

@@ -45,7 +45,7 @@ FLOORS = (
     ("structured_data",),
     ("render", "stan_data", "labels", "prior_table"),
     ("engines", "inits", "chains"),
-    ("export", "compiler"),
+    ("export", "compiler", "progress"),
     ("partitions",),
     ("comparison",),
     ("translations",),
@@ -59,7 +59,7 @@ FLOORS = (
     ("prior_fit", "kfold"),
     ("refits",),
     ("model",),
-    ("calls", "progress", "anova", "pooled"),
+    ("calls", "anova", "pooled"),
     ("__init__",),
     ("cli", "__main__"),
 )

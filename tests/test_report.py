@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -106,8 +107,23 @@ def test_hostile_names_are_text(tmp_path):
     fit = model.sample(**FAST)
     page = check(fit.report(model, tmp_path / "r.html").read_text(encoding="utf-8"))
     assert HOSTILE in "".join(page.text)
-    for shown in (model, fit, model.reml(engine="stanli")):
-        check(shown._repr_html_())
+    other = m2s.model("lmer(y ~ 1 + (1 | `g<b>$a$b`))", df)
+    here = ThreadPoolExecutor(1)
+    results = [
+        model.reml(engine="stanli"),
+        model.explain(),
+        model.sample_prior(5, seed=1),
+        model.bootstrap(2, seed=1, executor=here),
+        model.profile(list(model.ml("stanli").values.index[:2])),
+        model.kfold(2, seed=1, executor=here, chains=1, warmup=40, draws=20, engine="stanli"),
+        m2s.anova(other, model),
+        m2s.compare(other, model),
+        m2s.compare(model, model),
+    ]
+    for shown in (model, fit, *results):
+        page = check(shown._repr_html_())
+        assert len(page.of("article")) == 1
+        assert len(repr(shown).splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["slope", "poisson", "mean", "errors_ar1"])
