@@ -55,6 +55,7 @@ Strategy = Annotated[str, typer.Option(help="auto, collapsed, noncentred or cent
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="The file to write; printed if not given.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing on standard error but errors.")
 ]
@@ -141,12 +142,33 @@ def fit(
 
 
 @app.command()
+def new(
+    call: Call,
+    data: Data,
+    columns: Columns = None,
+    prior: Priors = "default",
+    strategy: Strategy = "auto",
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Write a commented Python script to start from, which runs as it is."""
+    from mix2stan.report import check_free
+    from mix2stan.starter import Sources, starter_script
+
+    model = _model(call, data, columns, prior, strategy)
+    named = [entry.partition("=") if _named(entry) else ("", "", entry) for entry in data]
+    given = {"prior": (prior, "default"), "strategy": (strategy, "auto")}
+    settings = {name: value for name, (value, default) in given.items() if value != default}
+    sources = Sources({name: Path(path) for name, _, path in named}, columns, settings)
+    target = None if out is None else check_free(out, force)
+    _print(starter_script(model, sources, None if target is None else target.parent), target)
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="The folder that mix2stan fit --out wrote.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write.")],
-    force: Annotated[
-        bool, typer.Option("--force", help="Write over a file that is there.")
-    ] = False,
+    force: Force = False,
 ) -> None:
     """Write one web page with model, tables, diagnostics, pictures, program and commands."""
     from mix2stan.report import report_run

@@ -59,7 +59,7 @@ FLOORS = (
     ("prior_fit", "kfold"),
     ("refits",),
     ("model",),
-    ("calls", "anova", "pooled"),
+    ("calls", "anova", "pooled", "starter"),
     ("__init__",),
     ("cli", "__main__"),
 )
