@@ -98,6 +98,10 @@ def anova(
         Mix2stanError: if the models are of different rows, or of different population effects under
             REML.
         Unsupported: if the effects of a model cannot be integrated out.
+
+    >>> smaller = m2s.lmer("Reaction ~ Days + (1 | Subject)", data=sleepstudy)
+    >>> anova(smaller, model).table["Chisq"].round(2).tolist()
+    [nan, 42.14]
     """
     from mix2stan.bootstrap import method_named, ratios
     from mix2stan.engines import pick_engine

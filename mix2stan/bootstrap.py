@@ -66,6 +66,9 @@ class Bootstrap:
 
         Raises:
             Mix2stanError: for another kind, or a level that is no probability.
+
+        >>> boot.intervals(0.9).columns.tolist()
+        ['5%', '95%']
         """
         if not 0 < level < 1:
             raise Mix2stanError(f"level must be between 0 and 1, not {level}")
@@ -80,7 +83,17 @@ class Bootstrap:
         return pd.DataFrame(limits.T, index=values.index, columns=names)
 
     def summary(self, level: float = 0.95, kind: str = "percentile") -> pd.DataFrame:
-        """Estimates, their bias and standard errors over the replicates, and intervals."""
+        """Estimates, their bias and standard errors over the replicates, and intervals.
+
+        Args:
+            level, kind: as in :meth:`intervals`.
+
+        Raises:
+            Mix2stanError: as :meth:`intervals`.
+
+        >>> boot.summary().columns.tolist()
+        ['estimate', 'bias', 'std. error', '2.5%', '97.5%']
+        """
         values = self.estimates.values
         draws = self.replicates[list(values.index)]
         table = pd.DataFrame(

@@ -20,7 +20,7 @@ __all__ = ["MCMCglmm", "glm", "glmer", "glmer_nb", "glmmTMB", "gls", "lm", "lme"
 _STRINGS = frozenset({"method", "contrasts"})
 
 
-def _reader(function: str, package: str) -> Callable[..., Model]:
+def _reader(function: str, package: str, example: str) -> Callable[..., Model]:
     def read(
         formula: str,
         *,
@@ -51,7 +51,12 @@ def _reader(function: str, package: str) -> Callable[..., Model]:
         The model; nothing is sampled yet.
 
     Raises:
-        FormulaError, Unsupported, DataError: as :func:`mix2stan.model`.
+        FormulaError: if the text cannot be read or does not fit the data.
+        Unsupported: if it is understood but cannot be expressed.
+        DataError: if the data do not fit.
+
+    >>> isinstance({read.__name__}({example}, data=sleepstudy), m2s.Model)
+    True
     """
     return read
 
@@ -108,12 +113,15 @@ def _r_item(name: str, key: str, value: Any, given: _Given) -> str:
     return _r_text(key if isinstance(value, Known) or is_frame(value) else name, value, given)
 
 
-lm = _reader("lm", "stats")
-lmer = _reader("lmer", "lme4")
-glm = _reader("glm", "stats")
-glmer = _reader("glmer", "lme4")
-glmer_nb = _reader("glmer.nb", "lme4")
-lme = _reader("lme", "nlme")
-gls = _reader("gls", "nlme")
-glmmTMB = _reader("glmmTMB", "glmmTMB")
-MCMCglmm = _reader("MCMCglmm", "MCMCglmm")
+_SLOPES = '"Reaction ~ Days + (Days | Subject)"'
+_GAMMA = 'family="Gamma(link = log)"'
+
+lm = _reader("lm", "stats", '"Reaction ~ Days"')
+lmer = _reader("lmer", "lme4", _SLOPES)
+glm = _reader("glm", "stats", f'"Reaction ~ Days", {_GAMMA}')
+glmer = _reader("glmer", "lme4", f"{_SLOPES}, {_GAMMA}")
+glmer_nb = _reader("glmer.nb", "lme4", '"round(Reaction) ~ Days + (1 | Subject)"')
+lme = _reader("lme", "nlme", '"Reaction ~ Days", random="~ Days | Subject"')
+gls = _reader("gls", "nlme", '"Reaction ~ Days", weights="varPower()"')
+glmmTMB = _reader("glmmTMB", "glmmTMB", f'{_SLOPES}, dispformula="~ Days"')
+MCMCglmm = _reader("MCMCglmm", "MCMCglmm", '"Reaction ~ Days", random="~ us(1 + Days):Subject"')

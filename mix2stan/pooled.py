@@ -55,6 +55,10 @@ def fit_multiple(
     Raises:
         DataError: if the data sets lead to different programs, rows or levels.
         EngineError: if a chain fails.
+
+    >>> pooled = fit_multiple("lm(Reaction ~ Days)", [sleepstudy] * 2, seed=1)
+    >>> pooled.posterior["data_set"].values.tolist()
+    [1, 1, 2, 2]
     """
     from mix2stan.chains import sample_data_sets
     from mix2stan.engines import Settings, pick_engine

@@ -42,7 +42,11 @@ class PriorSample(Fit):
 
     @cached_property
     def prior_predictive(self) -> Any:
-        """Responses of the rows of the model, one per draw; of the dims ``chain draw obs``."""
+        """Responses of the rows of the model, one per draw; of the dims ``chain draw obs``.
+
+        >>> model.sample_prior(10, seed=1).prior_predictive.dims
+        ('chain', 'draw', 'obs')
+        """
         return self.predict(kind="response", seed=self._seed)
 
     @cached_property
@@ -52,7 +56,11 @@ class PriorSample(Fit):
 
     @property
     def idata(self) -> Any:
-        """ArviZ's container with the groups ``prior``, ``prior_predictive`` and ``observed_data``."""
+        """ArviZ's container with the groups ``prior``, ``prior_predictive`` and ``observed_data``.
+
+        >>> model.sample_prior(10, seed=1).idata.prior["sigma"].shape
+        (1, 10)
+        """
         from mix2stan.postfit.groups import observed_data
 
         groups = {
@@ -64,6 +72,9 @@ class PriorSample(Fit):
 
     def save(self, path: str | Path) -> Path:
         """Not a fit: ``idata`` can be written.
+
+        Args:
+            path: of no use.
 
         Raises:
             Mix2stanError: always.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 
 import mix2stan as m2s
+from tests.support.here import Here
 
 DOCS = Path(__file__).parent.parent / "examples" / "docs"
 PAGES = sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
@@ -29,7 +29,7 @@ def short(monkeypatch):
         return sample(model, **(options | {"chains": 2, "warmup": 60, "draws": 40}))
 
     def short_bootstrap(model, n, **options):
-        return bootstrap(model, 3, executor=ThreadPoolExecutor(1), **options)
+        return bootstrap(model, 3, executor=Here(), **options)
 
     monkeypatch.setenv("MIX2STAN_ENGINE", "stanli")
     monkeypatch.setattr(m2s.Model, "sample", short_sample)

@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 EXAMPLES = Path(__file__).resolve().parent.parent
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-#: What docstrings refer to; the site shows the name alone.
-_ROLE = re.compile(r":(?:func|meth|class|attr|data|mod):<code>(?:~[\w.]*\.)?([^<]*)</code>")
 _LOCAL_PICTURE = re.compile(r"!\[[^\]]+\]\((?:\.\./)*([\w-]+\.png)\)")
 
 
@@ -49,6 +49,7 @@ def workplace() -> Iterator[Path]:
 def run(markdown: str, page: str) -> Iterator[tuple[str, str]]:
     """Each block with what it printed; the names of a page are those of one script."""
     names: dict[str, Any] = {"__name__": "__main__"}
+    pd.set_option("display.width", 110, "display.max_columns", 20)
     for number, code in enumerate(blocks_of(markdown), start=1):
         printed = io.StringIO()
         program = compile(code, f"{page}, block {number}", "exec")
@@ -78,8 +79,3 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
         return match[0] + (f'\n\n```text title="prints"\n{text}\n```' if text else "")
 
     return _BLOCK.sub(with_output, markdown)
-
-
-def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:
-    """Show the roles of docstrings as code."""
-    return _ROLE.sub(r"<code>\1</code>", html)
