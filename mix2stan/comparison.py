@@ -143,6 +143,9 @@ def _responses(a: Compiled, b: Compiled) -> list[str]:
     ours, theirs = a.graph.response, b.graph.response
     if a.data.rows != b.data.rows:
         return [f"rows: {a.data.rows} in the first, {b.data.rows} in the second"]
+    if ours.layers != theirs.layers:
+        seen = [", ".join(map(str, r.layers)) or "all are Gaussian" for r in (ours, theirs)]
+        return [f"family: {seen[0]} in the first, {seen[1]} in the second"]
     if ours.family != theirs.family or ours.link != theirs.link:
         said = [f"{r.family} with link {r.link}" for r in (ours, theirs)]
         return [f"family: {said[0]} in the first, {said[1]} in the second"]

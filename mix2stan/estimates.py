@@ -23,7 +23,7 @@ from mix2stan.errors import Unsupported
 from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
 from mix2stan.graph import Group, ModelGraph, Residual, Strategy
 from mix2stan.inits import starting_points
-from mix2stan.likelihood import constant_of_rows, switched_off
+from mix2stan.likelihood import constant_of_rows, refuse_layers, switched_off
 from mix2stan.matrices import Data
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
@@ -267,6 +267,7 @@ def likelihood_of(compiled: Compiled, method: Method) -> Likelihood:
     Raises:
         Unsupported: if the effects cannot be integrated out.
     """
+    refuse_layers(compiled.graph)
     kind = "collapsed" if method == "REML" else "profiled"
     graph = replace(
         compiled.graph, priors=switched_off(compiled.graph.priors), strategy=Strategy(kind)

@@ -49,7 +49,18 @@ PROGRAMS = {
     "poisson": Case(
         "grouseticks",
         "glmer(TICKS ~ YEAR + cHEIGHT + (1 | LOCATION/BROOD) + (1 | INDEX), family = poisson)",
-        strategy="auto",
+        strategy="centred",
+    ),
+    "latent": Case(
+        "grouseticks",
+        "glmer(TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION), family = poisson)",
+        strategy="latent",
+    ),
+    "latent_slope": Case(
+        "grouseticks",
+        "glmer(TICKS ~ cHEIGHT + (cHEIGHT | LOCATION) + (1 | YEAR) + (1 | INDEX), "
+        "family = poisson, offset = log(TICKS + 1))",
+        strategy="latent",
     ),
     "binomial": Case(
         "cbpp",
@@ -240,6 +251,17 @@ PROGRAMS = {
         "MCMCglmm(cbind(tarsus, back) ~ trait - 1 + trait:sex, random = ~us(trait):dam, "
         "rcov = ~us(trait):units)",
         strategy="auto",
+    ),
+    "mixture": Case(
+        "grouseticks",
+        "MCMCglmm(cbind(cHEIGHT, TICKS) ~ trait - 1 + trait:YEAR, random = ~us(trait):BROOD, "
+        'rcov = ~us(trait):units, family = c("gaussian", "poisson"))',
+        strategy="auto",
+    ),
+    "mixture_sampled": Case(
+        "grouseticks",
+        "MCMCglmm(cbind(cHEIGHT, TICKS) ~ trait - 1, random = ~us(trait):BROOD, "
+        'rcov = ~idh(trait):units, family = c("gaussian", "poisson"))',
     ),
     "errors_general": Case(
         "Orthodont",

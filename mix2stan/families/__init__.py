@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mix2stan.families import basic, categories, further, zeros
 from mix2stan.families.basic import (
     PARAMETERS,
@@ -14,6 +17,7 @@ from mix2stan.families.basic import (
     parameter_row,
 )
 from mix2stan.graph import ModelGraph
+from mix2stan.links import Link
 
 __all__ = [
     "FAMILIES",
@@ -23,6 +27,7 @@ __all__ = [
     "Parameter",
     "Support",
     "free_thresholds",
+    "on_link",
     "parameter_row",
     "single_parameters",
     "threshold_labels",
@@ -30,6 +35,13 @@ __all__ = [
 ]
 
 FAMILIES: dict[str, Family] = {**basic.ROWS, **further.ROWS, **zeros.ROWS, **categories.ROWS}
+
+
+def on_link(y: NDArray[np.float64], family: Family, link: Link) -> NDArray[np.float64]:
+    """A response on the scale of its predictor, zeros moved off where that has no value there."""
+    y = family.scale(y)
+    with np.errstate(all="ignore"):
+        return np.asarray(link.forward(np.where(y == 0, y + link.shift, y)), dtype=float)
 
 
 def single_parameters(graph: ModelGraph) -> tuple[str, ...]:

@@ -93,10 +93,17 @@ class Predictor:
     @property
     def distribution(self) -> Distribution:
         response = self.graph.response
+        self.refuse_layers()
         if response.censoring is not None or response.truncation is not None:
             message = "this cannot be computed for a censored or truncated response"
             raise Unsupported(message, hint='kind = "linpred" can')
         return distribution_of(response.family)
+
+    def refuse_layers(self) -> None:
+        """Stop where responses are seen through families of their own."""
+        for layer in self.graph.response.layers:
+            message = f"this cannot be computed for several responses of which {layer}"
+            raise Unsupported(message, hint='kind = "linpred" can')
 
     def blocks(self) -> Iterator[slice]:
         """The rows in pieces that fit into memory."""
@@ -154,6 +161,7 @@ class Predictor:
 
     def mu(self, eta: Array) -> Array:
         """The inverse link."""
+        self.refuse_layers()
         return np.asarray(LINKS[self.graph.response.link].inverse(eta))
 
     def parameters(self, block: slice, eta: Array) -> dict[str, Array]:
