@@ -10,7 +10,7 @@ model = m2s.glmer(
     family="poisson",
     data=ticks,
 )
-# effects are centred level by level: chicks on their brood, broods on their location
+# every chick has an effect: given the predictor, all other effects are integrated out
 print(model.explain().section("Strategy"), end="\n\n")
 fit = model.sample(seed=1)
 print(fit, end="\n\n")

@@ -107,7 +107,10 @@ WORDS = {
     "lecture_cones.py": ["different models", "no covariance of (Intercept) and Width"],
     "lecture_sct.py": ["lme(SCT ~ 1 + tarsus", "w_j = n_j / (n_j + σ² / V)", "together"],
     "lecture_squid.py": ["g = sqrt(DML)", "rcov = ~idh(fMONTH):units", "glmmTMB cannot express"],
-    "ticks_grouse.py": ["centred on b_LOCATION", 'random = ~BROOD + LOCATION, family = "poisson"'],
+    "ticks_grouse.py": [
+        "integrated out, then drawn exactly: b_BROOD, b_LOCATION, beta",
+        'random = ~BROOD + LOCATION, family = "poisson"',
+    ],
     "wine_ordinal.py": ["family = cumulative()", "thresholds[4|5]", "tempwarm > 0"],
     "zeros_ticks.py": ["zi[cHEIGHT]", "simulated zeros: "],
     "lecture_table.py": ["V1 / (V1 + V2)", "r sqrt(V1 V2) is", "cs(0 + sex | dam)"],
