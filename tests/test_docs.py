@@ -15,9 +15,15 @@ from tests.support.here import Here
 DOCS = Path(__file__).parent.parent / "examples" / "docs"
 PAGES = sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
 
-_spec = importlib.util.spec_from_file_location("docs_blocks", DOCS / "blocks.py")
-blocks = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(blocks)
+
+def module_at(path):
+    spec = importlib.util.spec_from_file_location(f"docs_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+blocks = module_at(DOCS / "blocks.py")
 
 
 @pytest.fixture
@@ -58,3 +64,13 @@ def test_blocks_are_found_in_order():
     text = "a\n```python\nx = 1\n```\n\n```r\ny\n```\n```python\nprint(x + 1)\n```\n"
     assert blocks.blocks_of(text) == ["x = 1\n", "print(x + 1)\n"]
     assert [printed for _, printed in blocks.run(text, "page")] == ["", "2\n"]
+
+
+def test_docstrings_become_markdown():
+    pytest.importorskip("griffe")
+    shown = module_at(DOCS / "docstrings.py").shown
+    assert shown("See :meth:`Fit.summary` and :class:`~mix2stan.fit.Fit`.") == (
+        "See ``Fit.summary`` and ``Fit``."
+    )
+    text = "Words.\n\n>>> f(1)  # doctest: +SKIP\n2\n>>> f(2)\n3\n\nMore."
+    assert shown(text) == "Words.\n\n```pycon\n>>> f(1)\n2\n>>> f(2)\n3\n```\n\nMore."

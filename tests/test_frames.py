@@ -137,6 +137,12 @@ def test_what_is_no_frame_is_refused(given, sleepstudy):
         m2s.fit_multiple("lm(Reaction ~ 1)", pl.from_pandas(sleepstudy))
 
 
+def test_a_frame_of_dask_is_not_gathered(sleepstudy):
+    frames = pytest.importorskip("dask.dataframe")
+    with pytest.raises(m2s.DataError, match="has to be a data frame"):
+        m2s.model("lm(Reaction ~ Days)", frames.from_pandas(sleepstudy, npartitions=2))
+
+
 def test_polars_is_not_imported_for_pandas():
     code = "import sys, mix2stan; print([m for m in ('polars',) if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
