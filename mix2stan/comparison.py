@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mix2stan.compiler import Compiled, DataArgument, compile_model
 from mix2stan.covariances import COVARIANCES
+from mix2stan.documents import Code, Items, result_page
 from mix2stan.errors import Mix2stanError
 from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group
@@ -63,10 +64,23 @@ class Comparison:
     def __bool__(self) -> bool:
         return self.same
 
+    @property
+    def _verdict(self) -> str:
+        return "the same model" if self.same else "different models"
+
+    def __repr__(self) -> str:
+        return f"<mix2stan comparison: {self._verdict}>"
+
+    def _repr_html_(self) -> str:
+        remarks = (*self.differences, *self.notes)
+        blocks = [Items((Code(self.first), Code(self.second))), *([Items(remarks)] * bool(remarks))]
+        return result_page("compare", self._verdict, *blocks)
+
     def __str__(self) -> str:
-        verdict = "the same model" if self.same else "different models"
         lines = [f"  {line}" for line in (*self.differences, *self.notes)]
-        return "\n".join([verdict, *lines, f"  first:  {self.first}", f"  second: {self.second}"])
+        return "\n".join(
+            [self._verdict, *lines, f"  first:  {self.first}", f"  second: {self.second}"]
+        )
 
 
 def compare(

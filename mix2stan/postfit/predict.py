@@ -34,7 +34,7 @@ _ERRORS = 1_000_000
 
 def predict(
     fit: Fit,
-    newdata: pd.DataFrame | None,
+    newdata: object,
     kind: Kind,
     re: Effects,
     new_levels: NewLevels,
@@ -64,7 +64,7 @@ def predict(
 
 def predictor_of(
     fit: Fit,
-    newdata: pd.DataFrame | None = None,
+    newdata: object = None,
     re: Effects = "conditional",
     new_levels: NewLevels = "sample",
     draws: int | None = None,
