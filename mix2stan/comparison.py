@@ -140,6 +140,9 @@ def _responses(a: Compiled, b: Compiled) -> list[str]:
         found.append(
             f"truncation: {ours.truncation} in the first, {theirs.truncation} in the second"
         )
+    if ours.known != theirs.known:
+        said = [", ".join(f"{n} = {v:g}" for n, v in r.known) or "none" for r in (ours, theirs)]
+        found.append(f"known parameters: {said[0]} in the first, {said[1]} in the second")
     if not np.array_equal(_ends(one), _ends(other)):
         found.append("censoring: other values are known in part")
     if not np.array_equal(one.trials, other.trials):

@@ -297,8 +297,9 @@ class Response:
     their names, known once the data are; ``anchored`` is whether the first threshold is zero and the
     population has an intercept instead; ``latent_sd`` is the known standard deviation of the normal
     error behind a probit.  ``censoring`` is what is known of values that were not observed,
-    ``truncation`` the bounds of what could be.  ``traits`` are the
-    names of several responses that are stacked.
+    ``truncation`` the bounds of what could be.  ``known`` are the parameters of the distribution
+    whose values are given, and these.  ``traits`` are the names of several responses that are
+    stacked.
     """
 
     expression: Node
@@ -310,6 +311,7 @@ class Response:
     levels: tuple[str, ...] = field(default=(), compare=False)
     censoring: Censoring | None = None
     truncation: Truncation | None = None
+    known: tuple[tuple[str, float], ...] = ()
     traits: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -322,6 +324,7 @@ class Response:
         family = self.family if self.linear else f"{self.family}[{self.link}]"
         weights = "" if self.weights is None else f", trials = {self.weights}"
         latent = "" if self.latent_sd == 1 else f", latent sd = {self.latent_sd:.6g}"
+        latent += "".join(f", {name} = {value:.6g}" for name, value in self.known)
         censored = "" if self.censoring is None else f" | {self.censoring}"
         censored += "" if self.truncation is None else f" | {self.truncation}"
         return f"{family}({self.expression}{censored}{weights}{latent})"

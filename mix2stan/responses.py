@@ -186,6 +186,14 @@ def _nonnegative(rows: _Rows) -> Observed:
     return _single(y)
 
 
+def _angle(rows: _Rows) -> Observed:
+    y = rows.numbers()
+    hint = "degrees are angles times pi / 180; family = gaussian takes any number"
+    words = f"a {rows.response.family} response is an angle from -pi to pi"
+    rows.all(np.asarray(np.abs(y) <= np.pi), words, hint)
+    return _single(y)
+
+
 def _unit_zero(rows: _Rows) -> Observed:
     y = rows.numbers()
     hint = "ordbeta and zero_one_inflated_beta take 0 and 1 as well"
@@ -324,4 +332,5 @@ SUPPORTS: dict[Support, Callable[[_Rows], Observed]] = {
     "binary": _binary,
     "trials": _trials,
     "categories": _categories,
+    "angle": _angle,
 }

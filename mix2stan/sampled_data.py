@@ -81,6 +81,7 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
             entries |= {f"N_{name}": len(places), name: places}
     if seen.levels:
         entries["C"] = len(seen.levels)
+    entries |= dict(graph.response.known)
     if graph.response.latent_sd != 1:
         entries["latent_sd"] = graph.response.latent_sd
     if graph.population.offsets or exposed:

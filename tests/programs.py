@@ -285,6 +285,15 @@ PROGRAMS = {
         "sleepstudy",
         "brm(bf(Reaction | cens(Days > 7) ~ 1 + (1 | Subject), shape ~ Days), family = Gamma(log))",
     ),
+    "von_mises": Case(
+        "sleepstudy",
+        "brm(bf((Days - 4.5) / 2 ~ 1 + (1 | Subject), kappa ~ Reaction), family = von_mises())",
+    ),
+    "asym_laplace": Case(
+        "sleepstudy",
+        "brm(bf(Reaction ~ Days + (1 | Subject), sigma ~ Days, quantile = 0.9), "
+        "family = asym_laplace())",
+    ),
     "cumulative": Case("wine", "clm(rating ~ temp + contact)"),
     "cumulative_cloglog": Case(
         "wine", 'clmm(rating ~ temp + contact + (1 | judge), link = "cloglog")', strategy="auto"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import Bar, grouping_factors, split_bars, summands
 from mix2stan.dialects.families import Distribution, family_of
-from mix2stan.dialects.predictors import Further, further_predictor
+from mix2stan.dialects.predictors import Further, further_predictor, with_known
 from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import (
     Censoring,
@@ -94,7 +94,7 @@ def lower_brm(call: Call) -> Request:
     arguments = match_arguments(call, _BRM)
     formula, within = _formula(arguments)
     given = within.family if within.family is not None else arguments.get("family")
-    response = _response(formula, _family(given))
+    response = with_known(_response(formula, _family(given)), within.known)
     fixed, bars = split_bars(_with_intercept(formula.right))
     fixed, correlation = _special_terms(fixed)
     residual, further = _further(within.formulas, response)
@@ -122,6 +122,7 @@ class _Within(NamedTuple):
 
     formulas: tuple[Formula, ...] = ()
     family: Node | None = None
+    known: tuple[Argument, ...] = ()
 
 
 def _formula(arguments: Arguments) -> tuple[Formula, _Within]:
@@ -138,6 +139,7 @@ def _formula(arguments: Arguments) -> tuple[Formula, _Within]:
         message = "bf() needs a formula"
         raise FormulaError(message, span=node.span, hint="write bf(y ~ x + (1 | g))")
     formulas: list[Formula] = []
+    known: list[Argument] = []
     family = None
     for argument in others:
         match argument.value:
@@ -145,13 +147,15 @@ def _formula(arguments: Arguments) -> tuple[Formula, _Within]:
                 formulas.append(formula)
             case value if argument.name == "family":
                 family = value
+            case Number() | Operator("-", (Number(),)) if argument.name is not None:
+                known.append(argument)
             case _ if argument.name in ("center", "decomp") or argument.value == Constant("FALSE"):
                 pass
             case value:
                 message = f"this part of {node.function}() cannot be expressed: {value}"
                 hint = "bf(y ~ x, sigma ~ x + (1 | g)), formulas of parameters, can"
                 raise Unsupported(message, span=argument.span, hint=hint)
-    return first.value, _Within(tuple(formulas), family)
+    return first.value, _Within(tuple(formulas), family, tuple(known))
 
 
 def _further(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from mix2stan.distributions import basic, further, zeros
+from mix2stan.distributions import basic, continuous, further, zeros
 from mix2stan.distributions.basic import Distribution
 from mix2stan.errors import Unsupported
 
 __all__ = ["DISTRIBUTIONS", "Distribution", "distribution_of"]
 
-DISTRIBUTIONS: dict[str, Distribution] = {**basic.ROWS, **further.ROWS, **zeros.ROWS}
+DISTRIBUTIONS: dict[str, Distribution] = {
+    **basic.ROWS,
+    **further.ROWS,
+    **zeros.ROWS,
+    **continuous.ROWS,
+}
 
 
 def distribution_of(family: str) -> Distribution:

@@ -48,6 +48,8 @@ _DISTRIBUTIONS = {
     "gamma": "Gamma",
     "inverse_gaussian": "InverseGaussian",
     "beta_proportion": "Beta",
+    "von_mises": "VonMises",
+    "asym_laplace": "AsymmetricLaplace",
 }
 
 
@@ -164,6 +166,7 @@ def _legend(facts: Facts) -> Text:
     for group in graph.groups:
         name, levels = facts.name(group), plural(group.factor.levels, "level")
         words.append(f"b_{name} are the effects of the observation's {group.factor}, {levels}")
+    words += [f"{name} is known to be {value:g}" for name, value in graph.response.known]
     if not graph.residual.plain:
         words.append(f"errors: {graph.residual}")
     return "; ".join(words) + "."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from mix2stan.families import basic, categories, further, zeros
+from mix2stan.families import basic, categories, continuous, further, zeros
 from mix2stan.families.basic import (
     PARAMETERS,
     Family,
@@ -29,13 +29,19 @@ __all__ = [
     "with_zeros",
 ]
 
-FAMILIES: dict[str, Family] = {**basic.ROWS, **further.ROWS, **zeros.ROWS, **categories.ROWS}
+FAMILIES: dict[str, Family] = {
+    **basic.ROWS,
+    **further.ROWS,
+    **zeros.ROWS,
+    **continuous.ROWS,
+    **categories.ROWS,
+}
 
 
 def single_parameters(graph: ModelGraph) -> tuple[str, ...]:
-    """What the response's distribution has besides its mean that is one number for all rows."""
-    predicted = {p.parameter for p in graph.predictors}
-    return tuple(p for p in FAMILIES[graph.response.family].parameters if p not in predicted)
+    """What the response's distribution has besides its mean that is one unknown number."""
+    elsewhere = {p.parameter for p in graph.predictors} | set(dict(graph.response.known))
+    return tuple(p for p in FAMILIES[graph.response.family].parameters if p not in elsewhere)
 
 
 def free_thresholds(graph: ModelGraph) -> bool:

@@ -6,8 +6,9 @@ name.  Adding a family is a row here and its density in the tests.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -36,6 +37,7 @@ Support = Literal[
     "binary",
     "trials",
     "categories",
+    "angle",
 ]
 
 
@@ -65,6 +67,11 @@ class Parameter:
     centre: Callable[[Array], float] = lambda y: 0.0
     brms_centre: Numbers = ("student_t", (("loc", 0.0), ("scale", 2.5)))
     unit: float = 1.0
+
+    def allows(self, value: float) -> bool:
+        """Whether it can have a value: one inside the numbers of its bounds."""
+        ends = dict(re.findall(r"(lower|upper)=(-?[\d.]+)", self.bound))
+        return float(ends.get("lower", -np.inf)) < value < float(ends.get("upper", np.inf))
 
 
 def _log_sd(y: Array) -> float:
@@ -113,6 +120,8 @@ PARAMETERS: dict[str, Parameter] = {
         links=("identity",),
         brms_centre=("normal", (("loc", 0.0), ("scale", 4.0))),
     ),
+    "kappa": Parameter("<lower=0>", "concentration of angles", start=2.0),
+    "quantile": replace(_probability("probability of less than mu"), start=0.5),
     "zi": _probability("share of zeros from elsewhere"),
     "hu": _probability("probability of a zero"),
     "zoi": _probability("probability of 0 or 1"),

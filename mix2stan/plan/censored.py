@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mix2stan.families import Family, single_parameters
+from mix2stan.families import Family
 from mix2stan.graph import ModelGraph
 from mix2stan.links import LINKS
 
@@ -46,8 +46,7 @@ class _Law:
 def _law(graph: ModelGraph, family: Family, eta: str) -> _Law:
     mean = LINKS[graph.response.link].stan.format(eta=eta)
     name, arguments = family.density.format(mu=mean).split("(", 1)
-    single = single_parameters(graph)
-    return _Law(name, arguments, (eta, *(p for p in family.parameters if p not in single)))
+    return _Law(name, arguments, (eta, *(p.parameter for p in graph.predictors)))
 
 
 def _density(graph: ModelGraph, law: _Law, rows: str = "") -> str:

@@ -23,7 +23,7 @@ from mix2stan.plan.whitened import StructuredView, structured
 from mix2stan.prior_text import PriorText
 from mix2stan.residual_views import errors_view
 
-__all__ = ["ModelView", "ParameterView", "family_of", "sampled"]
+__all__ = ["KnownView", "ModelView", "ParameterView", "family_of", "known_parts", "sampled"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,15 @@ class ParameterView:
     bound: str
     meaning: str
     prior: PriorText
+
+
+@dataclass(frozen=True)
+class KnownView:
+    """What the template of a further parameter whose value is known sees."""
+
+    name: str
+    bound: str
+    meaning: str
 
 
 def sampled(graph: ModelGraph) -> list[Part]:
@@ -108,7 +117,14 @@ def sampled(graph: ModelGraph) -> list[Part]:
         prior = texts(graph.priors, name)[name]
         subject = ParameterView(name, row.bound, family.meaning(name), prior)
         parts.append(Part((Component("families/parameter", subject),)))
-    return [*parts, *errors, *_functions(graph, family)]
+    return [*parts, *known_parts(graph), *errors, *_functions(graph, family)]
+
+
+def known_parts(graph: ModelGraph) -> list[Part]:
+    """The parameters of the distribution whose values are known, a paragraph each."""
+    family = FAMILIES[graph.response.family]
+    views = (KnownView(n, PARAMETERS[n].bound, family.meaning(n)) for n, _ in graph.response.known)
+    return [Part((Component("families/known", view),)) for view in views]
 
 
 def _functions(graph: ModelGraph, family: Family) -> list[Part]:

@@ -160,6 +160,7 @@ class Predictor:
         """What the family has besides its mean, by name, each of a shape like (m, S)."""
         family = FAMILIES[self.graph.response.family]
         values = {name: self.sample.value(name) for name in single_parameters(self.graph)}
+        values |= {name: self.sample.value(name) for name, _ in self.graph.response.known}
         for predictor in self.graph.predictors:
             name = predictor.parameter
             values[name] = np.asarray(LINKS[predictor.link].inverse(self.linear(block, name)))

@@ -50,7 +50,7 @@ def _left(predictor: Predictor, y: Array, eta: Array, parameters: dict[str, Arra
     share = y
     if FAMILIES[predictor.graph.response.family].counts_trials:
         share = y / np.maximum(parameters["trials"], 1)
-    return np.asarray(share - predictor.expected(eta, parameters))
+    return predictor.distribution.difference(share, predictor.expected(eta, parameters))
 
 
 def _response(predictor: Predictor, seed: int | None) -> Array:

@@ -80,6 +80,8 @@ def _check_categories(source: Source, to: str) -> None:
     cut = response.censoring is not None or response.truncation is not None
     if cut and to != "brms":
         raise refuse(to, "a censored or truncated response", "brms has cens() and trunc()")
+    if response.known and to != "brms":
+        raise refuse(to, f"a known {response.known[0][0]}", "brms has bf(y ~ x, quantile = 0.5)")
     if not FAMILIES[family].categories:
         return
     having = ("brms", "ordinal", "MCMCglmm") if FAMILIES[family].ordinal else ("brms",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mix2stan.families import FAMILIES
 from mix2stan.graph import ErrorCorrelation, Group, ModelGraph, Population, Residual, Response
-from mix2stan.syntax import Argument, Call, Node, Operator
+from mix2stan.syntax import Argument, Call, Node, Operator, format_number
 from mix2stan.translations.glmmtmb import log_sd_terms
 from mix2stan.translations.lme4 import with_units
 from mix2stan.translations.parts import (
@@ -31,7 +31,8 @@ _HAS = frozenset(
     beta_binomial Gamma inverse.gaussian exponential weibull beta zero_one_inflated_beta
     zero_inflated_poisson zero_inflated_negbinomial zero_inflated_binomial
     zero_inflated_beta_binomial zero_inflated_beta hurdle_poisson hurdle_negbinomial hurdle_gamma
-    hurdle_lognormal cumulative sratio cratio acat categorical
+    hurdle_lognormal von_mises asym_laplace cumulative sratio cratio acat
+    categorical
     """.split()
 )
 #: What has the correlations of errors that it has not, or only in part.
@@ -56,6 +57,7 @@ def write(source: Source) -> str:
     if graph.residual.variances:
         alone = Residual(graph.residual.variances)
         formulas.append(f"sigma ~ {log_sd_terms(alone, 'brms')}")
+    formulas += [f"{name} = {format_number(value)}" for name, value in graph.response.known]
     formula = formulas[0] if len(formulas) == 1 else call("bf", *formulas)
     line, data = prepared(with_units(source), source)
     return line + call("brm", formula, f"data = {data}", _family(graph))
