@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import Elimination, elimination
-from mix2stan.families import FAMILIES, free_thresholds, single_parameters
+from mix2stan.families import FAMILIES, PARAMETERS, free_thresholds, single_parameters
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.links import LINKS
@@ -79,7 +79,9 @@ def _starting_points(
 
     def chain() -> dict[str, Any]:
         start: dict[str, Any] = {
-            name: (residual if name == "sigma" else family.start(name)) * _factor(rng)
+            name: PARAMETERS[name].inside(
+                (residual if name == "sigma" else family.start(name)) * float(_factor(rng))
+            )
             for name in single_parameters(graph)
         }
         start |= errors | thresholds

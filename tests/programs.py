@@ -294,6 +294,10 @@ PROGRAMS = {
         "brm(bf(Reaction ~ Days + (1 | Subject), sigma ~ Days, quantile = 0.9), "
         "family = asym_laplace())",
     ),
+    "tweedie": Case("cbpp", "glmmTMB(incidence / size ~ period + (1 | herd), family = tweedie())"),
+    "tweedie_dispersion": Case(
+        "cbpp", "glmmTMB(incidence ~ period, dispformula = ~ size, family = tweedie)"
+    ),
     "cumulative": Case("wine", "clm(rating ~ temp + contact)"),
     "cumulative_cloglog": Case(
         "wine", 'clmm(rating ~ temp + contact + (1 | judge), link = "cloglog")', strategy="auto"

@@ -16,6 +16,7 @@ from tests.test_families import (
     KAPPA,
     NU,
     PHI,
+    POWER,
     QUANTILE,
     SHAPE,
     SIGMA,
@@ -37,6 +38,7 @@ VALUES = {
     "cut_one": CUTS[1],
     "kappa": KAPPA,
     "quantile": QUANTILE,
+    "power": POWER,
     "trials": np.array(5.0),
 }
 VALUES = {name: np.asarray(value) for name, value in VALUES.items()}

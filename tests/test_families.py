@@ -26,7 +26,7 @@ INVERSE = {
     "tan_half": lambda x: 2 * np.arctan(x),
 }
 SHAPE, PHI, NU, SIGMA = 1.7, 4.2, 5.5, 0.8
-KAPPA, QUANTILE = 2.3, 0.3
+KAPPA, QUANTILE, POWER = 2.3, 0.3, 1.6
 ALPHA, ZI, HU, ZOI, COI, CUTS = 1.3, 0.25, 0.35, 0.3, 0.4, (-1.1, 2.2)
 
 
@@ -89,6 +89,15 @@ def asym_laplace(y, mu):
     return stats.laplace_asymmetric(kappa, mu, SIGMA / np.sqrt(q * (1 - q))).logpdf(y)
 
 
+def tweedie(y, mu):
+    rate, shape = mu ** (2 - POWER) / (PHI * (2 - POWER)), (2 - POWER) / (POWER - 1)
+    scale = PHI * (POWER - 1) * mu ** (POWER - 1)
+    n = np.arange(1, 400)[:, None]
+    amounts = stats.gamma(n * shape, scale=scale).logpdf(np.where(y > 0, y, 1.0))
+    series = special.logsumexp(stats.poisson(rate).logpmf(n) + amounts, axis=0)
+    return np.where(y > 0, series, -rate)
+
+
 COUNTS = {
     "poisson": lambda y, mu: stats.poisson(mu).logpmf(y),
     "negbinomial": lambda y, mu: stats.nbinom(SHAPE, SHAPE / (SHAPE + mu)).logpmf(y),
@@ -117,6 +126,7 @@ DENSITY = {
     ).logpdf(y),
     "von_mises": lambda y, mu: stats.vonmises(KAPPA, mu).logpdf(y),
     "asym_laplace": asym_laplace,
+    "tweedie": tweedie,
     "zero_one_inflated_beta": zero_one_inflated,
     "ordered_beta": ordered_beta,
     **{f"zero_inflated_{name}": zero_inflated(d) for name, d in (COUNTS | TRIALS).items()},
@@ -178,6 +188,7 @@ def test_the_joint_density_is_scipys(name, link, engine):
         "cut_one": CUTS[1],
         "kappa": KAPPA,
         "quantile": QUANTILE,
+        "power": POWER,
     }
     eta = 0.9 + 0.2 * df["x"].to_numpy() + np.tile(u[:, 0], 4)
     expected = DENSITY[name](df["y"].to_numpy(), INVERSE[link](eta)).sum()

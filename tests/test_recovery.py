@@ -23,6 +23,7 @@ TRUTH = {
     "coi": 0.4,
     "kappa": 3.0,
     "quantile": 0.3,
+    "power": 1.4,
     "cut_zero": -1.5,
     "cut_one": 2.0,
 }

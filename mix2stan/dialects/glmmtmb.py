@@ -61,7 +61,6 @@ _OTHER_FAMILIES = {
     "bell": _COUNTS,
     "truncated_compois": "truncated_poisson, truncated_nbinom1 and truncated_nbinom2 can",
     "truncated_genpois": "truncated_poisson, truncated_nbinom1 and truncated_nbinom2 can",
-    "tweedie": "ziGamma with a ziformula can: zeros apart, positive responses Gamma",
 }
 #: Its names that mean another row than elsewhere; its lognormal has the mean and sd of y.
 _OWN_NAMES = {"lognormal": "lognormal_mean", "ziGamma": "Gamma"}

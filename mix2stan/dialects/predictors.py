@@ -35,9 +35,13 @@ def further_predictor(
 
     Raises:
         FormulaError: if the family has no such parameter, or that no such link.
+        Unsupported: if the parameter is one number in all models.
     """
     _check_parameter(family, parameter, fixed)
     links = PARAMETERS[parameter].links
+    if not links:
+        message = f"a predictor of {parameter} cannot be expressed"
+        raise Unsupported(message, span=fixed.span, hint="it is one number for all rows")
     if link is not None and link not in links:
         hint = f"its links: {', '.join(links)}"
         raise FormulaError(f"{parameter} has no link {link!r}", span=fixed.span, hint=hint)
@@ -58,7 +62,7 @@ def with_known(response: Response, given: Iterable[Argument]) -> Response:
         name, value = str(argument.name), _value(argument.value)
         _check_parameter(response.family, name, argument.value)
         row = PARAMETERS[name]
-        if not row.links:
+        if "cut" in row.bound or name.startswith("cut"):
             message = f"{name} cannot be known: another parameter is bounded by it"
             raise Unsupported(message, span=argument.span, hint="a prior can be narrow")
         if not row.allows(value):

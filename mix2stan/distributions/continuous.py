@@ -71,6 +71,51 @@ def _laplace_mean(mu: Array, p: Parameters) -> Array:
     return np.asarray(mu + p["sigma"] * (1 - 2 * q) / (q * (1 - q)))
 
 
+def _events(mu: Array, p: Parameters) -> tuple[Array, Array, Array]:
+    """The rate of events, the shape of their amounts, and the scale of these."""
+    power = p["power"]
+    rate = mu ** (2 - power) / (p["phi"] * (2 - power))
+    return np.asarray(rate), (2 - power) / (power - 1), p["phi"] * (power - 1) * mu ** (power - 1)
+
+
+def _tweedie_log_density(y: Array, mu: Array, p: Parameters) -> Array:
+    """A sum over numbers of events, each term relative to the largest."""
+    rate, shape, scale = _events(mu, p)
+    positive = np.where(y > 0, y, 1.0)
+    u = positive / scale
+    log_z = np.log(rate) + shape * np.log(u)
+    mode = np.maximum(np.exp((log_z - shape * np.log(shape)) / (1 + shape)), 1.0)
+
+    def term(n: Array) -> Array:
+        return np.asarray(n * log_z - special.gammaln(n + 1) - special.gammaln(n * shape))
+
+    largest, total = term(mode), np.zeros(mode.shape)
+    for n in range(1, _most_events(mode, shape) + 1):
+        total = total + np.exp(term(np.array(float(n))) - largest)
+    return np.where(y > 0, np.log(total) + largest - u - np.log(positive) - rate, -rate)
+
+
+def _most_events(mode: Array, shape: Array) -> int:
+    """The number of events from which on terms are below exp(-40) of the largest one."""
+    spread = np.sqrt(80 * mode / (1 + shape))
+    return int(np.ceil(np.max(mode + spread + 80 / (1 + shape)))) + 10
+
+
+def _tweedie_cdf(y: Array, mu: Array, p: Parameters) -> Array:
+    rate, shape, scale = _events(mu, p)
+    total = np.exp(-rate)
+    for n in range(1, _most_events(rate, np.zeros(())) + 1):
+        amount = special.gammainc(n * shape, np.maximum(y, 0) / scale)
+        total = total + np.exp(n * np.log(rate) - rate - special.gammaln(n + 1)) * amount
+    return np.where(y < 0, 0.0, np.minimum(total, 1.0))
+
+
+def _draw_tweedie(rng: Rng, mu: Array, p: Parameters) -> Array:
+    rate, shape, scale = _events(mu, p)
+    n = rng.poisson(rate)
+    return np.where(n > 0, scale * rng.gamma(np.maximum(n, 1) * shape), 0.0)
+
+
 ROWS: dict[str, Distribution] = {
     "von_mises": Distribution(
         variance=_angle_variance,
@@ -85,5 +130,12 @@ ROWS: dict[str, Distribution] = {
         cdf=_laplace_cdf,
         simulate=_draw_laplace,
         mean=_laplace_mean,
+    ),
+    "tweedie": Distribution(
+        variance=lambda mu, p: np.asarray(p["phi"] * mu ** p["power"]),
+        log_density=_tweedie_log_density,
+        cdf=_tweedie_cdf,
+        simulate=_draw_tweedie,
+        below=lambda y, mu, p: np.where(y <= 0, 0.0, _tweedie_cdf(y, mu, p)),
     ),
 }

@@ -50,6 +50,7 @@ _DISTRIBUTIONS = {
     "beta_proportion": "Beta",
     "von_mises": "VonMises",
     "asym_laplace": "AsymmetricLaplace",
+    "tweedie": "Tweedie",
 }
 
 

@@ -70,8 +70,19 @@ class Parameter:
 
     def allows(self, value: float) -> bool:
         """Whether it can have a value: one inside the numbers of its bounds."""
+        low, high = self._ends
+        return low < value < high
+
+    def inside(self, value: float) -> float:
+        """The value, away from the ends of what it can be where there are two."""
+        low, high = self._ends
+        margin = 0.1 * (high - low) if np.isfinite(high - low) else 0.0
+        return float(np.clip(value, low + margin, high - margin))
+
+    @property
+    def _ends(self) -> tuple[float, float]:
         ends = dict(re.findall(r"(lower|upper)=(-?[\d.]+)", self.bound))
-        return float(ends.get("lower", -np.inf)) < value < float(ends.get("upper", np.inf))
+        return float(ends.get("lower", -np.inf)), float(ends.get("upper", np.inf))
 
 
 def _log_sd(y: Array) -> float:
@@ -122,6 +133,15 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "kappa": Parameter("<lower=0>", "concentration of angles", start=2.0),
     "quantile": replace(_probability("probability of less than mu"), start=0.5),
+    "power": Parameter(
+        "<lower=1, upper=2>",
+        "power of the mean that the variance is proportional to",
+        prior=("uniform", ()),
+        brms=("uniform", ()),
+        source="all values equally likely",
+        start=1.5,
+        links=(),
+    ),
     "zi": _probability("share of zeros from elsewhere"),
     "hu": _probability("probability of a zero"),
     "zoi": _probability("probability of 0 or 1"),
