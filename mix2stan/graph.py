@@ -315,10 +315,14 @@ class Response:
     traits: tuple[str, ...] = field(default=(), compare=False)
 
     @property
+    def cut(self) -> bool:
+        """Whether it is censored or truncated."""
+        return self.censoring is not None or self.truncation is not None
+
+    @property
     def linear(self) -> bool:
         """Whether it is Gaussian, its mean the predictor: what can be integrated exactly."""
-        known = self.censoring is None and self.truncation is None
-        return known and self.family == "gaussian" and self.link == "identity"
+        return not self.cut and self.family == "gaussian" and self.link == "identity"
 
     def __str__(self) -> str:
         family = self.family if self.linear else f"{self.family}[{self.link}]"

@@ -52,12 +52,14 @@ def observed(graph: ModelGraph, data: Data) -> Observed:
     weights = None if response.weights is None else data.vector(response.weights)
     lower = upper = None
     if response.censoring is not None:
-        lower, upper = intervals(response.censoring, response.expression, column, data)
-        column = Column.numeric(_value_of(lower, upper))
+        counts = FAMILIES[response.family].integer
+        lower, upper = intervals(response.censoring, response.expression, column, data, counts)
+        column = Column.numeric(_value_of(lower, upper, counts))
     rows = _Rows(response, column, weights, data.frame.rows)
     seen = SUPPORTS[FAMILIES[response.family].support](rows)
     if response.truncation is not None:
-        _check_bounds(rows, bounds(response.truncation, data))
+        counts = FAMILIES[response.family].integer
+        _check_bounds(rows, bounds(response.truncation, data, counts))
     return replace(seen, lower=lower, upper=upper)
 
 
@@ -70,10 +72,10 @@ def _check_bounds(rows: _Rows, ends: dict[str, Array]) -> None:
         rows.all(np.asarray(y <= ends["upper"]), "that is above its upper bound", hint)
 
 
-def _value_of(lower: Array, upper: Array) -> Array:
+def _value_of(lower: Array, upper: Array, counts: bool) -> Array:
     """A value of each interval: an end of it, or the middle."""
     with np.errstate(invalid="ignore"):
-        middle = (lower + upper) / 2
+        middle = upper if counts else (lower + upper) / 2
     return np.where(np.isinf(lower), upper, np.where(np.isinf(upper), lower, middle))
 
 

@@ -71,12 +71,12 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     if family.counts_trials:
         entries["trials"] = trials.astype(np.int64)
     if graph.response.truncation is not None:
-        ends = bounds(graph.response.truncation, data)
-        entries |= {f"y_{name}": values for name, values in ends.items()}
+        ends = bounds(graph.response.truncation, data, family.integer)
+        entries |= _counted(ends) if family.integer else {f"y_{n}": v for n, v in ends.items()}
     if seen.lower is not None and seen.upper is not None:
         within = np.isfinite(seen.lower) & np.isfinite(seen.upper)
-        entries["y"] = np.where(within, seen.lower, y)
-        entries["y_upper"] = np.where(within, seen.upper, y)
+        ends = {"y": np.where(within, seen.lower, y), "y_upper": np.where(within, seen.upper, y)}
+        entries |= {k: v.astype(np.int64) if family.integer else v for k, v in ends.items()}
         for name, places in row_sets(seen.lower, seen.upper).items():
             entries |= {f"N_{name}": len(places), name: places}
     if seen.levels:
@@ -94,6 +94,22 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     for group in graph.groups:
         entries |= group_data(group, data, rows)
     return entries
+
+
+def _counted(ends: dict[str, Array]) -> dict[str, Any]:
+    """The bounds of counts: the most of those that are left out below, and of those that are not.
+
+    Rows whose lower bound leaves out no count are left out of ``cut``.
+    """
+    found: dict[str, Any] = {}
+    if "lower" in ends:
+        found["y_below"] = np.maximum(ends["lower"], 0).astype(np.int64) - 1
+    if "upper" in ends:
+        found["y_upper"] = ends["upper"].astype(np.int64)
+    elif "lower" in ends:
+        places = np.flatnonzero(found["y_below"] >= 0) + 1
+        found |= {"N_cut": len(places), "cut": places}
+    return found
 
 
 def _population(graph: ModelGraph, predictor: Predictor, data: Data, rows: Index) -> dict[str, Any]:

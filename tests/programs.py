@@ -285,6 +285,17 @@ PROGRAMS = {
         "sleepstudy",
         "brm(bf(Reaction | cens(Days > 7) ~ 1 + (1 | Subject), shape ~ Days), family = Gamma(log))",
     ),
+    "censored_counts": Case(
+        "grouseticks",
+        "brm(TICKS | cens(TICKS > 9) ~ cHEIGHT + (1 | LOCATION), family = negbinomial())",
+    ),
+    "bounded_counts": Case(
+        "grouseticks",
+        "brm(bf(TICKS + 1 | trunc(lb = 1) ~ cHEIGHT, shape ~ YEAR), family = negbinomial())",
+    ),
+    "bounded_counts_twice": Case(
+        "grouseticks", "brm(TICKS | trunc(lb = 0, ub = 90) ~ cHEIGHT, family = geometric())"
+    ),
     "von_mises": Case(
         "sleepstudy",
         "brm(bf((Days - 4.5) / 2 ~ 1 + (1 | Subject), kappa ~ Reaction), family = von_mises())",

@@ -177,8 +177,10 @@ def _proper(mu: Array) -> NDArray[np.bool_]:
     return np.asarray((mu > 0) & (mu < 1))
 
 
-#: Continuous distributions of Stan's with a distribution function.
-_WITH_CDF = frozenset({"normal", "student_t", "lognormal", "gamma", "weibull", "exponential"})
+#: Distributions of Stan's with a distribution function.
+_WITH_CDF = frozenset(
+    "normal student_t lognormal gamma weibull exponential poisson neg_binomial_2".split()
+)
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 

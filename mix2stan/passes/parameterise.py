@@ -70,6 +70,8 @@ def _pool(graph: ModelGraph, context: Context) -> ModelGraph:
     rows = context.data.rows
     if FAMILIES[graph.response.family].pooled is None or graph.predictors:
         return graph
+    if graph.response.cut:
+        return graph
     if any(g.factor.levels == rows for g in graph.groups):
         return graph
     pooled = len(cells(graph, context.data).first) <= _WORTH_POOLING * rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mix2stan.censoring import bounds
 from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, ModelGraph, Population, Predictor, note
@@ -13,6 +14,9 @@ from mix2stan.responses import observed
 from mix2stan.syntax import Number
 
 __all__ = ["respond"]
+
+
+_COUNTS = "counts censored on the right are above y, those of an interval above y and up to y2"
 
 
 def respond(graph: ModelGraph, context: Context) -> ModelGraph:
@@ -26,6 +30,10 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
     family = FAMILIES[graph.response.family]
     response = graph.response
     cut = response.censoring is not None or response.truncation is not None
+    if response.truncation is not None and family.integer:
+        graph = _without_effect(graph, context)
+    if response.censoring is not None and response.censoring.code and family.integer:
+        graph = note(graph, _COUNTS)
     if cut and not family.censorable:
         able = [name for name, row in FAMILIES.items() if row.censorable]
         message = (
@@ -51,6 +59,16 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
     if context.data.frame.column(graph.response.expression).values.ndim == 2:
         return graph
     return replace(graph, response=replace(graph.response, family=single))
+
+
+def _without_effect(graph: ModelGraph, context: Context) -> ModelGraph:
+    """The graph, with a remark where bounds of counts leave out none."""
+    assert graph.response.truncation is not None
+    ends = bounds(graph.response.truncation, context.data, counts=True)
+    if "upper" in ends or (ends["lower"] > 0).any():
+        return graph
+    remark = f"{graph.response.truncation} leaves out no count; trunc(lb = 1) leaves out zeros"
+    return note(graph, remark)
 
 
 def _against_the_first(graph: ModelGraph) -> ModelGraph:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 from mix2stan.families import FAMILIES, PARAMETERS, Family, free_thresholds, single_parameters
 from mix2stan.families.ordinal import LATENT
-from mix2stan.graph import ModelGraph
+from mix2stan.graph import ModelGraph, Truncation
 from mix2stan.links import LINKS
 from mix2stan.plan.censored import censored_likelihood, truncated_likelihood
 from mix2stan.plan.family_view import family_functions, family_view
@@ -31,12 +31,14 @@ class ModelView(PredictorView):
     """What the templates of the response and the residual see: the mean's predictor, and more.
 
     ``declaration`` declares the response, ``density`` says its distribution in mathematics, the mean
-    in braces, and ``likelihood`` is the statement.  ``thresholds`` are those of ordered categories
-    as the parameters have them, and ``constraint`` their Stan type.
+    in braces, ``likelihood`` is the statement, and ``ends`` the Stan type of the ends of intervals.
+    ``thresholds`` are those of ordered categories as the parameters have them, and ``constraint``
+    their Stan type.
     """
 
     response: str = ""
     declaration: str = ""
+    ends: str = ""
     density: str = ""
     likelihood: str = ""
     thresholds: str = ""
@@ -79,6 +81,7 @@ def sampled(graph: ModelGraph) -> list[Part]:
         **{f.name: getattr(mean, f.name) for f in fields(mean)},
         response=comment(graph.response.expression),
         declaration=_declaration(family),
+        ends="array[N] int" if family.integer else "vector[N]",
         density=_words(graph, family),
         thresholds="cuts" if free_thresholds(graph) and mean.templates else "thresholds",
         constraint=family.ordinal.constraint if family.ordinal else "",
@@ -90,11 +93,7 @@ def sampled(graph: ModelGraph) -> list[Part]:
     sections += ["families/response", *(["families/trials"] * family.counts_trials)]
     sections += ["families/censored"] * (graph.response.censoring is not None)
     if graph.response.truncation is not None:
-        bounds = (
-            ("lower", graph.response.truncation.lower),
-            ("upper", graph.response.truncation.upper),
-        )
-        sections += [f"families/{name}_bound" for name, end in bounds if end is not None]
+        sections += _bounds(graph.response.truncation, family)
     sections += ["families/latent_sd"] * (graph.response.latent_sd != 1)
     sections += ["families/log_odds"] * (family.categories and family.ordinal is None)
     sections += ["families/predictor", "families/likelihood"]
@@ -125,6 +124,14 @@ def known_parts(graph: ModelGraph) -> list[Part]:
     family = FAMILIES[graph.response.family]
     views = (KnownView(n, PARAMETERS[n].bound, family.meaning(n)) for n, _ in graph.response.known)
     return [Part((Component("families/known", view),)) for view in views]
+
+
+def _bounds(truncation: Truncation, family: Family) -> list[str]:
+    """The templates of the bounds of what could be observed."""
+    lower, upper = truncation.lower is not None, truncation.upper is not None
+    below = ["families/below"] + ["families/cut"] * (not upper)
+    found = (below if family.integer else ["families/lower_bound"]) if lower else []
+    return found + ["families/upper_bound"] * upper
 
 
 def _functions(graph: ModelGraph, family: Family) -> list[Part]:
