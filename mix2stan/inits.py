@@ -36,6 +36,9 @@ def starting_points(
     deviations within a factor of two of the residual's, and standard normals for the effects.
     """
     starts = _starting_points(graph, data, chains, np.random.default_rng(seed))
+    for start in starts:
+        for name, _ in graph.response.known:
+            start.pop(name, None)
     for prior in graph.priors:
         bounds = dict(prior.values)
         if "lower" in bounds or "upper" in bounds:

@@ -15,9 +15,18 @@ from mix2stan.families import FAMILIES, Support
 from mix2stan.graph import ModelGraph, Response
 from mix2stan.links import LINKS
 from mix2stan.matrices import Data
-from mix2stan.syntax import format_number
+from mix2stan.syntax import Node, format_number
 
-__all__ = ["SUPPORTS", "Observed", "known_part", "link_scale", "observed", "stand_in"]
+__all__ = [
+    "SUPPORTS",
+    "Observed",
+    "known_part",
+    "link_scale",
+    "noise_of",
+    "observed",
+    "powers_of",
+    "stand_in",
+]
 
 Array = NDArray[np.float64]
 
@@ -61,6 +70,48 @@ def observed(graph: ModelGraph, data: Data) -> Observed:
         counts = FAMILIES[response.family].integer
         _check_bounds(rows, bounds(response.truncation, data, counts))
     return replace(seen, lower=lower, upper=upper)
+
+
+def powers_of(graph: ModelGraph, data: Data) -> Array | None:
+    """What multiplies the log-likelihood of every row, shape (N,); None if nothing does.
+
+    Raises:
+        FormulaError: for a power that is negative or infinite; names the first such row.
+    """
+    node = graph.response.powers
+    if node is None:
+        return None
+    values = data.vector(node)
+    good = np.isfinite(values) & (values >= 0)
+    return _checked(
+        node, values, good, data, "a weight is a number from 0 on", "0 leaves out a row"
+    )
+
+
+def noise_of(graph: ModelGraph, data: Data) -> Array | None:
+    """The known standard error of every row, shape (N,); None if there are none.
+
+    Raises:
+        FormulaError: for one that is not positive; names the first such row.
+    """
+    node = graph.response.noise
+    if node is None:
+        return None
+    values = data.vector(node)
+    good = np.isfinite(values) & (values > 0)
+    hint = "a row without error cannot be told from the others; leave se() out"
+    return _checked(node, values, good, data, "a standard error is positive", hint)
+
+
+def _checked(
+    node: Node, values: Array, good: NDArray[np.bool_], data: Data, words: str, hint: str
+) -> Array:
+    if not good.all():
+        i = int(np.argmin(good))
+        row = int(data.frame.rows[i]) + 1
+        message = f"{node} is {format_number(float(values[i]))} in row {row}: {words}"
+        raise FormulaError(message, span=node.span, hint=hint)
+    return values
 
 
 def _check_bounds(rows: _Rows, ends: dict[str, Array]) -> None:

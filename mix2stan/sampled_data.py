@@ -14,7 +14,7 @@ from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.kinship_data import kinship_data
 from mix2stan.matrices import Data
-from mix2stan.responses import known_part, observed
+from mix2stan.responses import known_part, noise_of, observed, powers_of
 
 __all__ = ["Cells", "cells", "group_data", "sampled_data"]
 
@@ -82,6 +82,9 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     if seen.levels:
         entries["C"] = len(seen.levels)
     entries |= dict(graph.response.known)
+    powers, noise = powers_of(graph, data), noise_of(graph, data)
+    entries |= {} if powers is None else {"weight": powers}
+    entries |= {} if noise is None else {"se": noise}
     if graph.response.latent_sd != 1:
         entries["latent_sd"] = graph.response.latent_sd
     if graph.population.offsets or exposed:

@@ -168,12 +168,13 @@ class Schema:
         return correlation.block.variables if correlation and correlation.block else ()
 
     def _response(self) -> tuple[Node, ...]:
-        """What says how many trials a row has, if any."""
+        """What says how many trials a row has, and its known standard error, if any."""
         response = self.graph.response
+        noise = () if response.noise is None else (response.noise,)
         if response.weights is not None:
-            return (response.weights,)
+            return (response.weights, *noise)
         is_pair = self.data.frame.column(response.expression).values.ndim == 2
-        return (response.expression,) if is_pair else ()
+        return (response.expression, *noise) if is_pair else noise
 
     def _aligned(self, newdata: pd.DataFrame, expressions: Iterable[Node]) -> Frame:
         """The columns that are needed; factors have the levels of the fit first."""

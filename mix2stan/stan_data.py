@@ -27,6 +27,11 @@ def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     if graph.strategy.samples_effects:
         entries = sampled_data(graph, data) | residual_entries(graph.residual, data)
         return entries | _scales(graph)
+    return _integrated(graph, data) | dict(graph.response.known)
+
+
+def _integrated(graph: ModelGraph, data: Data) -> dict[str, Any]:
+    """The data of a collapsed program."""
     if not known_errors(graph.residual):
         return structured_data(graph, data) | _scales(graph, ("intercept", "beta"))
     order = row_order(graph, data)

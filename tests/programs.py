@@ -296,6 +296,23 @@ PROGRAMS = {
     "bounded_counts_twice": Case(
         "grouseticks", "brm(TICKS | trunc(lb = 0, ub = 90) ~ cHEIGHT, family = geometric())"
     ),
+    "powers": Case(
+        "sleepstudy",
+        "brm(bf(Reaction | weights(Days) ~ 1 + (1 | Subject), nu ~ Days), family = student())",
+    ),
+    "powers_of_vectors": Case(
+        "grouseticks",
+        "glmmTMB(TICKS + 1 ~ YEAR, weights = HEIGHT, family = lognormal, dispformula = ~ YEAR)",
+    ),
+    "collapsed_standard_errors": Case(
+        "sleepstudy", "brm(Reaction | se(Days + 1) ~ 1 + (1 | Subject))", strategy="collapsed"
+    ),
+    "standard_errors": Case(
+        "sleepstudy", "brm(Reaction | se(Days + 1, sigma = TRUE) ~ 1 + (1 | Subject))"
+    ),
+    "exposure": Case(
+        "cbpp", "brm(incidence | rate(size) ~ period + (1 | herd), family = poisson())"
+    ),
     "von_mises": Case(
         "sleepstudy",
         "brm(bf((Days - 4.5) / 2 ~ 1 + (1 | Subject), kappa ~ Reaction), family = von_mises())",

@@ -143,7 +143,7 @@ REFUSED = {
     "family = tweedie, ziformula = ~ 1": "zeros of a tweedie response",
     "family = truncated_genpois()": "truncated_poisson",
     "ziformula = ~ f": "zeros of a gaussian response",
-    "weights = z": "weights of a gaussian model",
+    "weights = exp(z), ziformula = ~ 1, family = poisson": "weights of a zero_inflated_poisson",
     "dispformula = ~ 0": "without its residual",
 }
 

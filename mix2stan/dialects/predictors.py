@@ -70,7 +70,7 @@ def with_known(response: Response, given: Iterable[Argument]) -> Response:
             hint = f"it is {row.meaning}: {row.bound.strip('<>')}"
             raise FormulaError(message, span=argument.span, hint=hint)
         known.append((name, value))
-    return replace(response, known=tuple(known))
+    return replace(response, known=(*response.known, *known))
 
 
 def _value(node: Node) -> float:

@@ -70,7 +70,7 @@ def _pool(graph: ModelGraph, context: Context) -> ModelGraph:
     rows = context.data.rows
     if FAMILIES[graph.response.family].pooled is None or graph.predictors:
         return graph
-    if graph.response.cut:
+    if graph.response.cut or graph.response.powers is not None:
         return graph
     if any(g.factor.levels == rows for g in graph.groups):
         return graph

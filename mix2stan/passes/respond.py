@@ -10,12 +10,14 @@ from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, ModelGraph, Population, Predictor, note
 from mix2stan.names import unique_identifiers
 from mix2stan.passes.context import Context
-from mix2stan.responses import observed
+from mix2stan.responses import noise_of, observed, powers_of
 from mix2stan.syntax import Number
 
 __all__ = ["respond"]
 
 
+#: Families whose sigma is the scale of errors, to which others can be added.
+_SCALED = frozenset({"gaussian", "student"})
 _COUNTS = "counts censored on the right are above y, those of an interval above y and up to y2"
 
 
@@ -49,6 +51,7 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
             "errors with a structure, of a censored or truncated response, cannot be expressed"
         )
         raise Unsupported(message, span=graph.response.expression.span, hint="rcov = ~ units can")
+    _check_added(graph, context)
     seen = observed(graph, context.data)
     if seen.levels:
         graph = replace(graph, response=replace(graph.response, levels=seen.levels))
@@ -59,6 +62,26 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
     if context.data.frame.column(graph.response.expression).values.ndim == 2:
         return graph
     return replace(graph, response=replace(graph.response, family=single))
+
+
+def _check_added(graph: ModelGraph, context: Context) -> None:
+    """Refuse weights and standard errors that are none, or where they cannot be expressed."""
+    response = graph.response
+    family, powers, noise = FAMILIES[response.family], response.powers, response.noise
+    powers_of(graph, context.data)
+    noise_of(graph, context.data)
+    if noise is not None and not {response.family} <= _SCALED:
+        message = f"known standard errors of a {response.family} response cannot be expressed"
+        raise Unsupported(message, span=noise.span, hint=f"{' and '.join(sorted(_SCALED))} can")
+    if powers is None:
+        return
+    hint = "a row that counts twice can stand in the data twice"
+    if family.categories or family.row_sets:
+        message = f"weights of a {response.family} model cannot be expressed"
+        raise Unsupported(message, span=powers.span, hint=hint)
+    if response.cut or not graph.residual.plain:
+        what = "a censored or truncated response" if response.cut else "errors with a structure"
+        raise Unsupported(f"weights of {what} cannot be expressed", span=powers.span, hint=hint)
 
 
 def _without_effect(graph: ModelGraph, context: Context) -> ModelGraph:

@@ -10,6 +10,7 @@ from mix2stan.graph import ModelGraph, Truncation
 from mix2stan.links import LINKS
 from mix2stan.plan.censored import censored_likelihood, truncated_likelihood
 from mix2stan.plan.family_view import family_functions, family_view
+from mix2stan.plan.known import known_parts
 from mix2stan.plan.parts import Component, Part, comment, texts
 from mix2stan.plan.predictors import (
     PredictorView,
@@ -19,11 +20,12 @@ from mix2stan.plan.predictors import (
     predictor_view,
     with_population,
 )
+from mix2stan.plan.weighted import weighted_likelihood, with_noise
 from mix2stan.plan.whitened import StructuredView, structured
 from mix2stan.prior_text import PriorText
 from mix2stan.residual_views import errors_view
 
-__all__ = ["KnownView", "ModelView", "ParameterView", "family_of", "known_parts", "sampled"]
+__all__ = ["ModelView", "ParameterView", "family_of", "sampled"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class ModelView(PredictorView):
     ``declaration`` declares the response, ``density`` says its distribution in mathematics, the mean
     in braces, ``likelihood`` is the statement, and ``ends`` the Stan type of the ends of intervals.
     ``thresholds`` are those of ordered categories as the parameters have them, and ``constraint``
-    their Stan type.
+    their Stan type; ``powers`` and ``noise`` are the expressions of weights and standard errors.
     """
 
     response: str = ""
@@ -43,6 +45,8 @@ class ModelView(PredictorView):
     likelihood: str = ""
     thresholds: str = ""
     constraint: str = ""
+    powers: str = ""
+    noise: str = ""
 
     def distribution(self, mean: str) -> str:
         """The distribution of the response in mathematics, given its predictor as text."""
@@ -59,27 +63,20 @@ class ParameterView:
     prior: PriorText
 
 
-@dataclass(frozen=True)
-class KnownView:
-    """What the template of a further parameter whose value is known sees."""
-
-    name: str
-    bound: str
-    meaning: str
-
-
 def sampled(graph: ModelGraph) -> list[Part]:
     """Every effect is a parameter, on its own or as a scale times a standard normal."""
     family, pooled = family_of(graph)
     mean = predictor_view(graph, graph.mean, pooled)
-    takes_apart = mean.population and not graph.predictors
-    cut = graph.response.censoring is not None or graph.response.truncation is not None
-    takes_apart = takes_apart and not cut
+    response = graph.response
+    takes_apart = mean.population and not graph.predictors and not response.cut
+    takes_apart = takes_apart and response.powers is None and response.noise is None
     primitive = _primitive(graph, family, bool(mean.summed)) if takes_apart else None
     mean = mean if primitive else with_population(mean)
     view = ModelView(
         **{f.name: getattr(mean, f.name) for f in fields(mean)},
         response=comment(graph.response.expression),
+        powers=comment(graph.response.powers),
+        noise=comment(graph.response.noise),
         declaration=_declaration(family),
         ends="array[N] int" if family.integer else "vector[N]",
         density=_words(graph, family),
@@ -94,18 +91,20 @@ def sampled(graph: ModelGraph) -> list[Part]:
     sections += ["families/censored"] * (graph.response.censoring is not None)
     if graph.response.truncation is not None:
         sections += _bounds(graph.response.truncation, family)
+    sections += ["families/weight"] * (graph.response.powers is not None)
+    sections += ["families/standard_error"] * (graph.response.noise is not None)
     sections += ["families/latent_sd"] * (graph.response.latent_sd != 1)
     sections += ["families/log_odds"] * (family.categories and family.ordinal is None)
     sections += ["families/predictor", "families/likelihood"]
-    response = [Component(t, view) for t in sections]
+    about = [Component(t, view) for t in sections]
     if family.row_sets:
-        response.append(Component("families/row_sets", family_view(graph, family)))
+        about.append(Component("families/row_sets", family_view(graph, family)))
     errors: list[Part] = []
     if not graph.residual.plain:
         found = errors_view(graph.residual, graph.priors)
         structure = StructuredView.of(view, found, graph.strategy.kind == "joint")
-        response, errors = structured(structure)
-    parts = [Part(tuple(response)), *population_parts(view)]
+        about, errors = structured(structure)
+    parts = [Part(tuple(about)), *population_parts(view)]
     if family.ordinal:
         way = "cutpoints" if graph.response.anchored else view.thresholds
         parts.append(Part((Component(f"families/{way}", view),)))
@@ -117,13 +116,6 @@ def sampled(graph: ModelGraph) -> list[Part]:
         subject = ParameterView(name, row.bound, family.meaning(name), prior)
         parts.append(Part((Component("families/parameter", subject),)))
     return [*parts, *known_parts(graph), *errors, *_functions(graph, family)]
-
-
-def known_parts(graph: ModelGraph) -> list[Part]:
-    """The parameters of the distribution whose values are known, a paragraph each."""
-    family = FAMILIES[graph.response.family]
-    views = (KnownView(n, PARAMETERS[n].bound, family.meaning(n)) for n, _ in graph.response.known)
-    return [Part((Component("families/known", view),)) for view in views]
 
 
 def _bounds(truncation: Truncation, family: Family) -> list[str]:
@@ -146,6 +138,8 @@ def _functions(graph: ModelGraph, family: Family) -> list[Part]:
 def _words(graph: ModelGraph, family: Family) -> str:
     """The distribution of the response in mathematics, the predictor in braces."""
     text = family.words(graph.response.link)
+    text = text if graph.response.noise is None else with_noise(text)
+    text += "" if graph.response.powers is None else ", to the power of its weight"
     text += "" if graph.response.censoring is None else ", censored"
     text += "" if graph.response.truncation is None else ", truncated"
     if graph.response.latent_sd == 1:
@@ -195,6 +189,9 @@ def _likelihood(graph: ModelGraph, family: Family, primitive: str | None, view: 
         return truncated_likelihood(graph, family, words["eta"])
     direct = family.natural.get(link, family.density.replace("{mu}", LINKS[link].stan))
     text = (primitive or direct).format(**words)
+    text = text if graph.response.noise is None else with_noise(text)
+    if graph.response.powers is not None:
+        return weighted_likelihood(graph, family, text)
     if graph.strategy.kind != "joint":
         return f"y ~ {text};"
     name, arguments = text.split("(", 1)

@@ -14,7 +14,7 @@ from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.integrals import nodes
 from mix2stan.postfit.predict import predictor_of, without_groups
 from mix2stan.postfit.predictor import Predictor, independent
-from mix2stan.responses import observed
+from mix2stan.responses import observed, powers_of
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
@@ -81,14 +81,22 @@ def _conditional(predictor: Predictor) -> Array:
     if predictor.graph.residual.correlation is not None:
         return _of_correlated(predictor)
     y = observed(predictor.graph, predictor.rows.data).y
+    weights = _weights(predictor)
     out = np.empty((predictor.rows.n, predictor.sample.size))
     for block in predictor.blocks():
         eta = predictor.linear(block)
         parameters = predictor.parameters(block, eta)
-        out[block] = predictor.distribution.log_density(
+        density = predictor.distribution.log_density(
             y[block][:, None], predictor.mu(eta), parameters
         )
+        out[block] = density * weights[block][:, None]
     return out
+
+
+def _weights(predictor: Predictor) -> Array:
+    """How much the log-likelihood of every row counts, shape (n,)."""
+    powers = powers_of(predictor.graph, predictor.rows.data)
+    return np.ones(predictor.rows.n) if powers is None else powers
 
 
 def _of_correlated(predictor: Predictor) -> Array:
@@ -184,7 +192,7 @@ def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
     effects = predictor.sample.effects(group)[:, 0]
     centre, spread = effects.mean(axis=1), effects.std(axis=1)
     sd = np.sqrt(predictor.sample.covariance(group)[0, 0])
-    total = np.full((J, predictor.sample.size), -np.inf)
+    total, weights = np.full((J, predictor.sample.size), -np.inf), _weights(predictor)
     for x, w in zip(*nodes(), strict=True):
         b = centre + spread * x
         sums = np.zeros(total.shape)
@@ -192,7 +200,7 @@ def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
             eta = plain.linear(block) + (Z * b[codes])[block][:, None]
             parameters = plain.parameters(block, eta)
             density = plain.distribution.log_density(y[block][:, None], plain.mu(eta), parameters)
-            np.add.at(sums, codes[block], density)
+            np.add.at(sums, codes[block], density * weights[block][:, None])
         prior = -0.5 * (b[:, None] / sd) ** 2 - np.log(sd)
         weight = np.log(w * spread) + 0.5 * x**2
         total = np.logaddexp(total, sums + prior + weight[:, None])

@@ -18,7 +18,7 @@ from mix2stan.links import LINKS
 from mix2stan.postfit.errors import error_multiplier
 from mix2stan.postfit.integrals import averaged, check_link, nodes
 from mix2stan.postfit.sample import Sample
-from mix2stan.responses import known_part, observed
+from mix2stan.responses import known_part, noise_of, observed
 from mix2stan.schema import Rows
 
 __all__ = ["NEW_LEVELS", "Effects", "NewLevels", "Predictor", "independent"]
@@ -169,6 +169,9 @@ class Predictor:
             values["sigma"] = values["sigma"] * error_multiplier(
                 residual, self.sample, self.rows.data, block, eta
             )
+        noise = noise_of(self.graph, self.rows.data)
+        if noise is not None:
+            values["sigma"] = np.sqrt(values["sigma"] ** 2 + noise[block][:, None] ** 2)
         if family.counts_trials:
             values["trials"] = self.trials[block][:, None]
         return values
