@@ -5,14 +5,8 @@ from __future__ import annotations
 import itertools
 
 from mix2stan.families import basic, categories, continuous, further, zeros
-from mix2stan.families.basic import (
-    PARAMETERS,
-    Family,
-    Numbers,
-    Parameter,
-    Support,
-    parameter_row,
-)
+from mix2stan.families.basic import Family, Support
+from mix2stan.families.parameters import PARAMETERS, Numbers, Parameter, parameter_row
 from mix2stan.graph import ModelGraph
 
 __all__ = [
