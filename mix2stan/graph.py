@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mix2stan.errors import Span
+from mix2stan.names import index_name
 from mix2stan.syntax import NOWHERE, Call, Node, Number, Operator
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Factor",
     "Given",
     "Group",
+    "Layer",
     "LevelOrder",
     "ModelGraph",
     "Parameterisation",
@@ -211,6 +213,11 @@ class Group:
     prior: WishartPrior | None = field(default=None, compare=False)
 
     @property
+    def index(self) -> str:
+        """The Stan name of the levels of all rows."""
+        return index_name(self.id)
+
+    @property
     def coupled(self) -> bool:
         """Whether the effects of different levels have to be looked at together."""
         return self.factor.relationship is not None or bool(self.factor.signs)
@@ -289,6 +296,22 @@ class Truncation:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """One of several responses that is seen through a family: the Gaussian one is its predictor.
+
+    ``trait`` is its name, ``id`` its Stan identifier.
+    """
+
+    trait: str
+    family: str
+    link: str
+    id: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.trait} is {self.family}[{self.link}]"
+
+
+@dataclass(frozen=True)
 class Response:
     """What is modelled, and its distribution given the predictor.
 
@@ -300,7 +323,8 @@ class Response:
     ``truncation`` the bounds of what could be.  ``known`` are the parameters of the distribution
     whose values are given, and these.  ``powers`` multiply the log-likelihood of the rows, and
     ``noise`` are known standard errors that add to sigma.  ``traits`` are the names of several
-    responses that are stacked.
+    responses that are stacked, and ``layers`` those of them that are not Gaussian themselves: what
+    is stacked is their predictor, residual included.
     """
 
     expression: Node
@@ -316,6 +340,7 @@ class Response:
     powers: Node | None = None
     noise: Node | None = None
     traits: tuple[str, ...] = field(default=(), compare=False)
+    layers: tuple[Layer, ...] = ()
 
     @property
     def cut(self) -> bool:
@@ -341,7 +366,8 @@ class Response:
         latent += "" if self.noise is None else f", standard errors {self.noise}"
         censored = "" if self.censoring is None else f" | {self.censoring}"
         censored += "" if self.truncation is None else f" | {self.truncation}"
-        return f"{family}({self.expression}{censored}{weights}{latent})"
+        seen = "".join(f", {layer}" for layer in self.layers)
+        return f"{family}({self.expression}{censored}{weights}{latent}{seen})"
 
 
 #: Numbers given in a call, by parameter and stratum (``""`` where there are none, or for all).
@@ -502,13 +528,16 @@ class Strategy:
     ``kind`` is ``noncentred`` (effects are sampled as standard normals), ``centred`` (each term as
     its parameterisation says), ``joint`` (non-centred, constants kept), ``collapsed`` (the
     coefficients, and the effects of those terms that say so, are integrated out and drawn exactly
-    afterwards) or ``profiled`` (collapsed, the coefficients at their maximum: maximum likelihood);
+    afterwards), ``profiled`` (collapsed, the coefficients at their maximum: maximum likelihood) or
+    ``latent`` (the predictor is sampled as the response of a Gaussian model, which is collapsed;
+    ``errors`` identifies the term whose effects, one per row, are its errors);
     ``reason`` says why in words.  ``pooled`` says that equal observations are summed.
     """
 
     kind: str = "noncentred"
     reason: str = ""
     pooled: bool = False
+    errors: str = ""
 
     @property
     def samples_effects(self) -> bool:

@@ -22,7 +22,6 @@ from mix2stan.labels import Labels
 
 __all__ = [
     "container",
-    "convergence",
     "dataset",
     "load",
     "posterior",
@@ -78,31 +77,6 @@ def container(groups: Mapping[str, Any]) -> Any:
     # ArviZ 1.x keeps the old name for the new class
     kind = getattr(_arviz(), "InferenceData", xr.DataTree)
     return xr.DataTree.from_dict(dict(groups)) if kind is xr.DataTree else kind(**groups)
-
-
-def convergence(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bulk and tail effective sample size and R-hat of every quantity.
-
-    Args:
-        draws: shape (chains, draws, n).
-
-    Returns:
-        Three arrays of shape (n,).
-    """
-    import xarray as xr
-
-    data = _numbered(xr.Dataset({"x": (("chain", "draw", "i"), draws)}))
-    with warnings.catch_warnings():
-        # a constant quantity, such as a fixed correlation, has no effective sample size
-        warnings.simplefilter("ignore")
-        az = _arviz()
-        results = [
-            az.ess(data, method="bulk"),
-            az.ess(data, method="tail"),
-            az.rhat(data),
-        ]
-    bulk, tail, r_hat = (np.asarray(r["x"].values, dtype=float) for r in results)
-    return bulk, tail, r_hat
 
 
 def power_scaling() -> Callable[..., Any] | None:

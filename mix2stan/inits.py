@@ -10,10 +10,18 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import Elimination, elimination
-from mix2stan.families import FAMILIES, PARAMETERS, free_thresholds, single_parameters
+from mix2stan.families import (
+    FAMILIES,
+    PARAMETERS,
+    free_thresholds,
+    on_link,
+    single_parameters,
+)
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
+from mix2stan.latent import error_term
 from mix2stan.links import LINKS
+from mix2stan.names import index_name
 from mix2stan.residual_priors import residual_starts
 from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed, stand_in
@@ -60,6 +68,19 @@ def _within(value: Any, bounds: Mapping[str, tuple[float, ...]]) -> Any:
 def _starting_points(
     graph: ModelGraph, data: dict[str, Any], chains: int, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
+    starts = _of_gaussian(graph, data, chains, rng)
+    for layer in graph.response.layers:
+        family, link = FAMILIES[layer.family], LINKS[layer.link]
+        near = on_link(np.asarray(data[f"y_{layer.id}"], dtype=float), family, link)
+        for start in starts:
+            start[f"l_{layer.id}"] = near + _SMALL * rng.standard_normal(len(near))
+    return starts
+
+
+def _of_gaussian(
+    graph: ModelGraph, data: dict[str, Any], chains: int, rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Starting values of all parameters but the responses that are some."""
     if not graph.strategy.samples_effects:
         return [_collapsed(graph, data, rng) for _ in range(chains)]
     X = _design(graph, data)
@@ -164,7 +185,7 @@ def _move(
         for parent in how.parents:
             above = next(v for v in (f"m_{parent}", f"b_{parent}", f"z_{parent}") if v in start)
             scale = start[f"sd_{parent}"] if above[0] == "z" else 1.0
-            mean = mean + scale * start[above][data[parent][rows] - 1]
+            mean = mean + scale * start[above][data[index_name(parent)][rows] - 1]
         start[f"m_{name}"] = mean + start.pop(f"b_{name}")
 
 
@@ -195,6 +216,8 @@ def _effects(
 
 def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Starting values of a collapsed program, from its sums of squares."""
+    if graph.strategy.errors:
+        return _latent(graph, data, rng)
     if not known_errors(graph.residual):
         return _whitened(graph, data, rng)
     parts = elimination(graph.groups)
@@ -210,6 +233,25 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
     for group in parts.sampled:
         start |= _effects(group, data, spread, rng)
     return start
+
+
+def _latent(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Starting values of a program that samples the predictor: near the coefficients' fit."""
+    name, family = graph.strategy.errors, FAMILIES[graph.response.family]
+    term = error_term(graph)
+    W = np.asarray(data.get("W", data.get("Q", np.zeros((data["N"], 0)))))
+    predictor = W[:, data.get("E", 0) :] @ data.get("theta_hat", np.zeros(0))
+    start: dict[str, Any] = {
+        parameter: family.start(parameter) * _factor(rng) for parameter in single_parameters(graph)
+    }
+    if any(p.block == "intercept" and p.density == "student_t" for p in graph.priors):
+        start["mix_intercept"] = _factor(rng)
+    for group in graph.groups:
+        Z = np.atleast_2d(group.columns.names)
+        start |= _variances(group, np.full(Z.shape[1], 0.5), rng)
+    effects = np.zeros(len(predictor))
+    effects[data[term.index] - 1] = predictor + 0.5 * rng.standard_normal(len(predictor))
+    return start | {f"m_{name}": effects}
 
 
 def _whitened(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:

@@ -28,7 +28,9 @@ from mix2stan.design import (
     terms,
 )
 from mix2stan.errors import FormulaError, nearest, suggestion
+from mix2stan.families import FAMILIES, on_link
 from mix2stan.graph import UNITS, Columns, Factor, Group, ModelGraph
+from mix2stan.links import LINKS
 from mix2stan.relationships import Kinship, read_relationship
 from mix2stan.syntax import Formula, Name, Node, Number
 
@@ -250,10 +252,18 @@ class Data:
 
     def response(self, graph: ModelGraph) -> Array:
         """The response with the known offsets taken off, shape (N,)."""
-        y = self.vector(graph.response.expression)
+        y = np.array(self.vector(graph.response.expression))
+        for layer in graph.response.layers:
+            rows = self.rows_of(layer.trait)
+            y[rows] = on_link(y[rows], FAMILIES[layer.family], LINKS[layer.link])
         for offset in graph.population.offsets:
             y = y - self.vector(offset)
         return y
+
+    def rows_of(self, trait: str) -> NDArray[np.int64]:
+        """The rows of one of several responses that are stacked."""
+        column = self.frame.column(Name("trait"))
+        return np.flatnonzero(column.values == column.levels.index(trait))
 
     def random_term(self, group: Group) -> RandomTerm:
         """The incidence of one group term."""

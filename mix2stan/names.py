@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["identifier", "unique_identifiers"]
+__all__ = ["identifier", "index_name", "unique_identifiers"]
 
 _MAX_LENGTH = 30
 
@@ -28,23 +28,27 @@ _STAN_WORDS = frozenset(
     signed sizeof switch template this throw try typename union unsigned using virtual volatile xor
     """.split()
 )
-#: Names that generated programs use for themselves.
-_OWN_WORDS = frozenset(
-    """
-    y N K X Q eta beta theta sigma decov mu d v e w r root row rows follows lag strata stratum
-    B D E M R L axes p q first last place position time longest patterns begin end
-    linear spherical stationary arma correlations
-    common_correlation autoregressive_root toeplitz_correlation antedependence_root
-    common_antedependence_root loadings log_bessel_k matern
-    group_sums with_root shrunk unit met pair products
-    y_upper y_lower observed left right interval N_observed N_left N_right N_interval
-    C cuts thresholds cutpoints latent_sd rows_of mu categorical_rows
-    inverse_gamma_sd inverse_gamma_sds inverse_gamma_ratios inverse_wishart_sds
-    scaled_inverse_wishart_sds inverse_wishart_root
-    trials known shape phi nu rest X_rest zi hu zoi coi alpha
-    cut_zero cut_one zero one positive inner N_zero N_one N_positive N_inner
-    inherited inherited_matrix own parent squares column S
-    """.split()
+#: What would be another name of a program after a prefix, as ``L_P`` and ``K_prior``.
+_OWN_ENDINGS = frozenset(
+    "P prior rest theta theta_hat heavy zero one positive inner observed left right interval 0".split()
+)
+#: Names of a program that an identifier alone may equal: words, and letters with numbers.
+_OWN_NAMES = re.compile(
+    r"""[A-Za-z] | [A-Za-z]{1,3}\d?(_\d+)+ | rr | rows? | eta | beta | theta | sigma | mu | phi | nu
+    | We | WW | QQ | Wr | Qr | WW_0 | QQ_0 | .*_0 | zi | hu | zoi | coi | alpha | shape | known | trials
+    | decov | follows | lag | strata | stratum | axes | first | last | place | position | time | longest
+    | patterns | begin | end | linear | spherical | stationary | arma | correlations | effects | middle
+    | common_correlation | autoregressive_root | toeplitz_correlation | antedependence_root
+    | common_antedependence_root | loadings | log_bessel_k | matern | group_sums | with_root | shrunk
+    | unit | met | pair | products | observed | left | right | interval | observations | count
+    | cuts | thresholds | cutpoints | latent_sd | rows_of | categorical_rows | inherited
+    | inherited_matrix | own | parent | squares | column | cut_zero | cut_one | zero | one | positive
+    | inner | rest | gap | gap_heavy | root_weight | mix_intercept | log_root | prior_precision
+    | prior_linear | inverse_\w+ | scaled_inverse_\w+
+    | (b|z|m|u|e|h|l|d|i|g|A|C|D|E|J|K|L|M|N|Q|R|S|T|U|V|W|X|Z|ZZ|ZR|ZQ|ZW|Zr|sd|mean|row|rows|last|by
+      |level|columns|root|precision|column|parent|first|start|var|cor|y|beta|theta|eta|known
+      |unit|free|index|known_sd|known_root|ante|loading)_\w+""",
+    re.VERBOSE,
 )
 
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "ł": "l"})
@@ -62,14 +66,23 @@ def identifier(name: str) -> str:
         word = "group"
     if not word[0].isalpha():
         word = f"g{word}" if word[0] == "_" else f"g_{word}"
-    return f"{word}_" if word in _STAN_WORDS or word in _OWN_WORDS else word
+    return f"{word}_" if word in _STAN_WORDS or word in _OWN_ENDINGS else word
+
+
+def index_name(word: str) -> str:
+    """The Stan name of what an identifier alone stands for: one that nothing else of a program has.
+
+    >>> index_name("Subject"), index_name("s"), index_name("b_a")
+    ('Subject', 'index_s', 'index_b_a')
+    """
+    return f"index_{word}" if _OWN_NAMES.fullmatch(word) else word
 
 
 def unique_identifiers(names: Iterable[str]) -> tuple[str, ...]:
     """One identifier per name, all different, also where two names clean up to the same word.
 
     >>> unique_identifiers(["a b", "a.b", "y"])
-    ('a_b', 'a_b_2', 'y_')
+    ('a_b', 'a_b_2', 'y')
     """
     taken: list[str] = []
     for name in names:

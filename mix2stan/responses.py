@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from mix2stan.censoring import bounds, intervals
 from mix2stan.design import Column
 from mix2stan.errors import FormulaError
-from mix2stan.families import FAMILIES, Support
-from mix2stan.graph import ModelGraph, Response
+from mix2stan.families import FAMILIES, Support, on_link
+from mix2stan.graph import UNITS, Layer, ModelGraph, Response
 from mix2stan.links import LINKS
 from mix2stan.matrices import Data
-from mix2stan.syntax import Node, format_number
+from mix2stan.syntax import Name, Node, format_number
 
 __all__ = [
     "SUPPORTS",
@@ -24,6 +24,7 @@ __all__ = [
     "link_scale",
     "noise_of",
     "observed",
+    "observed_layer",
     "powers_of",
     "stand_in",
 ]
@@ -114,6 +115,20 @@ def _checked(
     return values
 
 
+def observed_layer(graph: ModelGraph, layer: Layer, data: Data) -> Array:
+    """The response of one of several, checked, in the order of its rows.
+
+    Raises:
+        FormulaError: if it is not what its family describes; names the first such row.
+    """
+    places = data.rows_of(layer.trait)
+    values = data.vector(graph.response.expression)[places]
+    units = len(data.frame.column(Name(UNITS)).levels)
+    response = Response(Name(layer.trait), layer.family, layer.link)
+    rows = _Rows(response, Column.numeric(values), None, data.frame.rows[places] % units)
+    return SUPPORTS[FAMILIES[layer.family].support](rows).y
+
+
 def _check_bounds(rows: _Rows, ends: dict[str, Array]) -> None:
     """Complain about the first value that could not have been observed."""
     y, hint = rows.column.numbers(), "trunc() has the bounds of what could be observed"
@@ -145,12 +160,12 @@ def link_scale(graph: ModelGraph, data: Data) -> Array | None:
     None where the response does not say how large effects are: links of probabilities.
     """
     link = LINKS[graph.response.link]
+    if graph.response.layers:
+        return data.response(graph)
     if not link.scaled:
         return None
-    y = FAMILIES[graph.response.family].scale(observed(graph, data).y)
-    y = np.where(y == 0, y + link.shift, y)
-    with np.errstate(all="ignore"):
-        scale = link.forward(y) - known_part(graph, data)
+    y = observed(graph, data).y
+    scale = on_link(y, FAMILIES[graph.response.family], link) - known_part(graph, data)
     return np.asarray(scale[np.isfinite(scale)], dtype=float)
 
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from mix2stan.censoring import bounds, row_sets
 from mix2stan.collapsed_data import orthogonaliser
 from mix2stan.covariances import constants_of
-from mix2stan.families import FAMILIES, free_thresholds
+from mix2stan.families import FAMILIES, Family, free_thresholds
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.kinship_data import kinship_data
+from mix2stan.layer_data import layer_data, without_layers
 from mix2stan.matrices import Data
 from mix2stan.responses import known_part, noise_of, observed, powers_of
 
-__all__ = ["Cells", "cells", "group_data", "sampled_data"]
+__all__ = ["Cells", "cells", "group_data", "response_data", "sampled_data"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -51,44 +52,15 @@ def cells(graph: ModelGraph, data: Data) -> Cells:
 
 def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """Every entry but the prior scales, by its Stan name."""
-    seen = observed(graph, data)
-    family = FAMILIES[graph.response.family]
-    known = known_part(graph, data)
     rows: Index = np.arange(data.rows)
-    y, trials = seen.y, seen.trials
-    exposed = False
-    if graph.strategy.pooled and family.pooled is not None:
-        rows, of = cells(graph, data)
-        y, trials = (np.bincount(of, v, len(rows)).astype(float) for v in (y, trials))
-        known = known[rows]
-        exposed = family.exposure
-        known = known + np.log(trials) if exposed else known
-        family = FAMILIES[family.pooled]
-    entries: dict[str, Any] = {"N": len(rows), "y": y.astype(np.int64) if family.integer else y}
-    for name, rows_of in family.row_sets.items():
-        places = np.flatnonzero(rows_of(y)) + 1
-        entries |= {f"N_{name}": len(places), name: places}
-    if family.counts_trials:
-        entries["trials"] = trials.astype(np.int64)
-    if graph.response.truncation is not None:
-        ends = bounds(graph.response.truncation, data, family.integer)
-        entries |= _counted(ends) if family.integer else {f"y_{n}": v for n, v in ends.items()}
-    if seen.lower is not None and seen.upper is not None:
-        within = np.isfinite(seen.lower) & np.isfinite(seen.upper)
-        ends = {"y": np.where(within, seen.lower, y), "y_upper": np.where(within, seen.upper, y)}
-        entries |= {k: v.astype(np.int64) if family.integer else v for k, v in ends.items()}
-        for name, places in row_sets(seen.lower, seen.upper).items():
-            entries |= {f"N_{name}": len(places), name: places}
-    if seen.levels:
-        entries["C"] = len(seen.levels)
-    entries |= dict(graph.response.known)
-    powers, noise = powers_of(graph, data), noise_of(graph, data)
-    entries |= {} if powers is None else {"weight": powers}
-    entries |= {} if noise is None else {"se": noise}
-    if graph.response.latent_sd != 1:
-        entries["latent_sd"] = graph.response.latent_sd
-    if graph.population.offsets or exposed:
-        entries["known"] = known
+    if graph.strategy.pooled:
+        rows = cells(graph, data).first
+        entries = _pooled(graph, data)
+    else:
+        entries = response_data(graph, data, rows)
+    if graph.response.layers:
+        entries["y"] = without_layers(graph, data, entries["y"], entries["y"])
+        entries |= layer_data(graph, data)
     for predictor in graph.predictors:
         if predictor.population.offsets:
             entries[f"known{predictor.suffix}"] = known_part(graph, data, predictor.parameter)
@@ -113,6 +85,60 @@ def _counted(ends: dict[str, Array]) -> dict[str, Any]:
         places = np.flatnonzero(found["y_below"] >= 0) + 1
         found |= {"N_cut": len(places), "cut": places}
     return found
+
+
+def response_data(graph: ModelGraph, data: Data, rows: Index) -> dict[str, Any]:
+    """The response and what is known of it, of the rows in the order given."""
+    seen, family = observed(graph, data), FAMILIES[graph.response.family]
+    entries = _values(family, seen.y[rows], seen.trials[rows])
+    if graph.response.truncation is not None:
+        ends = bounds(graph.response.truncation, data, family.integer)
+        ends = {name: values[rows] for name, values in ends.items()}
+        entries |= _counted(ends) if family.integer else {f"y_{n}": v for n, v in ends.items()}
+    if seen.lower is not None and seen.upper is not None:
+        lower, upper = seen.lower[rows], seen.upper[rows]
+        within = np.isfinite(lower) & np.isfinite(upper)
+        ends = {"y": np.where(within, lower, seen.y[rows])}
+        ends["y_upper"] = np.where(within, upper, seen.y[rows])
+        entries |= {k: v.astype(np.int64) if family.integer else v for k, v in ends.items()}
+        for name, places in row_sets(lower, upper).items():
+            entries |= {f"N_{name}": len(places), name: places}
+    if seen.levels:
+        entries["C"] = len(seen.levels)
+    entries |= dict(graph.response.known)
+    powers, noise = powers_of(graph, data), noise_of(graph, data)
+    entries |= {} if powers is None else {"weight": powers[rows]}
+    entries |= {} if noise is None else {"se": noise[rows]}
+    if graph.response.latent_sd != 1:
+        entries["latent_sd"] = graph.response.latent_sd
+    if graph.population.offsets:
+        entries["known"] = known_part(graph, data)[rows]
+    return entries
+
+
+def _pooled(graph: ModelGraph, data: Data) -> dict[str, Any]:
+    """The sums of the observations of one predictor."""
+    seen, family = observed(graph, data), FAMILIES[graph.response.family]
+    first, of = cells(graph, data)
+    y, trials = (np.bincount(of, v, len(first)).astype(float) for v in (seen.y, seen.trials))
+    known = known_part(graph, data)[first]
+    entries = _values(FAMILIES[family.pooled or graph.response.family], y, trials)
+    if graph.response.latent_sd != 1:
+        entries["latent_sd"] = graph.response.latent_sd
+    if family.exposure:
+        return entries | {"known": known + np.log(trials)}
+    return entries | ({"known": known} if graph.population.offsets else {})
+
+
+def _values(family: Family, y: Array, trials: Array) -> dict[str, Any]:
+    """The response as a family has it."""
+    entries: dict[str, Any] = {"N": len(y), "y": y.astype(np.int64) if family.integer else y}
+    for name, rows_of in family.row_sets.items():
+        places = np.flatnonzero(rows_of(y)) + 1
+        entries |= {f"N_{name}": len(places), name: places}
+    if family.counts_trials:
+        entries["trials"] = trials.astype(np.int64)
+    return entries
 
 
 def _population(graph: ModelGraph, predictor: Predictor, data: Data, rows: Index) -> dict[str, Any]:
@@ -171,7 +197,7 @@ def group_data(group: Group, data: Data, rows: Index) -> dict[str, Any]:
         for i, member in enumerate(data.memberships(group.factor), start=1):
             entries[f"level_{group.id}_{i}"] = member.codes[rows] + 1
     else:
-        entries[group.id] = codes + 1
+        entries[group.index] = codes + 1
     if group.factor.apart:
         entries[f"Q_{group.id}"] = len(group.columns.names)
     elif group.covariance.kind != "scalar":

@@ -12,6 +12,7 @@ from mix2stan.covariances import parameter_of
 from mix2stan.elimination import elimination
 from mix2stan.families import PARAMETERS
 from mix2stan.graph import ModelGraph
+from mix2stan.latent_data import latent_data
 from mix2stan.matrices import Data
 from mix2stan.priors import MATRICES, SINGLE
 from mix2stan.residual_data import residual_entries
@@ -32,13 +33,16 @@ def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
 
 def _integrated(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """The data of a collapsed program."""
+    integrated = ("intercept", "beta")
+    if graph.strategy.errors:
+        return latent_data(graph, data) | _scales(graph, integrated)
     if not known_errors(graph.residual):
-        return structured_data(graph, data) | _scales(graph, ("intercept", "beta"))
+        return structured_data(graph, data) | _scales(graph, integrated)
     order = row_order(graph, data)
     entries = collapsed_data(graph, data)
     for group in elimination(graph.groups).sampled:
         entries |= group_data(group, data, order)
-    return entries | _scales(graph, ("intercept", "beta"))
+    return entries | _scales(graph, integrated)
 
 
 def _scales(graph: ModelGraph, without: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from mix2stan.collapsed_data import (
 )
 from mix2stan.elimination import Elimination, elimination
 from mix2stan.graph import ModelGraph, Residual
+from mix2stan.layer_data import layer_data, without_layers
 from mix2stan.matrices import Data
 from mix2stan.residual_data import blocks_of, residual_entries, strata_codes
 
-__all__ = ["structured_data"]
+__all__ = ["chain_data", "structured_data"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -40,7 +41,7 @@ def _population(
     return r, Q, entries | coefficient_prior(graph, X)
 
 
-def _chain(parts: Elimination, data: Data) -> dict[str, Any]:
+def chain_data(parts: Elimination, data: Data) -> dict[str, Any]:
     """Where the levels of the factors that are eliminated end, and in which of the coarser ones."""
     entries: dict[str, Any] = {}
     factors = [(terms[0].id, data.grouping(terms[0].factor).codes) for terms in parts.chain]
@@ -73,15 +74,20 @@ def structured_data(graph: ModelGraph, data: Data, y: Array | None = None) -> di
     correlation = graph.residual.correlation
     parts = elimination(graph.groups, graph.residual)
     r, Q, entries = _population(graph, data, y)
+    r = without_layers(graph, data, r, data.response(graph) if y is None else y)
     Z, sizes = dense_columns(parts, data, np.ones(data.rows), Q.shape[1])
     columns = [data.matrix(g.columns) for terms in parts.chain for g in terms]
     rows = np.column_stack([r, Z.toarray(), Q, *columns])
     entries |= sizes
-    entries |= _chain(parts, data)
+    entries |= chain_data(parts, data)
     outer = np.zeros(data.rows, dtype=np.int64)
     if parts.block:
         outer = data.grouping(parts.block[0].factor).codes
-    if correlation is None:
+    if correlation is None and graph.response.layers:
+        order, blocks = np.argsort(outer, kind="stable"), None
+        entries |= {"observations": data.rows, "count": np.ones(data.rows)}
+        rows = rows[order]
+    elif correlation is None:
         rows, order, count = _summed(graph.residual, data, rows, outer)
         entries |= {"N": len(rows), "observations": data.rows, "count": count}
         blocks = None
@@ -90,6 +96,7 @@ def structured_data(graph: ModelGraph, data: Data, y: Array | None = None) -> di
         order, rows = blocks.order, rows[blocks.order]
     if parts.block:
         entries[f"last_{parts.block[0].id}"] = np.cumsum(np.bincount(outer[order]))
+    entries |= layer_data(graph, data, order)
     return entries | residual_entries(graph.residual, data, order, blocks) | {"rows": rows}
 
 

@@ -1,4 +1,4 @@
-"""Posterior summaries of many quantities at once, with ArviZ's estimators."""
+"""Posterior summaries of many quantities at once, with the estimators of Vehtari et al."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mix2stan.inference_data import convergence
+from mix2stan.convergence import convergence
 
 __all__ = ["COLUMNS", "summarise"]
 
@@ -22,7 +22,7 @@ def summarise(blocks: Sequence[tuple[Sequence[str], np.ndarray]]) -> pd.DataFram
 
     Returns:
         A frame with the columns :data:`COLUMNS`: effective sample sizes and the rank-normalised
-        split R-hat of Vehtari et al. (2021), as ArviZ computes them; NaN for a constant quantity.
+        split R-hat of Vehtari et al. (2021), as ArviZ has them.
     """
     labels = [label for names, _ in blocks for label in names]
     if not labels:

@@ -49,7 +49,18 @@ PROGRAMS = {
     "poisson": Case(
         "grouseticks",
         "glmer(TICKS ~ YEAR + cHEIGHT + (1 | LOCATION/BROOD) + (1 | INDEX), family = poisson)",
-        strategy="auto",
+        strategy="centred",
+    ),
+    "latent": Case(
+        "grouseticks",
+        "glmer(TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION), family = poisson)",
+        strategy="latent",
+    ),
+    "latent_slope": Case(
+        "grouseticks",
+        "glmer(TICKS ~ cHEIGHT + (cHEIGHT | LOCATION) + (1 | YEAR) + (1 | INDEX), "
+        "family = poisson, offset = log(TICKS + 1))",
+        strategy="latent",
     ),
     "binomial": Case(
         "cbpp",

@@ -78,7 +78,6 @@ def test_a_file_that_is_no_fit_is_refused(tmp_path, fit):
 #: Programs of which a gradient takes milliseconds, and one whose matrix is singular to rounding in
 #: places, so that a short chain may be lost (seen with NumPy 2.5).
 LONG = (
-    "gaussian_correlation",
     "errors_spatial",
     "matern",
     "collapsed_errors_many",

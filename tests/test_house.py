@@ -14,7 +14,7 @@ PACKAGE = ROOT / "mix2stan"
 
 # From the ground up; a module may import from its own line and those above it.
 FLOORS = (
-    ("errors", "folders"),
+    ("errors", "folders", "convergence"),
     ("syntax", "names", "many"),
     ("densities",),
     ("prior_choice",),
@@ -27,11 +27,12 @@ FLOORS = (
     ("distributions",),
     ("design",),
     ("relationships",),
-    ("matrices", "kinship_data"),
+    ("latent", "matrices", "kinship_data"),
     ("schema_text",),
     ("schema",),
     ("residual_data", "censoring"),
     ("responses",),
+    ("layer_data",),
     ("collapsed_data", "meaning"),
     ("sampled_data", "glm_fit"),
     ("residual_priors", "residual_point", "resampling", "prior_names"),
@@ -43,6 +44,7 @@ FLOORS = (
     ("residual_views",),
     ("plan",),
     ("structured_data",),
+    ("latent_data",),
     ("render", "stan_data", "labels", "prior_table"),
     ("engines", "inits", "chains"),
     ("export", "compiler"),

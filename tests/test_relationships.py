@@ -651,3 +651,25 @@ def test_a_saved_fit_of_related_individuals_predicts(tmp_path, stanli):
     )
     again = m2s.load(fit.save(tmp_path / "fit.nc"))
     pd.testing.assert_frame_equal(fit.fitted(), again.fitted())
+
+
+@pytest.mark.parametrize("g", ["one", "g"])
+def test_equalto_is_a_covariance_known_altogether(g, stanli):
+    data, d = species(), species()["d"]
+    model = m2s.model(f"glmmTMB(y ~ 1 + equalto(0 + f | {g}, K), data = d)", data)
+    same = (d[g].to_numpy()[:, None] == d[g].to_numpy()).astype(float)
+    V = 0.64 * np.eye(80) + same * data["K"].loc[d.f, d.f].to_numpy()
+    factor = "f" if g == "one" else "f:g"
+    point = {
+        "beta": {"(Intercept)": 0.1},
+        "random": [{"group": factor, "coefficients": ["(Intercept)"], "sd": [1.0]}],
+        "residual": {"sigma": 0.8},
+    }
+    expected = stats.multivariate_normal(np.full(80, 0.1), V).logpdf(d.y)
+    assert model.loglik(point, engine="stanli") == pytest.approx(expected, rel=1e-11)
+    assert "sd_f" not in "".join(model.priors.index)
+    written = m2s.translate(model, "glmmTMB")
+    assert f"equalto(0 + f | {g}, K)" in written
+    assert m2s.compare(model, m2s.model(written, data)).same
+    fit = model.sample(chains=1, warmup=200, draws=100, seed=1, engine="stanli")
+    assert np.isfinite(fit.summary("all")["mean"]).all()

@@ -196,10 +196,10 @@ def _has_offset(node: Node) -> bool:
 
 def _structured(term: Call) -> list[Group]:
     """``cs(0 + f | g)``, ``rr(0 + f | g, d = 2)``, ``propto(0 + f | g, K)``."""
-    if term.function == "propto":
-        return [_proportional(term)]
+    if term.function in _OF_KNOWN:
+        return [_of_known(term)]
     if term.function not in STRUCTURES:
-        hint = f"available: {', '.join(STRUCTURES)}, propto"
+        hint = f"available: {', '.join([*STRUCTURES, *_OF_KNOWN])}"
         raise Unsupported(f"{term.function}() cannot be expressed", span=term.span, hint=hint)
     kind, (first, *others) = STRUCTURES[term.function], term.args
     match first.value:
@@ -217,20 +217,25 @@ def _structured(term: Call) -> list[Group]:
     ]
 
 
-def _proportional(term: Call) -> Group:
-    """A known covariance of the levels of f, within every level of g, up to one variance."""
-    hint = "write propto(0 + f | g, K): the levels of one factor, and their covariance"
+#: Structures of levels of known covariance: up to one variance, and altogether.
+_OF_KNOWN = {"propto": Covariance("us"), "equalto": Covariance("known", variances=(1.0,))}
+
+
+def _of_known(term: Call) -> Group:
+    """A known covariance of the levels of f, within every level of g."""
+    name = term.function
+    hint = f"write {name}(0 + f | g, K): the levels of one factor, and their covariance"
     match [argument.value for argument in term.args]:
         case [Operator(symbol="|", operands=(columns, group)), Name() as matrix]:
             parts, factors = terms(columns, columns=()), grouping_factors(group)
             variables = [v for t in parts.terms for v in t.variables]
             if parts.intercept or len(variables) != 1 or len(factors) != 1:
-                raise FormulaError("propto() takes one factor", span=columns.span, hint=hint)
+                raise FormulaError(f"{name}() takes one factor", span=columns.span, hint=hint)
             related = Relationship("covariance", matrix)
             factor = Factor((variables[0], *factors[0].variables), relationship=related)
             one = Columns((Number(1.0, span=term.span),))
-            return Group(one, factor, Covariance("us"), span=term.span)
-    raise FormulaError("propto() takes a bar and a matrix", span=term.span, hint=hint)
+            return Group(one, factor, _OF_KNOWN[name], span=term.span)
+    raise FormulaError(f"{name}() takes a bar and a matrix", span=term.span, hint=hint)
 
 
 def _factors(term: Call) -> int:

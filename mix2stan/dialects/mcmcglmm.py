@@ -22,6 +22,7 @@ from mix2stan.graph import (
     Covariance,
     Factor,
     Group,
+    Layer,
     ModelGraph,
     Population,
     Response,
@@ -155,28 +156,57 @@ def _traits(formula: Formula, families: tuple[Node, ...]) -> tuple[Node, ...]:
     if len(families) > 1 and len(families) != len(responses):
         message = f"there are {len(families)} families for {len(responses) or 1} responses"
         raise FormulaError(message, span=families[0].span.to(families[-1].span))
-    gaussian = not families or _is_gaussian(families[0])
-    return responses if len(families) > 1 or gaussian else ()
+    one = families[0] if families else None
+    several = len(families) > 1 or one is None or not _takes_counts(one)
+    return responses if several else ()
 
 
-def _is_gaussian(family: Node) -> bool:
-    return isinstance(family, String) and family.value == "gaussian"
+def _takes_counts(family: Node) -> bool:
+    """Whether a response of several columns is one of counts: binomial, or an interval."""
+    name = family.value if isinstance(family, String) else ""
+    return name.startswith("multinomial") or name in _CENSORED or name in _TWO_LATENT
 
 
 def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -> Request:
     """``cbind(y1, y2) ~ trait - 1 + trait:x``: a row for every response, of the factor ``trait``."""
-    for family in _families(arguments):
-        if not _is_gaussian(family):
-            message = "several responses that are not all Gaussian cannot be expressed"
-            raise Unsupported(message, span=family.span, hint="a model of each of them can")
+    layers = _layers(_families(arguments), traits)
     name = Name(", ".join(map(str, traits)), span=traits[0].span.to(traits[-1].span))
+    residual = errors_of_traits(arguments.get("rcov"), arguments.call.span)
+    if layers and residual.plain:
+        rcov = arguments.get("rcov") or formula
+        message = "responses of several families with one residual variance cannot be expressed"
+        hint = "rcov = ~ us(trait):units and ~ idh(trait):units can"
+        raise Unsupported(message, span=rcov.span, hint=hint)
     graph = ModelGraph(
-        Response(name, traits=tuple(map(str, traits))),
+        Response(name, traits=tuple(map(str, traits)), layers=layers),
         Population(Columns((formula.right,))),
         related(random_groups(arguments), arguments),
-        errors_of_traits(arguments.get("rcov"), arguments.call.span),
+        residual,
     )
     return replace(request(arguments, graph), stacked=traits)
+
+
+def _layers(families: tuple[Node, ...], traits: tuple[Node, ...]) -> tuple[Layer, ...]:
+    """Those of the responses that are not Gaussian: one residual variable and no more each."""
+    able = {
+        name: row
+        for row, entry in FAMILIES.items()
+        for name in entry.mcmcglmm
+        if entry.may_be_layer
+    }
+    layers = []
+    for family, trait in zip(families, traits, strict=False):
+        wanted = family.value if isinstance(family, String) else str(family)
+        if wanted == "gaussian":
+            continue
+        if wanted not in able:
+            message = f"the family {wanted!r} cannot be one of several responses"
+            hint = f"those that can: gaussian, {', '.join(able)}"
+            raise Unsupported(message, span=family.span, hint=hint)
+        row = able[wanted]
+        link = FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0]
+        layers.append(Layer(str(trait), row, link))
+    return tuple(layers)
 
 
 def _is_fixed(arguments: Arguments) -> bool:

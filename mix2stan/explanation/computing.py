@@ -14,7 +14,7 @@ def strategy(facts: Facts) -> Section:
     integrated = [f"b_{g.id}" for g in graph.groups if g.integrated]
     if not graph.strategy.samples_effects:
         integrated += ["beta"] if graph.population.columns.names else []
-    kind = "sampled" if graph.strategy.samples_effects else "collapsed"
+    kind = "sampled" if graph.strategy.samples_effects else graph.strategy.kind
     lines: list[Text] = [f"{kind}: {graph.strategy.reason}"]
     if integrated:
         lines.append(f"integrated out, then drawn exactly: {', '.join(integrated)}")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mix2stan.families import basic, categories, continuous, further, zeros
 from mix2stan.families.basic import Family, Support
 from mix2stan.families.parameters import PARAMETERS, Numbers, Parameter, parameter_row
 from mix2stan.graph import ModelGraph
+from mix2stan.links import Link
 
 __all__ = [
     "FAMILIES",
@@ -17,6 +21,7 @@ __all__ = [
     "Parameter",
     "Support",
     "free_thresholds",
+    "on_link",
     "parameter_row",
     "single_parameters",
     "threshold_labels",
@@ -30,6 +35,13 @@ FAMILIES: dict[str, Family] = {
     **continuous.ROWS,
     **categories.ROWS,
 }
+
+
+def on_link(y: NDArray[np.float64], family: Family, link: Link) -> NDArray[np.float64]:
+    """A response on the scale of its predictor, zeros moved off where that has no value there."""
+    y = family.scale(y)
+    with np.errstate(all="ignore"):
+        return np.asarray(link.forward(np.where(y == 0, y + link.shift, y)), dtype=float)
 
 
 def single_parameters(graph: ModelGraph) -> tuple[str, ...]:

@@ -147,6 +147,12 @@ class Family:
         """Whether the response is one of several categories, numbered from 1."""
         return self.support == "categories"
 
+    @property
+    def may_be_layer(self) -> bool:
+        """Whether MCMCglmm has it with one latent variable, and Stan its density without more."""
+        whole = self.parameters or self.counts_trials or self.categories or self.base
+        return bool(self.mcmcglmm) and not whole
+
     def words(self, link: str) -> str:
         """The distribution in mathematics, its predictor in braces."""
         if not self.categories:

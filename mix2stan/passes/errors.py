@@ -10,13 +10,13 @@ from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import (
     ErrorCorrelation,
     Factor,
-    Group,
     ModelGraph,
     Residual,
     VarianceFunction,
     note,
 )
 from mix2stan.passes.context import Context
+from mix2stan.passes.nesting import with_holders
 from mix2stan.residual_data import blocks_of, general_root, positions
 from mix2stan.residuals import VARIANCES, known_errors
 
@@ -48,8 +48,7 @@ def resolve_errors(graph: ModelGraph, context: Context) -> ModelGraph:
         )
     graph = replace(graph, residual=Residual(tuple(parts), correlation))
     if not known_errors(graph.residual):
-        groups = tuple(replace(g, inside=_inside(g, graph, context)) for g in graph.groups)
-        graph = replace(graph, groups=groups)
+        graph = with_holders(graph, context)
     return note(graph, *remarks)
 
 
@@ -144,17 +143,6 @@ def _correlation(correlation: ErrorCorrelation, context: Context) -> ErrorCorrel
         message = "every block has one row: no errors can correlate"
         raise FormulaError(message, span=correlation.span)
     return correlation
-
-
-def _inside(group: Group, graph: ModelGraph, context: Context) -> tuple[Factor, ...]:
-    """The other factors that are constant within the levels of a term."""
-    own = context.data.grouping(group.factor).codes
-    found = []
-    for factor in dict.fromkeys(g.factor for g in graph.groups if g.factor != group.factor):
-        pairs = np.column_stack([own, context.data.grouping(factor).codes])
-        if len(np.unique(pairs, axis=0)) == group.factor.levels:
-            found.append(factor)
-    return tuple(found)
 
 
 def _within(

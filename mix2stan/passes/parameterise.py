@@ -14,10 +14,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.glm_fit import cheap_fit
 from mix2stan.graph import Columns, Group, ModelGraph, Parameterisation
 from mix2stan.passes.context import Context
+from mix2stan.passes.latent import as_latent, informed, obstacle_to_latent
 from mix2stan.sampled_data import cells
 
 __all__ = ["parameterise"]
@@ -34,7 +36,13 @@ _OUTWEIGHS = 1.0
 
 
 def parameterise(graph: ModelGraph, context: Context) -> ModelGraph:
-    """Choose for every group term, unless all are to be sampled alike."""
+    """Choose for every group term, unless all are to be sampled alike.
+
+    Raises:
+        Unsupported: if the predictor is asked to be sampled, and cannot be.
+    """
+    if context.strategy == "latent":
+        return _asked_for_latent(graph, context)
     if not graph.strategy.samples_effects:
         return _small_roots(graph)
     if context.strategy == "auto":
@@ -42,6 +50,8 @@ def parameterise(graph: ModelGraph, context: Context) -> ModelGraph:
             return _small_roots(graph)
         graph = _pool(graph, context)
         centred = _informed(graph, context)
+        if informed(graph, context, centred) and obstacle_to_latent(graph, context) is None:
+            return as_latent(graph, context)
     else:
         every = context.strategy == "centred"
         asked = (g for g in graph.groups if every or g.parameterisation.centred)
@@ -49,6 +59,15 @@ def parameterise(graph: ModelGraph, context: Context) -> ModelGraph:
     groups = _around(graph, context, centred)
     kind = "centred" if centred else "noncentred"
     return _small_roots(replace(graph, groups=groups, strategy=replace(graph.strategy, kind=kind)))
+
+
+def _asked_for_latent(graph: ModelGraph, context: Context) -> ModelGraph:
+    obstacle = obstacle_to_latent(graph, context)
+    if obstacle is not None:
+        message = f"the predictor cannot be sampled as a Gaussian response: {obstacle}"
+        raise Unsupported(message, hint="strategy = 'auto'")
+    graph = as_latent(graph, context)
+    return replace(graph, strategy=replace(graph.strategy, reason="as asked"))
 
 
 def _small_roots(graph: ModelGraph) -> ModelGraph:
@@ -67,8 +86,8 @@ def _small_root(group: Group) -> Group:
 
 def _pool(graph: ModelGraph, context: Context) -> ModelGraph:
     """Sum observations of one predictor where that leaves much fewer."""
-    rows = context.data.rows
-    if FAMILIES[graph.response.family].pooled is None or graph.predictors:
+    rows, cut = context.data.rows, graph.response.truncation or graph.response.censoring
+    if FAMILIES[graph.response.family].pooled is None or graph.predictors or cut:
         return graph
     if graph.response.cut or graph.response.powers is not None:
         return graph

@@ -10,7 +10,7 @@ from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, ModelGraph, Population, Predictor, note
 from mix2stan.names import unique_identifiers
 from mix2stan.passes.context import Context
-from mix2stan.responses import noise_of, observed, powers_of
+from mix2stan.responses import noise_of, observed, observed_layer, powers_of
 from mix2stan.syntax import Number
 
 __all__ = ["respond"]
@@ -51,6 +51,8 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
             "errors with a structure, of a censored or truncated response, cannot be expressed"
         )
         raise Unsupported(message, span=graph.response.expression.span, hint="rcov = ~ units can")
+    if response.layers:
+        return _through_layers(graph, context)
     _check_added(graph, context)
     seen = observed(graph, context.data)
     if seen.levels:
@@ -92,6 +94,16 @@ def _without_effect(graph: ModelGraph, context: Context) -> ModelGraph:
         return graph
     remark = f"{graph.response.truncation} leaves out no count; trunc(lb = 1) leaves out zeros"
     return note(graph, remark)
+
+
+def _through_layers(graph: ModelGraph, context: Context) -> ModelGraph:
+    """Every one of several responses is what its family describes."""
+    layers = graph.response.layers
+    for layer in layers:
+        observed_layer(graph, layer, context.data)
+    ids = unique_identifiers(layer.trait for layer in layers)
+    named = tuple(replace(layer, id=i) for layer, i in zip(layers, ids, strict=True))
+    return replace(graph, response=replace(graph.response, layers=named))
 
 
 def _against_the_first(graph: ModelGraph) -> ModelGraph:

@@ -25,7 +25,7 @@ from mix2stan.residuals import known_errors
 
 __all__ = ["STRATEGIES", "choose_strategy", "integrate_all", "obstacle_to_collapsing"]
 
-STRATEGIES = ("auto", "collapsed", "noncentred", "centred")
+STRATEGIES = ("auto", "collapsed", "noncentred", "centred", "latent")
 #: What can be asked for one term.
 TREATMENTS = ("integrated", "noncentred", "centred")
 
@@ -73,8 +73,10 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
     if wanted not in STRATEGIES:
         hint = suggestion(wanted, STRATEGIES, what="the strategies")
         raise FormulaError(f"there is no strategy called {wanted!r}", hint=hint)
-    if wanted in ("noncentred", "centred"):
-        return replace(graph, strategy=Strategy(wanted, "as asked"))
+    if wanted in ("noncentred", "centred", "latent"):
+        # what latent needs is looked at once it is known how terms are nested
+        kind = "centred" if wanted == "latent" else wanted
+        return replace(graph, strategy=Strategy(kind, "as asked"))
     obstacle = obstacle_to_collapsing(graph)
     if wanted == "collapsed":
         if obstacle is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from mix2stan.graph import ModelGraph
 from mix2stan.plan.collapsed import collapsed
+from mix2stan.plan.latent import latent
 from mix2stan.plan.parts import Component, GroupView, Part, Plan, comment, functions_of
 from mix2stan.plan.sampled import ModelView, sampled
 from mix2stan.plan.whitened import whitened
@@ -36,4 +37,5 @@ def integrated(graph: ModelGraph) -> list[Part]:
 RULES = {
     **dict.fromkeys(("noncentred", "centred", "joint"), sampled),
     **dict.fromkeys(("collapsed", "profiled"), integrated),
+    "latent": latent,
 }

@@ -28,7 +28,8 @@ __all__ = ["BlockView", "CollapsedView", "collapsed", "collapsed_view", "dense_p
 class BlockView:
     """What the template of the block, the factor eliminated level by level, sees.
 
-    ``id``, ``label`` and ``J`` (its number of levels) are those of the first of its terms; ``q`` counts
+    ``id``, ``index`` (the array of the rows' levels), ``label`` and ``J`` (its number of levels) are
+    those of the first of its terms; ``q`` counts
     the effects of all.  ``w`` and ``d`` are the name and the number of the columns that are integrated
     out after it, empty if there are none; ``known`` are the errors' sds by which rows are divided, if
     they differ; ``rows`` is whether the program has rows, and ``mark`` tells its quantities from those
@@ -36,6 +37,7 @@ class BlockView:
     """
 
     id: str
+    index: str
     label: str
     J: str
     terms: tuple[GroupView, ...]
@@ -129,6 +131,11 @@ class CollapsedView:
         if self.dense:
             return "D"
         return "K" if self.population else ""
+
+    @property
+    def width(self) -> str:
+        """The number of columns of the response and of those integrated out after all levels."""
+        return f"{self.d} + 1" if self.d else "1"
 
     @property
     def scale(self) -> str:
@@ -236,6 +243,7 @@ def _block(
     )
     return BlockView(
         id=views[0].id,
+        index=views[0].index,
         label=views[0].label,
         J=f"J_{views[0].id}",
         terms=views,

@@ -55,15 +55,18 @@ class GroupView:
     ``lower`` whether the root of their covariance has elements below its diagonal, ``rank`` how many
     columns it has; ``order`` is the structure's number.  ``range`` are the columns of a dense term
     among those of W in a collapsed program.  In a sampled one ``effect`` is what enters the
-    predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms and
-    ``x`` the design whose columns are in it; ``suffix`` ends the names of what belongs to its
-    predictor.  ``relationship`` is the template of related levels, and ``centred`` whether the
-    effects are sampled as they are; ``signs`` are those of the levels that every row has.
+    predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms
+    (with their index) and ``x`` the design whose columns are in it; ``suffix`` ends the names of
+    what belongs to its predictor.  ``relationship`` is the template of related levels, and
+    ``centred`` whether the effects are sampled as they are; ``signs`` are those of the levels that
+    every row has.
     ``rotated`` says that not they are integrated out, but effects of which they are combinations.
-    ``sizes`` are the Stan sizes of its parameters, None of what has one number.
+    ``sizes`` are the Stan sizes of its parameters, None of what has one number; ``index`` is the
+    array of the rows' levels.
     """
 
     id: str
+    index: str
     label: str
     formula: str
     q: int
@@ -77,7 +80,7 @@ class GroupView:
     range: str = ""
     effect: str = ""
     means: tuple[str, ...] = ()
-    parents: tuple[str, ...] = ()
+    parents: tuple[tuple[str, str], ...] = ()
     x: str = ""
     suffix: str = ""
     relationship: str = ""
@@ -108,6 +111,7 @@ def group_view(group: Group, priors: tuple[Prior, ...]) -> GroupView:
     related = group.factor.relationship
     return GroupView(
         id=group.id,
+        index=group.index,
         label=comment(group.factor),
         formula=comment(group.columns),
         q=q,

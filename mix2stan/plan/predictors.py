@@ -155,7 +155,8 @@ def _sampled_view(
     means = [f"W_{group.id} * {whole[1]}[columns_{group.id}]"] if how.columns else []
     means += [f"{effect_name(by_id[p])}[{p}_of_{group.id}]" for p in how.parents]
     x = whole[0] if how.columns else ""
-    return replace(view, means=tuple(means), parents=how.parents, x=x, suffix=predictor.suffix)
+    parents = tuple((p, by_id[p].index) for p in how.parents)
+    return replace(view, means=tuple(means), parents=parents, x=x, suffix=predictor.suffix)
 
 
 def _priors_of(names: tuple[str, ...], priors: dict[str, PriorText]) -> list[str]:

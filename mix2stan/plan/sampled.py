@@ -25,7 +25,16 @@ from mix2stan.plan.whitened import StructuredView, structured
 from mix2stan.prior_text import PriorText
 from mix2stan.residual_views import errors_view
 
-__all__ = ["ModelView", "ParameterView", "family_of", "sampled"]
+__all__ = [
+    "ModelView",
+    "ParameterView",
+    "family_of",
+    "function_parts",
+    "parameter_parts",
+    "response_components",
+    "response_view",
+    "sampled",
+]
 
 
 @dataclass(frozen=True)
@@ -67,11 +76,30 @@ def sampled(graph: ModelGraph) -> list[Part]:
     """Every effect is a parameter, on its own or as a scale times a standard normal."""
     family, pooled = family_of(graph)
     mean = predictor_view(graph, graph.mean, pooled)
-    response = graph.response
-    takes_apart = mean.population and not graph.predictors and not response.cut
-    takes_apart = takes_apart and response.powers is None and response.noise is None
+    seen = graph.response
+    takes_apart = mean.population and not graph.predictors and not seen.cut
+    takes_apart = takes_apart and seen.powers is None and seen.noise is None
     primitive = _primitive(graph, family, bool(mean.summed)) if takes_apart else None
-    mean = mean if primitive else with_population(mean)
+    view = response_view(graph, mean if primitive else with_population(mean), primitive)
+    response = response_components(graph, view)
+    errors: list[Part] = []
+    if not graph.residual.plain:
+        found = errors_view(graph.residual, graph.priors)
+        structure = StructuredView.of(view, found, graph)
+        response, errors = structured(structure)
+    parts = [Part(tuple(response)), *population_parts(view)]
+    if family.ordinal:
+        way = "cutpoints" if graph.response.anchored else view.thresholds
+        parts.append(Part((Component(f"families/{way}", view),)))
+    parts += group_parts(view, graph)
+    parts += predicted_parts(graph)
+    parts += parameter_parts(graph, family)
+    return [*parts, *known_parts(graph), *errors, *function_parts(graph, family)]
+
+
+def response_view(graph: ModelGraph, mean: PredictorView, primitive: str | None) -> ModelView:
+    """The response, given its predictor, or the density that takes the design of that apart."""
+    family, _ = family_of(graph)
     view = ModelView(
         **{f.name: getattr(mean, f.name) for f in fields(mean)},
         response=comment(graph.response.expression),
@@ -85,7 +113,12 @@ def sampled(graph: ModelGraph) -> list[Part]:
     )
     more = texts(graph.priors, "thresholds", "cutpoints")
     view = replace(view, priors=view.priors | more)
-    view = replace(view, likelihood=_likelihood(graph, family, primitive, view))
+    return replace(view, likelihood=_likelihood(graph, family, primitive, view))
+
+
+def response_components(graph: ModelGraph, view: ModelView) -> list[Component]:
+    """The templates of the response."""
+    family, _ = family_of(graph)
     sections = ["families/categories"] * family.categories
     sections += ["families/response", *(["families/trials"] * family.counts_trials)]
     sections += ["families/censored"] * (graph.response.censoring is not None)
@@ -96,26 +129,21 @@ def sampled(graph: ModelGraph) -> list[Part]:
     sections += ["families/latent_sd"] * (graph.response.latent_sd != 1)
     sections += ["families/log_odds"] * (family.categories and family.ordinal is None)
     sections += ["families/predictor", "families/likelihood"]
-    about = [Component(t, view) for t in sections]
+    components = [Component(t, view) for t in sections]
     if family.row_sets:
-        about.append(Component("families/row_sets", family_view(graph, family)))
-    errors: list[Part] = []
-    if not graph.residual.plain:
-        found = errors_view(graph.residual, graph.priors)
-        structure = StructuredView.of(view, found, graph.strategy.kind == "joint")
-        about, errors = structured(structure)
-    parts = [Part(tuple(about)), *population_parts(view)]
-    if family.ordinal:
-        way = "cutpoints" if graph.response.anchored else view.thresholds
-        parts.append(Part((Component(f"families/{way}", view),)))
-    parts += group_parts(view, graph)
-    parts += predicted_parts(graph)
+        components.append(Component("families/row_sets", family_view(graph, family)))
+    return components
+
+
+def parameter_parts(graph: ModelGraph, family: Family) -> list[Part]:
+    """What the distribution has besides its mean that is one number."""
+    parts = []
     for name in single_parameters(graph):
         row = PARAMETERS[name]
         prior = texts(graph.priors, name)[name]
         subject = ParameterView(name, row.bound, family.meaning(name), prior)
         parts.append(Part((Component("families/parameter", subject),)))
-    return [*parts, *known_parts(graph), *errors, *_functions(graph, family)]
+    return parts
 
 
 def _bounds(truncation: Truncation, family: Family) -> list[str]:
@@ -126,7 +154,7 @@ def _bounds(truncation: Truncation, family: Family) -> list[str]:
     return found + ["families/upper_bound"] * upper
 
 
-def _functions(graph: ModelGraph, family: Family) -> list[Part]:
+def function_parts(graph: ModelGraph, family: Family) -> list[Part]:
     """The Stan functions of the family, or of its link."""
     link = graph.response.link
     if link not in family.link_functions:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from mix2stan.elimination import elimination
 from mix2stan.graph import ModelGraph
 from mix2stan.plan.collapsed import BlockView, CollapsedView, collapsed_view, dense_parts
+from mix2stan.plan.layers import LayerView, layer_parts, layer_views
 from mix2stan.plan.parts import Component, Part
 from mix2stan.residual_views import ErrorsView, errors_view
 
 if TYPE_CHECKING:
     from mix2stan.plan.sampled import ModelView
 
-__all__ = ["StructuredView", "WhitenedView", "structured", "whitened"]
+__all__ = ["Stage", "StructuredView", "WhitenedView", "stages_of", "structured", "whitened"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Stage:
     Its sums are of its own columns and of those it carries, the ones of the factors above it:
     ``n`` in all.  ``below`` is the stage before it, ``holders`` the identifier, the number of levels
     and the name of each factor above it, and ``carried`` their effects, a text per column.
+    ``columns`` are the names of its columns, then of those it carries, empty for one of ones.
     """
 
     block: BlockView
@@ -31,6 +33,7 @@ class Stage:
     n: int
     holders: tuple[tuple[str, str, str], ...]
     carried: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 def stages_of(chain: tuple[BlockView, ...]) -> tuple[Stage, ...]:
@@ -47,7 +50,9 @@ def stages_of(chain: tuple[BlockView, ...]) -> tuple[Stage, ...]:
                 carried.append(f"{effect}[{level}{''.join(column) or ']'}")
         holders = tuple((o.id, o.J, o.label) for o in above)
         below = stages[-1] if stages else None
-        stages.append(Stage(block, below, block.q + len(carried), holders, tuple(carried)))
+        columns = tuple(b.column(k) for b in (block, *above) for k in range(1, b.q + 1))
+        n = block.q + len(carried)
+        stages.append(Stage(block, below, n, holders, tuple(carried), columns))
     return tuple(stages)
 
 
@@ -57,16 +62,17 @@ class WhitenedView:
 
     The ``rows`` of the program are [r Z Q Z]: Z of the dense terms, then of the ``stages``.  ``width``
     is the number of columns before these, ``columns`` of all, as Stan has them, and ``content`` says
-    what they are.
+    what they are.  ``layers`` are the responses whose r is not all data.
     """
 
     model: CollapsedView
     errors: ErrorsView
     stages: tuple[Stage, ...]
+    layers: tuple[LayerView, ...] = ()
 
     @property
     def width(self) -> str:
-        return f"{self.model.d} + 1" if self.model.d else "1"
+        return self.model.width
 
     @property
     def columns(self) -> str:
@@ -96,13 +102,23 @@ class StructuredView:
     model: ModelView
     errors: ErrorsView
     likelihood: str
+    layers: tuple[LayerView, ...] = ()
+
+    @property
+    def y(self) -> str:
+        """The name of the Gaussian responses of all rows."""
+        return "l" if self.layers else "y"
 
     @classmethod
-    def of(cls, model: ModelView, errors: ErrorsView, constants: bool) -> StructuredView:
-        """The view; whether the constants of the density are kept."""
-        what, about = ("w", "0, sigma") if errors.correlated else ("y", "mu, sigma * d")
+    def of(cls, model: ModelView, errors: ErrorsView, graph: ModelGraph) -> StructuredView:
+        """The view of a model."""
+        layers = layer_views(graph)
+        y = "l" if layers else "y"
+        what, about = ("w", "0, sigma") if errors.correlated else (y, "mu, sigma * d")
         kept = f"target += normal_lpdf({what} | {about});"
-        return cls(model, errors, kept if constants else f"{what} ~ normal({about});")
+        constants = graph.strategy.kind == "joint"
+        text = kept if constants else f"{what} ~ normal({about});"
+        return cls(model, errors, text, layers)
 
 
 def whitened(graph: ModelGraph) -> list[Part]:
@@ -110,7 +126,8 @@ def whitened(graph: ModelGraph) -> list[Part]:
     parts = elimination(graph.groups, graph.residual)
     model = collapsed_view(graph, parts)
     stages = stages_of((model.block, *model.above) if model.block else ())
-    view = WhitenedView(model, errors_view(graph.residual, graph.priors), stages)
+    layers = layer_views(graph)
+    view = WhitenedView(model, errors_view(graph.residual, graph.priors), stages, layers)
     response = [Component("collapsed/whitened", view)]
     response += [Component("collapsed/prior_normal", model)] if model.normal else []
     plan = [Part(tuple(response))]
@@ -123,7 +140,7 @@ def whitened(graph: ModelGraph) -> list[Part]:
     functions = ["functions/group_sums"] if model.block else []
     functions += ["functions/with_root"] if model.scale == "F" else []
     plan += [Part((Component(f, None),)) for f in functions]
-    return [*plan, *error_parts(view, view.errors)]
+    return [*plan, *error_parts(view, view.errors), *layer_parts(layers)]
 
 
 def structured(view: StructuredView) -> tuple[list[Component], list[Part]]:
@@ -132,7 +149,7 @@ def structured(view: StructuredView) -> tuple[list[Component], list[Part]]:
     likelihood = ["residuals/multiplier"] if errors.multiplier else []
     likelihood += ["residuals/whitened" if errors.correlated else "residuals/independent"]
     response = [Component(t, view) for t in ("residuals/response", *likelihood)]
-    return response, error_parts(view, errors)
+    return response, [*error_parts(view, errors), *layer_parts(view.layers)]
 
 
 def error_parts(view: WhitenedView | StructuredView, errors: ErrorsView) -> list[Part]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mix2stan.dialects.glmmtmb import STRUCTURES
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, ModelGraph, Residual
+from mix2stan.graph import Covariance, Group, ModelGraph, Residual
 from mix2stan.translations.lme4 import formula_of, with_units
 from mix2stan.translations.parts import (
     Source,
@@ -79,19 +79,25 @@ def _bars(source: Source, parameter: str) -> list[str]:
 
 def _group(group: Group, source: Source) -> list[str]:
     nearest = "nearest: us(0 + f | g), all variances and covariances free"
-    if _is_proportional(group):
+    if _is_of_known(group):
         first, *others = map(str, group.factor.variables)
         within = ":".join(others) or _ONE
-        return [f"propto(0 + {first} | {within}, {group.factor.relationship})"]
+        name = "equalto" if group.covariance == _UNIT else "propto"
+        return [f"{name}(0 + {first} | {within}, {group.factor.relationship})"]
     name = spelt(group, _KINDS, "glmmTMB", nearest)
     more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
     return [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
 
 
-def _is_proportional(group: Group) -> bool:
+#: The variance of levels whose covariance is known altogether.
+_UNIT = Covariance("known", variances=(1.0,))
+
+
+def _is_of_known(group: Group) -> bool:
     """Whether it is a known covariance of the levels of a factor, as a matrix."""
     known = group.factor.relationship
     matrix = known is not None and known.role == "covariance" and known.form == "matrix"
+    matrix = matrix and group.covariance in (Covariance("scalar"), _UNIT)
     return matrix and group.columns.intercept_only and not group.factor.signs
 
 
@@ -99,7 +105,7 @@ def _with_one(source: Source) -> str:
     """The data, with a factor of one level for related levels that are within no other."""
     alone = [g for g in source.graph.groups if len(g.factor.variables) == 1]
     data = with_units(source)
-    return f"transform({data}, {_ONE} = 1)" if any(map(_is_proportional, alone)) else data
+    return f"transform({data}, {_ONE} = 1)" if any(map(_is_of_known, alone)) else data
 
 
 def _further(source: Source) -> list[str]:

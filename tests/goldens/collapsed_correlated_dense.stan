@@ -146,8 +146,8 @@ generated quantities {
     vector[D] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of W
     c = F * c;
     beta = R_inverse * (theta_hat + c[E + 1 : D]);
-    vector[D] b = c ./ unit;
-    b_temp = to_matrix(b[1 : J_temp * Q_temp], J_temp, Q_temp);
+    vector[D] effects = c ./ unit;
+    b_temp = to_matrix(effects[1 : J_temp * Q_temp], J_temp, Q_temp);
     vector[J_line] e_1 = Zr_line_1 - ZW_line_1 * c; // Z'(y - the rest)
     vector[J_line] z_1 = to_vector(normal_rng(rep_vector(0, J_line), sigma));
     b_line = g_11 .* e_1;

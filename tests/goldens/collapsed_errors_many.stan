@@ -122,8 +122,8 @@ generated quantities {
     vector[D] c = mdivide_right_tri_low((v_P + z)', L_P)'; // the coefficients of W
     c = F * c;
     beta = R_inverse * (theta_hat + c[E + 1 : D]);
-    vector[D] b = c ./ unit;
-    b_Mare = to_matrix(b[1 : J_Mare * Q_Mare], J_Mare, Q_Mare);
+    vector[D] effects = c ./ unit;
+    b_Mare = to_matrix(effects[1 : J_Mare * Q_Mare], J_Mare, Q_Mare);
   }
 
   corr_matrix[Q_Mare] R_Mare;

@@ -99,8 +99,8 @@ generated quantities {
     vector[D] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of W
     c = F * c;
     beta = R_inverse * (theta_hat + c[E + 1 : D]);
-    vector[D] b = c ./ unit;
-    b_Subject = to_matrix(b[1 : J_Subject * Q_Subject], J_Subject, Q_Subject);
+    vector[D] effects = c ./ unit;
+    b_Subject = to_matrix(effects[1 : J_Subject * Q_Subject], J_Subject, Q_Subject);
   }
 
   corr_matrix[Q_Subject] R_Subject;

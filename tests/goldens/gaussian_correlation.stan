@@ -43,7 +43,8 @@ transformed parameters {
   vector[K] beta = R_inverse * theta;
 
   matrix[Q_Subject, Q_Subject] L_Subject;
-  L_Subject = cholesky_decompose(exp(-square(distance_Subject / range_Subject)));
+  // near the singular, rounding alone must not decide: hence 1e-12
+  L_Subject = cholesky_decompose(add_diag(exp(-square(distance_Subject / range_Subject)), 1e-12));
   matrix[J_Subject, Q_Subject] b_Subject;
   b_Subject = (sd_Subject * L_Subject * z_Subject)';
 }

@@ -50,7 +50,7 @@ parameters {
   vector[K] theta; // effects of Q: X beta = Q theta
 
   real<lower=0> sd_LOCATION;
-  vector[J_LOCATION] z_LOCATION; // b_LOCATION, non-centred
+  vector[J_LOCATION] b_LOCATION;
 
   real<lower=0> sd_BROOD_LOCATION;
   vector[J_BROOD_LOCATION] m_BROOD_LOCATION; // b_BROOD_LOCATION plus its mean
@@ -60,8 +60,6 @@ parameters {
 }
 transformed parameters {
   vector[K] beta = R_inverse * theta;
-
-  vector[J_LOCATION] b_LOCATION = sd_LOCATION * z_LOCATION;
 }
 model {
   vector[N] eta = m_INDEX[INDEX];
@@ -70,7 +68,7 @@ model {
   X_mean * beta ~ normal(intercept_loc, intercept_scale);
   beta[2 : K] ~ normal(beta_loc, beta_scale);
   sd_LOCATION ~ student_t(3, 0, sd_LOCATION_scale);
-  z_LOCATION ~ std_normal();
+  b_LOCATION ~ normal(0, sd_LOCATION);
   sd_BROOD_LOCATION ~ student_t(3, 0, sd_BROOD_LOCATION_scale);
   vector[J_BROOD_LOCATION] mean_BROOD_LOCATION = b_LOCATION[LOCATION_of_BROOD_LOCATION];
   m_BROOD_LOCATION ~ normal(mean_BROOD_LOCATION, sd_BROOD_LOCATION);
