@@ -184,6 +184,17 @@ def test_the_density_of_truncated_counts(family, text, lower, upper, engine):
     assert model.loglik(COUNT_POINT, engine.name) == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.parametrize("mean", [1.0, 40.0, 400.0])
+def test_intervals_far_from_the_mean_have_a_probability(mean, stanli):
+    df = pd.DataFrame({"low": [40.0] * 3, "high": [45.0] * 3})
+    model = m2s.model('MCMCglmm(cbind(low, high) ~ 1, family = "cenpoisson")', df)
+    point = {"beta": {"(Intercept)": np.log(mean)}, "u": [np.zeros((3, 1))]}
+    point["random"] = [{"group": "units", "coefficients": ["(Intercept)"], "sd": [1.0]}]
+    law = stats.poisson(mean)
+    expected = 3 * np.log(law.pmf(np.arange(40, 46)).sum()) + 3 * stats.norm.logpdf(0)
+    assert model.loglik(point, "stanli") == pytest.approx(expected, rel=1e-9)
+
+
 def test_the_gradient_where_a_bound_leaves_out_nothing(stanli):
     model = m2s.model("brm(y | trunc(lb = low, ub = high) ~ x, family = poisson())", COUNTS)
     program = stanli.compile(model.stan_code, model.stan_data)

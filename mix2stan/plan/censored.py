@@ -12,6 +12,10 @@ from mix2stan.links import LINKS
 __all__ = ["censored_likelihood", "truncated_likelihood"]
 
 
+#: The width of a line, but for the indentation of a block.
+_WIDTH = 98
+
+
 @dataclass(frozen=True)
 class _Law:
     """The distribution of the response as Stan text, some rows at a time.
@@ -43,12 +47,30 @@ class _Law:
         return [f"if (N_{rows} > 0) {{", f"  {statement}", "}"]
 
     def between(self, indent: str, row: str, upper: str, lower: str, sign: str) -> list[str]:
-        """Statements that add, or subtract, the log probability of the interval of a row."""
-        above, below = (self.at("lcdf", y, row).replace("./", "/") for y in (upper, lower))
+        """Statements that add, or subtract, the log probability of the interval of a row.
+
+        In the upper half of the distribution it is a difference of upper tails, which are not all one.
+        """
+        below, beyond = (
+            [self.at(function, y, row).replace("./", "/") for y in (upper, lower)]
+            for function in ("lcdf", "lccdf")
+        )
         return [
-            f"{indent}real below = {above};",
-            f"{indent}target += {sign}log_diff_exp(below, {below});",
+            f"{indent}real below = {below[1]};",
+            f"{indent}if (below < log(0.5)) {{",
+            f"{indent}  target += {sign}log_diff_exp({below[0]}, below);",
+            f"{indent}}} else {{",
+            *_filled(f"{indent}  target += {sign}log_diff_exp(", (beyond[1], beyond[0])),
+            f"{indent}}}",
         ]
+
+
+def _filled(head: str, arguments: tuple[str, str]) -> list[str]:
+    """A call of two arguments, in two lines where it is long, as stanc folds it."""
+    line = f"{head}{arguments[0]}, {arguments[1]});"
+    if len(line) <= _WIDTH:
+        return [line]
+    return [f"{head}{arguments[0]},", f"{' ' * len(head)}{arguments[1]});"]
 
 
 def _law(graph: ModelGraph, family: Family, eta: str) -> _Law:

@@ -31,8 +31,13 @@ model {
   vector[N] eta = Q * theta;
   y ~ neg_binomial_2(exp(eta), 1);
   for (i in 1 : N) {
-    real below = neg_binomial_2_lcdf(y_upper[i] | exp(eta[i]), 1);
-    target += -log_diff_exp(below, neg_binomial_2_lcdf(y_below[i] | exp(eta[i]), 1));
+    real below = neg_binomial_2_lcdf(y_below[i] | exp(eta[i]), 1);
+    if (below < log(0.5)) {
+      target += -log_diff_exp(neg_binomial_2_lcdf(y_upper[i] | exp(eta[i]), 1), below);
+    } else {
+      target += -log_diff_exp(neg_binomial_2_lccdf(y_below[i] | exp(eta[i]), 1),
+                              neg_binomial_2_lccdf(y_upper[i] | exp(eta[i]), 1));
+    }
   }
 
   X_mean * beta ~ normal(intercept_loc, intercept_scale);

@@ -60,8 +60,13 @@ model {
     target += neg_binomial_2_lccdf(y[right] | exp(eta[right]), shape);
   }
   for (i in interval) {
-    real below = neg_binomial_2_lcdf(y_upper[i] | exp(eta[i]), shape);
-    target += log_diff_exp(below, neg_binomial_2_lcdf(y[i] | exp(eta[i]), shape));
+    real below = neg_binomial_2_lcdf(y[i] | exp(eta[i]), shape);
+    if (below < log(0.5)) {
+      target += log_diff_exp(neg_binomial_2_lcdf(y_upper[i] | exp(eta[i]), shape), below);
+    } else {
+      target += log_diff_exp(neg_binomial_2_lccdf(y[i] | exp(eta[i]), shape),
+                             neg_binomial_2_lccdf(y_upper[i] | exp(eta[i]), shape));
+    }
   }
 
   X_mean * beta ~ normal(intercept_loc, intercept_scale);
