@@ -265,3 +265,81 @@ BAD_COUNTS = [
 def test_mistakes_with_counts_are_named(call, words):
     with pytest.raises(m2s.FormulaError, match=words):
         m2s.model(call, COUNTS.assign(late=COUNTS["number"] == 1, ends=np.inf))
+
+
+# -- what is predicted -----------------------------------------------------------------------------
+
+SETTINGS = {"chains": 2, "warmup": 200, "draws": 150, "seed": 5, "engine": "stanli"}
+
+
+def draws_of(fit, name):
+    values = fit.posterior[name].values
+    return values.reshape(-1, *values.shape[2:])
+
+
+def eta_of(fit, df):
+    return draws_of(fit, "beta") @ np.stack([np.ones(len(df)), df["x"].to_numpy()])
+
+
+def test_the_pointwise_log_likelihood_of_intervals():
+    for df, call in (
+        (DATA, "brm(y | cens(code, y2) ~ x, family = lognormal())"),
+        (COUNTS, "brm(y | cens(code, y2) ~ x, family = poisson())"),
+    ):
+        fit = m2s.model(call, df).sample(**SETTINGS)
+        eta = eta_of(fit, df)
+        law = stats.poisson(np.exp(eta))
+        if df is DATA:
+            law = stats.lognorm(draws_of(fit, "sigma")[:, None], scale=np.exp(eta))
+        y, y2, code = (df[n].to_numpy() for n in ("y", "y2", "code"))
+        observed = law.logpmf(y) if df is COUNTS else law.logpdf(y)
+        wanted = np.select(
+            [code == "none", code == "left", code == "right"],
+            [observed, law.logcdf(y), law.logsf(y)],
+            np.log(law.cdf(y2) - law.cdf(y)),
+        )
+        found = fit.log_lik().values.reshape(wanted.shape)
+        np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-7)
+        with pytest.raises(m2s.Unsupported, match="residuals of a censored"):
+            fit.residuals()
+    ends = m2s.model('MCMCglmm(cbind(low, high) ~ x, family = "cengaussian")', DATA)
+    new = ends.sample(**SETTINGS).predict(pd.DataFrame({"x": [0.0]}), kind="response")
+    assert new.sizes["obs"] == 1
+
+
+@pytest.mark.parametrize(("text", "lower", "upper"), COUNT_BOUNDS)
+def test_truncated_counts_are_predicted_within_their_bounds(text, lower, upper):
+    fit = m2s.model(f"brm(y | trunc({text}) ~ x, family = poisson())", COUNTS).sample(**SETTINGS)
+    law = stats.poisson(np.exp(eta_of(fit, COUNTS)))
+    lower, upper = (np.broadcast_to(end, N) for end in (lower, upper))
+    inside = law.cdf(upper) - law.cdf(lower - 1)
+    wanted = law.logpmf(COUNTS["y"].to_numpy()) - np.log(inside)
+    np.testing.assert_allclose(fit.log_lik().values.reshape(wanted.shape), wanted, rtol=1e-8)
+    k = np.arange(200)[:, None, None]
+    mass = np.where((k >= lower) & (k <= upper), law.pmf(k), 0)
+    expected = fit.predict(kind="epred").values.reshape(wanted.shape)
+    np.testing.assert_allclose(expected, (k * mass).sum(axis=0) / inside, rtol=1e-8)
+    drawn = fit.predict(kind="response").values
+    assert (drawn >= lower).all() and (drawn <= upper).all()
+    assert drawn.mean() == pytest.approx(expected.mean(), rel=0.05)
+    assert 0.6 < fit.residuals("quantile").std() < 1.5
+
+
+def test_a_truncated_normal_is_predicted_within_its_bounds():
+    call = "brm(y | trunc(lb = 0.1, ub = y2) ~ x)"
+    fit = m2s.model(call, DATA).sample(**SETTINGS)
+    mu, sigma = eta_of(fit, DATA), draws_of(fit, "sigma")[:, None]
+    upper = DATA["y2"].to_numpy()
+    law = stats.truncnorm((0.1 - mu) / sigma, (upper - mu) / sigma, mu, sigma)
+    wanted = law.logpdf(DATA["y"].to_numpy())
+    np.testing.assert_allclose(fit.log_lik().values.reshape(wanted.shape), wanted, rtol=1e-7)
+    expected = fit.predict(kind="epred").values.reshape(wanted.shape)
+    np.testing.assert_allclose(expected, law.mean(), rtol=1e-6)
+    drawn = fit.predict(kind="response").values
+    assert (drawn >= 0.1).all() and (drawn <= upper).all()
+    new = pd.DataFrame({"x": [0.0, 1.0], "y2": [0.3, 5.0]})
+    assert fit.predict(new, kind="response").values[..., 0].max() <= 0.3
+    other = m2s.model("brm(y | trunc(lb = 0.1) ~ x, family = student())", DATA).sample(**SETTINGS)
+    assert other.predict(kind="response").values.min() >= 0.1
+    with pytest.raises(m2s.Unsupported, match="expected response of a truncated student"):
+        other.predict(kind="epred")

@@ -31,6 +31,7 @@ def residuals(fit: Fit, kind: str, draws: int | None, seed: int | None) -> pd.Se
     """See :meth:`mix2stan.fit.Fit.residuals`."""
     one_of("type", kind, TYPES)
     predictor = predictor_of(fit, draws=draws, seed=0, response=True)
+    predictor.uncensored("residuals")
     values = TYPES[kind](predictor, seed)
     return pd.Series(values, index=pd.Index(predictor.rows.labels, name="row"), name=kind)
 
