@@ -157,6 +157,19 @@ def _responses(a: Compiled, b: Compiled) -> list[str]:
         found.append(
             f"truncation: {ours.truncation} in the first, {theirs.truncation} in the second"
         )
+    for what, nodes in (
+        ("powers of the likelihood", (ours.powers, theirs.powers)),
+        ("known standard errors", (ours.noise, theirs.noise)),
+    ):
+        left, right = (
+            np.zeros(0) if node is None else m.data.vector(node)
+            for node, m in zip(nodes, (a, b), strict=True)
+        )
+        if not np.array_equal(left, right):
+            found.append(f"{what}: they differ")
+    if ours.known != theirs.known:
+        said = [", ".join(f"{n} = {v:g}" for n, v in r.known) or "none" for r in (ours, theirs)]
+        found.append(f"known parameters: {said[0]} in the first, {said[1]} in the second")
     if not np.array_equal(_ends(one), _ends(other)):
         found.append("censoring: other values are known in part")
     if not np.array_equal(one.trials, other.trials):

@@ -275,6 +275,9 @@ def likelihood_of(compiled: Compiled, method: Method) -> Likelihood:
     obstacle = obstacle_to_collapsing(graph)
     if obstacle is not None:
         raise Unsupported(f"{method} estimates cannot be had: {obstacle}")
+    if graph.response.known:
+        hint = "model.sample() can"
+        raise Unsupported(f"{method} estimates cannot be had: sigma is known", hint=hint)
     if method == "REML":
         graph = replace(graph, residual=_identified(graph, compiled.data))
     graph = integrate_all(graph, compiled.data)

@@ -165,9 +165,11 @@ def least_squares(graph: ModelGraph, X: Array, seen: Observed, known: Array) -> 
     """
     family, link = FAMILIES[graph.response.family], LINKS[graph.response.link]
     y = family.scale(seen.y)
-    # a mean inside the domain: counts off zero, proportions off 0 and 1
+    # a mean inside the domain: counts off zero, proportions off 0 and 1, angles off pi
     mean = (y + 0.1) if family.support == "count" else y
-    if not link.scaled and family.support != "unit":
+    if family.support == "angle":
+        mean = 0.8 * y
+    elif not link.scaled and family.support != "unit":
         mean = (y + 0.5) / (seen.trials + 1)
     with np.errstate(all="ignore"):
         target = link.forward(np.where(mean == 0, link.shift, mean))

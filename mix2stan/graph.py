@@ -320,9 +320,11 @@ class Response:
     their names, known once the data are; ``anchored`` is whether the first threshold is zero and the
     population has an intercept instead; ``latent_sd`` is the known standard deviation of the normal
     error behind a probit.  ``censoring`` is what is known of values that were not observed,
-    ``truncation`` the bounds of what could be.  ``traits`` are the
-    names of several responses that are stacked, and ``layers`` those of them that are not Gaussian
-    themselves: what is stacked is their predictor, residual included.
+    ``truncation`` the bounds of what could be.  ``known`` are the parameters of the distribution
+    whose values are given, and these.  ``powers`` multiply the log-likelihood of the rows, and
+    ``noise`` are known standard errors that add to sigma.  ``traits`` are the names of several
+    responses that are stacked, and ``layers`` those of them that are not Gaussian themselves: what
+    is stacked is their predictor, residual included.
     """
 
     expression: Node
@@ -334,19 +336,34 @@ class Response:
     levels: tuple[str, ...] = field(default=(), compare=False)
     censoring: Censoring | None = None
     truncation: Truncation | None = None
+    known: tuple[tuple[str, float], ...] = ()
+    powers: Node | None = None
+    noise: Node | None = None
     traits: tuple[str, ...] = field(default=(), compare=False)
     layers: tuple[Layer, ...] = ()
 
     @property
+    def cut(self) -> bool:
+        """Whether it is censored or truncated."""
+        return self.censoring is not None or self.truncation is not None
+
+    @property
     def linear(self) -> bool:
         """Whether it is Gaussian, its mean the predictor: what can be integrated exactly."""
-        known = self.censoring is None and self.truncation is None
-        return known and self.family == "gaussian" and self.link == "identity"
+        plain = not self.cut and self.powers is None and self.noise is None
+        return plain and self.family == "gaussian" and self.link == "identity"
+
+    def added(self) -> tuple[Node, ...]:
+        """The expressions of what is known of the rows besides their values."""
+        return tuple(node for node in (self.weights, self.powers, self.noise) if node is not None)
 
     def __str__(self) -> str:
         family = self.family if self.linear else f"{self.family}[{self.link}]"
         weights = "" if self.weights is None else f", trials = {self.weights}"
         latent = "" if self.latent_sd == 1 else f", latent sd = {self.latent_sd:.6g}"
+        latent += "".join(f", {name} = {value:.6g}" for name, value in self.known)
+        latent += "" if self.powers is None else f", to the power of {self.powers}"
+        latent += "" if self.noise is None else f", standard errors {self.noise}"
         censored = "" if self.censoring is None else f" | {self.censoring}"
         censored += "" if self.truncation is None else f" | {self.truncation}"
         seen = "".join(f", {layer}" for layer in self.layers)

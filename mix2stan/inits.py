@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import Elimination, elimination
-from mix2stan.families import FAMILIES, free_thresholds, on_link, single_parameters
+from mix2stan.families import (
+    FAMILIES,
+    PARAMETERS,
+    free_thresholds,
+    on_link,
+    single_parameters,
+)
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.latent import error_term
@@ -38,6 +44,9 @@ def starting_points(
     deviations within a factor of two of the residual's, and standard normals for the effects.
     """
     starts = _starting_points(graph, data, chains, np.random.default_rng(seed))
+    for start in starts:
+        for name, _ in graph.response.known:
+            start.pop(name, None)
     for prior in graph.priors:
         bounds = dict(prior.values)
         if "lower" in bounds or "upper" in bounds:
@@ -94,7 +103,9 @@ def _of_gaussian(
 
     def chain() -> dict[str, Any]:
         start: dict[str, Any] = {
-            name: (residual if name == "sigma" else family.start(name)) * _factor(rng)
+            name: PARAMETERS[name].inside(
+                (residual if name == "sigma" else family.start(name)) * float(_factor(rng))
+            )
             for name in single_parameters(graph)
         }
         start |= errors | thresholds

@@ -210,6 +210,10 @@ def likelihood_graph(graph: ModelGraph, data: Data) -> ModelGraph:
     """The model with its coefficients known, all priors off, and its effects integrated out."""
     alone = replace(graph, population=Population(Columns(()), ()), priors=())
     structured = graph.groups or graph.predictors or not known_errors(graph.residual)
+    if graph.response.known:
+        names = ", ".join(name for name, _ in graph.response.known)
+        message = f"the likelihood cannot be evaluated with {names} known"
+        raise Unsupported(message, hint="model.sample() can")
     obstacle = obstacle_to_collapsing(alone) if structured else None
     if obstacle is not None:
         raise Unsupported(f"the likelihood cannot be evaluated: {obstacle}")

@@ -81,6 +81,13 @@ LINKS: dict[str, Link] = {
         "inv_logit({eta})",
         scaled=False,
     ),
+    "tan_half": Link(
+        lambda mu: np.tan(mu / 2),
+        lambda eta: 2 * np.arctan(eta),
+        lambda eta: 2 / (1 + np.square(eta)),
+        "2 * atan({eta})",
+        scaled=False,
+    ),
     "probit": Link(special.ndtri, special.ndtr, _normal_density, "Phi({eta})", scaled=False),
     "cloglog": Link(
         lambda mu: np.log(-np.log1p(-mu)),

@@ -349,8 +349,7 @@ def bind(
     frame = Frame.of(_with_units(graph, df))
     response = graph.response.expression
     wanted: dict[Node, None] = {response: None}
-    if graph.response.weights is not None:
-        wanted[graph.response.weights] = None
+    wanted |= dict.fromkeys(graph.response.added())
     if graph.response.truncation is not None:
         bounds = graph.response.truncation.variables()
         wanted |= {b: None for b in bounds if not isinstance(b, Number)}

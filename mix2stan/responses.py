@@ -15,15 +15,17 @@ from mix2stan.families import FAMILIES, Support, on_link
 from mix2stan.graph import Layer, ModelGraph, Response
 from mix2stan.links import LINKS
 from mix2stan.matrices import Data
-from mix2stan.syntax import Name, format_number
+from mix2stan.syntax import Name, Node, format_number
 
 __all__ = [
     "SUPPORTS",
     "Observed",
     "known_part",
     "link_scale",
+    "noise_of",
     "observed",
     "observed_layer",
+    "powers_of",
     "stand_in",
 ]
 
@@ -60,13 +62,57 @@ def observed(graph: ModelGraph, data: Data) -> Observed:
     weights = None if response.weights is None else data.vector(response.weights)
     lower = upper = None
     if response.censoring is not None:
-        lower, upper = intervals(response.censoring, response.expression, column, data)
-        column = Column.numeric(_value_of(lower, upper))
+        counts = FAMILIES[response.family].integer
+        lower, upper = intervals(response.censoring, response.expression, column, data, counts)
+        column = Column.numeric(_value_of(lower, upper, counts))
     rows = _Rows(response, column, weights, data.frame.rows)
     seen = SUPPORTS[FAMILIES[response.family].support](rows)
     if response.truncation is not None:
-        _check_bounds(rows, bounds(response.truncation, data))
+        counts = FAMILIES[response.family].integer
+        _check_bounds(rows, bounds(response.truncation, data, counts))
     return replace(seen, lower=lower, upper=upper)
+
+
+def powers_of(graph: ModelGraph, data: Data) -> Array | None:
+    """What multiplies the log-likelihood of every row, shape (N,); None if nothing does.
+
+    Raises:
+        FormulaError: for a power that is negative or infinite; names the first such row.
+    """
+    node = graph.response.powers
+    if node is None:
+        return None
+    values = data.vector(node)
+    good = np.isfinite(values) & (values >= 0)
+    return _checked(
+        node, values, good, data, "a weight is a number from 0 on", "0 leaves out a row"
+    )
+
+
+def noise_of(graph: ModelGraph, data: Data) -> Array | None:
+    """The known standard error of every row, shape (N,); None if there are none.
+
+    Raises:
+        FormulaError: for one that is not positive; names the first such row.
+    """
+    node = graph.response.noise
+    if node is None:
+        return None
+    values = data.vector(node)
+    good = np.isfinite(values) & (values > 0)
+    hint = "a row without error cannot be told from the others; leave se() out"
+    return _checked(node, values, good, data, "a standard error is positive", hint)
+
+
+def _checked(
+    node: Node, values: Array, good: NDArray[np.bool_], data: Data, words: str, hint: str
+) -> Array:
+    if not good.all():
+        i = int(np.argmin(good))
+        row = int(data.frame.rows[i]) + 1
+        message = f"{node} is {format_number(float(values[i]))} in row {row}: {words}"
+        raise FormulaError(message, span=node.span, hint=hint)
+    return values
 
 
 def observed_layer(graph: ModelGraph, layer: Layer, data: Data) -> Array:
@@ -93,10 +139,10 @@ def _check_bounds(rows: _Rows, ends: dict[str, Array]) -> None:
         rows.all(np.asarray(y <= ends["upper"]), "that is above its upper bound", hint)
 
 
-def _value_of(lower: Array, upper: Array) -> Array:
+def _value_of(lower: Array, upper: Array, counts: bool) -> Array:
     """A value of each interval: an end of it, or the middle."""
     with np.errstate(invalid="ignore"):
-        middle = (lower + upper) / 2
+        middle = upper if counts else (lower + upper) / 2
     return np.where(np.isinf(lower), upper, np.where(np.isinf(upper), lower, middle))
 
 
@@ -206,6 +252,14 @@ def _nonnegative(rows: _Rows) -> Observed:
     y = rows.numbers()
     hint = "family = gaussian takes any number"
     rows.all(y >= 0, f"a {rows.response.family} response is not negative", hint)
+    return _single(y)
+
+
+def _angle(rows: _Rows) -> Observed:
+    y = rows.numbers()
+    hint = "degrees are angles times pi / 180; family = gaussian takes any number"
+    words = f"a {rows.response.family} response is an angle from -pi to pi"
+    rows.all(np.asarray(np.abs(y) <= np.pi), words, hint)
     return _single(y)
 
 
@@ -347,4 +401,5 @@ SUPPORTS: dict[Support, Callable[[_Rows], Observed]] = {
     "binary": _binary,
     "trials": _trials,
     "categories": _categories,
+    "angle": _angle,
 }

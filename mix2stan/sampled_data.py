@@ -15,7 +15,7 @@ from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.kinship_data import kinship_data
 from mix2stan.layer_data import layer_data, without_layers
 from mix2stan.matrices import Data
-from mix2stan.responses import known_part, observed
+from mix2stan.responses import known_part, noise_of, observed, powers_of
 
 __all__ = ["Cells", "cells", "group_data", "response_data", "sampled_data"]
 
@@ -71,22 +71,44 @@ def sampled_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     return entries
 
 
+def _counted(ends: dict[str, Array]) -> dict[str, Any]:
+    """The bounds of counts: the most of those that are left out below, and of those that are not.
+
+    Rows whose lower bound leaves out no count are left out of ``cut``.
+    """
+    found: dict[str, Any] = {}
+    if "lower" in ends:
+        found["y_below"] = np.maximum(ends["lower"], 0).astype(np.int64) - 1
+    if "upper" in ends:
+        found["y_upper"] = ends["upper"].astype(np.int64)
+    elif "lower" in ends:
+        places = np.flatnonzero(found["y_below"] >= 0) + 1
+        found |= {"N_cut": len(places), "cut": places}
+    return found
+
+
 def response_data(graph: ModelGraph, data: Data, rows: Index) -> dict[str, Any]:
     """The response and what is known of it, of the rows in the order given."""
     seen, family = observed(graph, data), FAMILIES[graph.response.family]
     entries = _values(family, seen.y[rows], seen.trials[rows])
     if graph.response.truncation is not None:
-        ends = bounds(graph.response.truncation, data)
-        entries |= {f"y_{name}": values[rows] for name, values in ends.items()}
+        ends = bounds(graph.response.truncation, data, family.integer)
+        ends = {name: values[rows] for name, values in ends.items()}
+        entries |= _counted(ends) if family.integer else {f"y_{n}": v for n, v in ends.items()}
     if seen.lower is not None and seen.upper is not None:
         lower, upper = seen.lower[rows], seen.upper[rows]
         within = np.isfinite(lower) & np.isfinite(upper)
-        entries["y"] = np.where(within, lower, seen.y[rows])
-        entries["y_upper"] = np.where(within, upper, seen.y[rows])
+        ends = {"y": np.where(within, lower, seen.y[rows])}
+        ends["y_upper"] = np.where(within, upper, seen.y[rows])
+        entries |= {k: v.astype(np.int64) if family.integer else v for k, v in ends.items()}
         for name, places in row_sets(lower, upper).items():
             entries |= {f"N_{name}": len(places), name: places}
     if seen.levels:
         entries["C"] = len(seen.levels)
+    entries |= dict(graph.response.known)
+    powers, noise = powers_of(graph, data), noise_of(graph, data)
+    entries |= {} if powers is None else {"weight": powers[rows]}
+    entries |= {} if noise is None else {"se": noise[rows]}
     if graph.response.latent_sd != 1:
         entries["latent_sd"] = graph.response.latent_sd
     if graph.population.offsets:

@@ -21,7 +21,7 @@ from mix2stan.errors import DataError, suggestion
 from mix2stan.graph import UNITS, Factor, ModelGraph, Population
 from mix2stan.matrices import Data
 from mix2stan.schema_text import decode, encode
-from mix2stan.syntax import Call, Node, names_in
+from mix2stan.syntax import Call, Node, Number, names_in
 
 __all__ = ["Levels", "Rows", "Schema", "remember"]
 
@@ -171,12 +171,17 @@ class Schema:
         return correlation.block.variables if correlation and correlation.block else ()
 
     def _response(self) -> tuple[Node, ...]:
-        """What says how many trials a row has, if any."""
+        """What says how many trials a row has, and its known standard error and bounds, if any."""
         response = self.graph.response
+        more: tuple[Node, ...] = () if response.noise is None else (response.noise,)
+        if response.truncation is not None:
+            ends = response.truncation.variables()
+            more = (*more, *(end for end in ends if not isinstance(end, Number)))
         if response.weights is not None:
-            return (response.weights,)
-        is_pair = self.data.frame.column(response.expression).values.ndim == 2
-        return (response.expression,) if is_pair else ()
+            return (response.weights, *more)
+        pair = self.data.frame.column(response.expression).values.ndim == 2
+        is_pair = pair and response.censoring is None
+        return (response.expression, *more) if is_pair else more
 
     def _aligned(self, newdata: pd.DataFrame, expressions: Iterable[Node]) -> Frame:
         """The columns that are needed; factors have the levels of the fit first."""

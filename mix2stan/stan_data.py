@@ -25,10 +25,15 @@ __all__ = ["stan_data"]
 
 def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """Sizes, response, designs, levels and prior scales, by their Stan names."""
-    integrated = ("intercept", "beta")
     if graph.strategy.samples_effects:
         entries = sampled_data(graph, data) | residual_entries(graph.residual, data)
         return entries | _scales(graph)
+    return _integrated(graph, data) | dict(graph.response.known)
+
+
+def _integrated(graph: ModelGraph, data: Data) -> dict[str, Any]:
+    """The data of a collapsed program."""
+    integrated = ("intercept", "beta")
     if graph.strategy.errors:
         return latent_data(graph, data) | _scales(graph, integrated)
     if not known_errors(graph.residual):

@@ -307,6 +307,47 @@ PROGRAMS = {
         "sleepstudy",
         "brm(bf(Reaction | cens(Days > 7) ~ 1 + (1 | Subject), shape ~ Days), family = Gamma(log))",
     ),
+    "censored_counts": Case(
+        "grouseticks",
+        "brm(TICKS | cens(TICKS > 9) ~ cHEIGHT + (1 | LOCATION), family = negbinomial())",
+    ),
+    "bounded_counts": Case(
+        "grouseticks",
+        "brm(bf(TICKS + 1 | trunc(lb = 1) ~ cHEIGHT, shape ~ YEAR), family = negbinomial())",
+    ),
+    "bounded_counts_twice": Case(
+        "grouseticks", "brm(TICKS | trunc(lb = 0, ub = 90) ~ cHEIGHT, family = geometric())"
+    ),
+    "powers": Case(
+        "sleepstudy",
+        "brm(bf(Reaction | weights(Days) ~ 1 + (1 | Subject), nu ~ Days), family = student())",
+    ),
+    "powers_of_vectors": Case(
+        "grouseticks",
+        "glmmTMB(TICKS + 1 ~ YEAR, weights = HEIGHT, family = lognormal, dispformula = ~ YEAR)",
+    ),
+    "collapsed_standard_errors": Case(
+        "sleepstudy", "brm(Reaction | se(Days + 1) ~ 1 + (1 | Subject))", strategy="collapsed"
+    ),
+    "standard_errors": Case(
+        "sleepstudy", "brm(Reaction | se(Days + 1, sigma = TRUE) ~ 1 + (1 | Subject))"
+    ),
+    "exposure": Case(
+        "cbpp", "brm(incidence | rate(size) ~ period + (1 | herd), family = poisson())"
+    ),
+    "von_mises": Case(
+        "sleepstudy",
+        "brm(bf((Days - 4.5) / 2 ~ 1 + (1 | Subject), kappa ~ Reaction), family = von_mises())",
+    ),
+    "asym_laplace": Case(
+        "sleepstudy",
+        "brm(bf(Reaction ~ Days + (1 | Subject), sigma ~ Days, quantile = 0.9), "
+        "family = asym_laplace())",
+    ),
+    "tweedie": Case("cbpp", "glmmTMB(incidence / size ~ period + (1 | herd), family = tweedie())"),
+    "tweedie_dispersion": Case(
+        "cbpp", "glmmTMB(incidence ~ period, dispformula = ~ size, family = tweedie)"
+    ),
     "cumulative": Case("wine", "clm(rating ~ temp + contact)"),
     "cumulative_cloglog": Case(
         "wine", 'clmm(rating ~ temp + contact + (1 | judge), link = "cloglog")', strategy="auto"

@@ -98,6 +98,8 @@ CANNOT = [
     ('brm(y ~ x + (1 | gr(g, dist = "student")))', "student"),
     ("brm(bf(k ~ x, shape ~ f), family = poisson())", "no parameter 'shape'"),
     ("brm(cbind(k, n) ~ x, family = binomial())", "several responses"),
+    ("brm(bf(y ~ x, quantile = 1.5), family = asym_laplace())", "quantile cannot be 1.5"),
+    ("brm(bf(y ~ x, quantil = 0.5), family = asym_laplace())", "no parameter 'quantil'"),
 ]
 
 
@@ -151,6 +153,15 @@ WRITTEN = [
         "brm(p | trunc(lb = 0, ub = n) ~ x, data = d, family = lognormal())",
     ),
     ("multinom(f ~ x)", "brm(f ~ x, data = d, family = categorical())"),
+    (
+        "brm(bf(y ~ x, quantile = 0.9), family = asym_laplace())",
+        "brm(bf(y ~ x, quantile = 0.9), data = d, family = asym_laplace())",
+    ),
+    ("brm(bf(y ~ x, nu = 4), family = student)", "brm(bf(y ~ x, nu = 4), data = d, family = student())"),
+    (
+        "brm(bf(x ~ f, kappa ~ f), family = von_mises())",
+        "brm(bf(x ~ f, kappa ~ f), data = d, family = von_mises())",
+    ),
     ("brm(f ~ x + (x || g), family = categorical(), data = d)", "brm(f ~ x + (1 + x || g), data = d, family = categorical())"),
 ]  # fmt: skip
 
@@ -187,6 +198,7 @@ NOT_WRITTEN = [
     ("brm(y | trunc(lb = -9) ~ x)", "glmmTMB"),
     ('MCMCglmm(cbind(y, y) ~ x, family = "cengaussian")', "brms"),
     ("multinom(f ~ x)", "MCMCglmm"),
+    ("brm(bf(y ~ x, nu = 4), family = student())", "glmmTMB"),
     ("gls(y ~ x, correlation = corAR1(form = ~ t | g))", "brms"),
     ("gls(y ~ x, correlation = corCompSymm(form = ~ 1 | g))", "brms"),
     ("glmmTMB(y ~ x + cs(0 + f | g))", "brms"),

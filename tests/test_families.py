@@ -23,8 +23,10 @@ INVERSE = {
     "probit": stats.norm.cdf,
     "cloglog": lambda x: 1 - np.exp(-np.exp(x)),
     "cauchit": stats.cauchy.cdf,
+    "tan_half": lambda x: 2 * np.arctan(x),
 }
 SHAPE, PHI, NU, SIGMA = 1.7, 4.2, 5.5, 0.8
+KAPPA, QUANTILE, POWER = 2.3, 0.3, 1.6
 ALPHA, ZI, HU, ZOI, COI, CUTS = 1.3, 0.25, 0.35, 0.3, 0.4, (-1.1, 2.2)
 
 
@@ -80,6 +82,22 @@ def ordered_beta(y, mu):
     return np.where(y == 0, np.log(zero), np.where(y == 1, np.log(one), inner))
 
 
+def asym_laplace(y, mu):
+    # scipy's skewness and scale in terms of probability and sd-like scale
+    q = QUANTILE
+    kappa = np.sqrt(q / (1 - q))
+    return stats.laplace_asymmetric(kappa, mu, SIGMA / np.sqrt(q * (1 - q))).logpdf(y)
+
+
+def tweedie(y, mu):
+    rate, shape = mu ** (2 - POWER) / (PHI * (2 - POWER)), (2 - POWER) / (POWER - 1)
+    scale = PHI * (POWER - 1) * mu ** (POWER - 1)
+    n = np.arange(1, 400)[:, None]
+    amounts = stats.gamma(n * shape, scale=scale).logpdf(np.where(y > 0, y, 1.0))
+    series = special.logsumexp(stats.poisson(rate).logpmf(n) + amounts, axis=0)
+    return np.where(y > 0, series, -rate)
+
+
 COUNTS = {
     "poisson": lambda y, mu: stats.poisson(mu).logpmf(y),
     "negbinomial": lambda y, mu: stats.nbinom(SHAPE, SHAPE / (SHAPE + mu)).logpmf(y),
@@ -106,6 +124,9 @@ DENSITY = {
     "weibull": lambda y, mu: stats.weibull_min(
         SHAPE, scale=mu / special.gamma(1 + 1 / SHAPE)
     ).logpdf(y),
+    "von_mises": lambda y, mu: stats.vonmises(KAPPA, mu).logpdf(y),
+    "asym_laplace": asym_laplace,
+    "tweedie": tweedie,
     "zero_one_inflated_beta": zero_one_inflated,
     "ordered_beta": ordered_beta,
     **{f"zero_inflated_{name}": zero_inflated(d) for name, d in (COUNTS | TRIALS).items()},
@@ -138,6 +159,7 @@ def data_of(name):
         "positive_count": rng.poisson(3, n) + 1,
         "binary": rng.integers(0, 2, n),
         "trials": rng.integers(0, 6, n),
+        "angle": rng.uniform(-3, 3, n),
     }[kind]
     return pd.DataFrame({"y": y, "f": 5 - y, "x": rng.uniform(-1, 1, n), "g": list("abcdef") * 4})
 
@@ -164,6 +186,9 @@ def test_the_joint_density_is_scipys(name, link, engine):
         "coi": COI,
         "cut_zero": CUTS[0],
         "cut_one": CUTS[1],
+        "kappa": KAPPA,
+        "quantile": QUANTILE,
+        "power": POWER,
     }
     eta = 0.9 + 0.2 * df["x"].to_numpy() + np.tile(u[:, 0], 4)
     expected = DENSITY[name](df["y"].to_numpy(), INVERSE[link](eta)).sum()
@@ -182,6 +207,7 @@ BAD = [
     ("binomial", list("abca"), "3 levels"),
     ("Gamma", [1.0, 0, 1, 2], "0 in row 2"),
     ("beta", [0.5, 1.2, 0.1, 0.2], "1.2 in row 2"),
+    ("von_mises", [0.5, -3.2, 0.1, 0.2], "-3.2 in row 2.*angle from -pi to pi"),
 ]
 
 

@@ -140,10 +140,10 @@ def test_families_are_those_of_glmer(call):
 REFUSED = {
     "family = poisson, dispformula = ~ f": "dispformula of a poisson model",
     "family = compois": "compois cannot be expressed",
-    "family = tweedie": "ziGamma with a ziformula can",
+    "family = tweedie, ziformula = ~ 1": "zeros of a tweedie response",
     "family = truncated_genpois()": "truncated_poisson",
     "ziformula = ~ f": "zeros of a gaussian response",
-    "weights = z": "weights of a gaussian model",
+    "weights = exp(z), ziformula = ~ 1, family = poisson": "weights of a zero_inflated_poisson",
     "dispformula = ~ 0": "without its residual",
 }
 

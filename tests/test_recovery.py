@@ -21,12 +21,15 @@ TRUTH = {
     "hu": 0.3,
     "zoi": 0.2,
     "coi": 0.4,
+    "kappa": 3.0,
+    "quantile": 0.3,
+    "power": 1.4,
     "cut_zero": -1.5,
     "cut_one": 2.0,
 }
 #: A coefficient of x at which responses are neither all alike nor far apart.
 INTERCEPT, SLOPE, SD = 0.6, 0.4, 0.5
-QUICK = {"zero_inflated_poisson", "hurdle_negbinomial", "ordered_beta"}
+QUICK = {"zero_inflated_poisson", "hurdle_negbinomial", "ordered_beta", "von_mises"}
 
 
 def simulated(name, rows=900, groups=30, seed=8):
@@ -59,7 +62,7 @@ def cases():
 
 SUPPORTED = {
     *("real", "positive", "nonnegative", "unit", "unit_zero", "unit_closed"),
-    *("count", "positive_count", "binary", "trials"),
+    *("count", "positive_count", "binary", "trials", "angle"),
 }
 
 

@@ -195,7 +195,7 @@ def test_rows_without_a_weight_are_dropped_as_in_r():
 
 def test_weights_mean_something_else_where_variances_follow_from_means():
     data = weighted().assign(n=lambda d: np.round(d.w))
-    with pytest.raises(Unsupported, match="weights"):
-        m2s.model("glm(n ~ x, family = poisson, weights = w)", data)
+    with pytest.raises(Unsupported, match="weights that divide the dispersion"):
+        m2s.model("glm(n + 1 ~ x, family = Gamma, weights = w)", data)
     with pytest.raises(Unsupported, match="weights"):
         m2s.model("glm(y ~ x, family = gaussian(link = 'log'), weights = w)", data)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import Bar, grouping_factors, split_bars, summands
+from mix2stan.dialects.brms_response import describe
 from mix2stan.dialects.families import Distribution, family_of
-from mix2stan.dialects.predictors import Further, further_predictor
-from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.dialects.predictors import Further, further_predictor, with_known
+from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import (
-    Censoring,
     Columns,
     Covariance,
     ErrorCorrelation,
@@ -22,7 +21,6 @@ from mix2stan.graph import (
     Population,
     Residual,
     Response,
-    Truncation,
     note,
 )
 from mix2stan.syntax import (
@@ -94,17 +92,20 @@ def lower_brm(call: Call) -> Request:
     arguments = match_arguments(call, _BRM)
     formula, within = _formula(arguments)
     given = within.family if within.family is not None else arguments.get("family")
-    response = _response(formula, _family(given))
+    described = describe(formula, _family(given))
+    response = with_known(described.response, within.known)
     fixed, bars = split_bars(_with_intercept(formula.right))
     fixed, correlation = _special_terms(fixed)
     residual, further = _further(within.formulas, response)
+    _check_known(response, residual, further)
+    residual = residual if described.errors.plain else described.errors
     _check_ids((*bars, *(bar for f in within.formulas for bar in split_bars(f.right)[1])))
     if correlation is not None and not response.linear:
         message = "correlated errors of a response that is not Gaussian cannot be expressed"
         raise Unsupported(message, span=correlation.span, hint="a term (1 | g) can")
     graph = ModelGraph(
         response,
-        Population(Columns((fixed,))),
+        Population(Columns((fixed,)), described.offsets),
         (*_groups(bars), *(group for one in further for group in one.groups)),
         replace(residual, correlation=correlation),
         predictors=tuple(one.predictor for one in further),
@@ -122,6 +123,7 @@ class _Within(NamedTuple):
 
     formulas: tuple[Formula, ...] = ()
     family: Node | None = None
+    known: tuple[Argument, ...] = ()
 
 
 def _formula(arguments: Arguments) -> tuple[Formula, _Within]:
@@ -138,6 +140,7 @@ def _formula(arguments: Arguments) -> tuple[Formula, _Within]:
         message = "bf() needs a formula"
         raise FormulaError(message, span=node.span, hint="write bf(y ~ x + (1 | g))")
     formulas: list[Formula] = []
+    known: list[Argument] = []
     family = None
     for argument in others:
         match argument.value:
@@ -145,13 +148,15 @@ def _formula(arguments: Arguments) -> tuple[Formula, _Within]:
                 formulas.append(formula)
             case value if argument.name == "family":
                 family = value
+            case Number() | Operator("-", (Number(),)) if argument.name is not None:
+                known.append(argument)
             case _ if argument.name in ("center", "decomp") or argument.value == Constant("FALSE"):
                 pass
             case value:
                 message = f"this part of {node.function}() cannot be expressed: {value}"
                 hint = "bf(y ~ x, sigma ~ x + (1 | g)), formulas of parameters, can"
                 raise Unsupported(message, span=argument.span, hint=hint)
-    return first.value, _Within(tuple(formulas), family)
+    return first.value, _Within(tuple(formulas), family, tuple(known))
 
 
 def _further(
@@ -170,6 +175,16 @@ def _further(
         groups = _groups(bars)
         found.append(further_predictor(response.family, formula.left.name, fixed, groups))
     return residual, tuple(found)
+
+
+def _check_known(response: Response, residual: Residual, further: tuple[Further, ...]) -> None:
+    """Refuse a parameter that is known and has a formula; se() makes sigma known."""
+    named = {one.predictor.parameter for one in further}
+    named |= set() if residual.plain else {"sigma"}
+    for name, _ in response.known:
+        if name in named:
+            message = f"{name} is known, and has a formula"
+            raise FormulaError(message, span=response.expression.span, hint="one of them can")
 
 
 def _is_bf(node: Node | None) -> bool:
@@ -224,77 +239,7 @@ def _autoregressive(call: Call) -> ErrorCorrelation:
     return ErrorCorrelation("corAR1", covariates, block, consecutive=True, span=call.span)
 
 
-# -- the response ----------------------------------------------------------------------------------
-
-
-def _response(formula: Formula, distribution: Distribution) -> Response:
-    """The left side, its additional terms applied."""
-    left = formula.left
-    if left is None:
-        hint = f"write brm(y ~ {formula.right})"
-        raise FormulaError("the formula has no response", span=formula.span, hint=hint)
-    if isinstance(left, Call) and left.function in ("mvbind", "cbind"):
-        message = "several responses cannot be expressed"
-        hint = "one response in a call of its own"
-        if left.function == "cbind":
-            hint = "brms writes numbers of successes as y | trials(n)"
-        raise Unsupported(message, span=left.span, hint=hint)
-    if not isinstance(left, Operator) or left.symbol != "|":
-        return Response(left, *distribution)
-    expression, terms = left.operands
-    response = Response(expression, *distribution)
-    for term in summands(terms):
-        if not isinstance(term, Call) or term.function not in _ADDITIONS:
-            hint = suggestion(str(term), _ADDITIONS, what="those that can")
-            raise Unsupported(f"{term} cannot be expressed", span=term.span, hint=hint)
-        response = _ADDITIONS[term.function](response, term)
-    return response
-
-
-def _trials(response: Response, term: Call) -> Response:
-    """``y | trials(n)`` as ``cbind(y, n - y)``."""
-    y, n = response.expression, _only(term)
-    failures = Operator("+", (n, Operator("-", (y,))), span=term.span)
-    parts = (Argument(None, y), Argument(None, failures))
-    return replace(response, expression=Call("cbind", parts, span=y.span))
-
-
-def _censored(response: Response, term: Call) -> Response:
-    """``y | cens(code)``, or ``y | cens(code, y2)`` where there are intervals."""
-    match term.args:
-        case (code,):
-            return replace(response, censoring=Censoring(code.value))
-        case (code, upper):
-            return replace(response, censoring=Censoring(code.value, upper.value))
-    raise FormulaError("cens() takes a code", span=term.span, hint="write y | cens(code)")
-
-
-_TRUNC = Signature(("lb", "ub"))
-
-
-def _truncated(response: Response, term: Call) -> Response:
-    """``y | trunc(lb = 0, ub = n)``."""
-    given = match_arguments(term, _TRUNC)
-    ends = Truncation(given.get("lb"), given.get("ub"))
-    if not ends.variables():
-        hint = "write y | trunc(lb = 0)"
-        raise FormulaError("trunc() needs a bound", span=term.span, hint=hint)
-    return replace(response, truncation=ends)
-
-
-def _only(term: Call) -> Node:
-    if len(term.args) != 1:
-        message = f"{term.function}() takes one argument here"
-        raise FormulaError(message, span=term.span, hint=f"write {term.function}(n)")
-    return term.args[0].value
-
-
-#: What may stand after the bar of a response.
-_ADDITIONS: dict[str, Callable[[Response, Call], Response]] = {
-    "trials": _trials,
-    "cens": _censored,
-    "trunc": _truncated,
-}
+# -- the family ------------------------------------------------------------------------------------
 
 
 def _family(node: Node | None) -> Distribution:

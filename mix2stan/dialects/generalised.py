@@ -106,7 +106,8 @@ def lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> 
     if response.linear:
         errors = Residual.weighted(arguments.get("weights"))
     else:
-        response = replace(response, weights=_weights(arguments, family))
+        trials, powers = _weights(arguments, family)
+        response = replace(response, weights=trials, powers=powers)
     offset = arguments.get("offset") if "offset" in arguments.values else None
     graph = ModelGraph(
         response,
@@ -117,13 +118,21 @@ def lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> 
     return request(arguments, graph)
 
 
-def _weights(arguments: Arguments, family: str) -> Node | None:
-    """The numbers of trials; where variances follow from the mean they would mean something else."""
+#: Families whose dispersion is one: R's weights multiply their log-likelihoods.
+_OF_ONE = frozenset({"poisson", "negbinomial"})
+
+
+def _weights(arguments: Arguments, family: str) -> tuple[Node | None, Node | None]:
+    """The numbers of trials, or powers of the likelihood; elsewhere they divide the dispersion."""
     weights = arguments.get("weights")
-    if weights is not None and not FAMILIES[family].counts_trials:
-        hint = "binomial models have numbers of trials, Gaussian ones with link identity variances"
-        raise Unsupported("weights cannot be expressed here", span=weights.span, hint=hint)
-    return weights
+    if weights is None or FAMILIES[family].counts_trials:
+        return weights, None
+    if family not in _OF_ONE:
+        hint = "glmmTMB() raises likelihoods to powers; binomial models have numbers of trials, "
+        hint += "Gaussian ones with link identity variances"
+        message = f"weights that divide the dispersion of a {family} model cannot be expressed"
+        raise Unsupported(message, span=weights.span, hint=hint)
+    return None, weights
 
 
 FUNCTIONS = {

@@ -61,7 +61,6 @@ _OTHER_FAMILIES = {
     "bell": _COUNTS,
     "truncated_compois": "truncated_poisson, truncated_nbinom1 and truncated_nbinom2 can",
     "truncated_genpois": "truncated_poisson, truncated_nbinom1 and truncated_nbinom2 can",
-    "tweedie": "ziGamma with a ziformula can: zeros apart, positive responses Gamma",
 }
 #: Its names that mean another row than elsewhere; its lognormal has the mean and sd of y.
 _OWN_NAMES = {"lognormal": "lognormal_mean", "ziGamma": "Gamma"}
@@ -83,8 +82,9 @@ def lower_glmmtmb(call: Call) -> Request:
     offset = arguments.get("offset")
     residual, dispersion = _dispersion(arguments, distribution)
     further = (*zeros, *dispersion)
+    trials, powers = _weights(arguments, family)
     graph = ModelGraph(
-        Response(response_of(formula, "glmmTMB"), family, link, _weights(arguments, family)),
+        Response(response_of(formula, "glmmTMB"), family, link, trials, powers=powers),
         Population(Columns((fixed,)), () if offset is None else (offset,)),
         (*groups, *(group for one in further for group in one.groups)),
         residual,
@@ -154,14 +154,10 @@ def _zeros(
     return distribution, (further_predictor(family, parameter, fixed, groups),)
 
 
-def _weights(arguments: Arguments, family: str) -> Node | None:
+def _weights(arguments: Arguments, family: str) -> tuple[Node | None, Node | None]:
     """The numbers of trials of proportions; otherwise glmmTMB multiplies log-likelihoods by them."""
     weights = arguments.get("weights")
-    if weights is not None and not FAMILIES[family].counts_trials:
-        message = f"weights of a {family} model cannot be expressed"
-        hint = "glmmTMB raises each likelihood to that power; repeat rows for the same effect"
-        raise Unsupported(message, span=weights.span, hint=hint)
-    return weights
+    return (weights, None) if FAMILIES[family].counts_trials else (None, weights)
 
 
 def _dispersion(
@@ -187,7 +183,9 @@ def _dispersion(
         hint = "gaussian, t_family, nbinom2, Gamma and beta_family have one"
         raise Unsupported(message, span=formula.span, hint=hint)
     fixed, groups = _terms(formula.right)
-    if distribution == ("gaussian", "identity") and not groups and not _has_offset(fixed):
+    weighted = "weights" in arguments.values
+    plain = distribution == ("gaussian", "identity") and not groups and not weighted
+    if plain and not _has_offset(fixed):
         return Residual(dispersion=fixed), ()
     return Residual(), (further_predictor(distribution.family, parameter, fixed, groups),)
 

@@ -59,7 +59,11 @@ _NO_PRIOR = (
 
 
 #: Families of which an interval is known: the response is its two ends.
-_CENSORED = {"cengaussian": "gaussian", "cenexponential": "exponential"}
+_CENSORED = {
+    "cengaussian": "gaussian",
+    "cenexponential": "exponential",
+    "cenpoisson": "poisson",
+}
 
 #: Families whose zeros have a predictor of their own, in the same formula.
 _TWO_LATENT = frozenset({"zipoisson", "zapoisson", "hupoisson", "zibinomial", "hubinomial"})

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from mix2stan.errors import FormulaError, suggestion
+from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.families import FAMILIES, PARAMETERS
-from mix2stan.graph import Columns, Group, Population, Predictor
-from mix2stan.syntax import Node
+from mix2stan.graph import Columns, Group, Population, Predictor, Response
+from mix2stan.syntax import Argument, Node, Number, Operator, format_number
 
-__all__ = ["Further", "further_predictor"]
+__all__ = ["Further", "further_predictor", "with_known"]
 
 
 class Further(NamedTuple):
@@ -35,16 +35,56 @@ def further_predictor(
 
     Raises:
         FormulaError: if the family has no such parameter, or that no such link.
+        Unsupported: if the parameter is one number in all models.
     """
-    names = FAMILIES[family].parameters
-    if parameter not in names:
-        hint = suggestion(parameter, names, what="its parameters") if names else None
-        message = f"a {family} response has no parameter {parameter!r}"
-        raise FormulaError(message, span=fixed.span, hint=hint)
+    _check_parameter(family, parameter, fixed)
     links = PARAMETERS[parameter].links
+    if not links:
+        message = f"a predictor of {parameter} cannot be expressed"
+        raise Unsupported(message, span=fixed.span, hint="it is one number for all rows")
     if link is not None and link not in links:
         hint = f"its links: {', '.join(links)}"
         raise FormulaError(f"{parameter} has no link {link!r}", span=fixed.span, hint=hint)
     population = Population(Columns((fixed,)))
     owned = tuple(replace(group, owner=parameter) for group in groups)
     return Further(Predictor(parameter, link or links[0], population), owned)
+
+
+def with_known(response: Response, given: Iterable[Argument]) -> Response:
+    """The response with parameters of its distribution at known values: ``quantile = 0.5``.
+
+    Raises:
+        FormulaError: if it has no such parameter, or that cannot have such a value.
+        Unsupported: for a parameter that is a bound of another.
+    """
+    known = []
+    for argument in given:
+        name, value = str(argument.name), _value(argument.value)
+        _check_parameter(response.family, name, argument.value)
+        row = PARAMETERS[name]
+        if "cut" in row.bound or name.startswith("cut"):
+            message = f"{name} cannot be known: another parameter is bounded by it"
+            raise Unsupported(message, span=argument.span, hint="a prior can be narrow")
+        if not row.allows(value):
+            message = f"{name} cannot be {format_number(value)}"
+            hint = f"it is {row.meaning}: {row.bound.strip('<>')}"
+            raise FormulaError(message, span=argument.span, hint=hint)
+        known.append((name, value))
+    return replace(response, known=(*response.known, *known))
+
+
+def _value(node: Node) -> float:
+    match node:
+        case Number(value=value):
+            return value
+        case Operator("-", (Number(value=value),)):
+            return -value
+    raise FormulaError("a known value is a number", span=node.span)
+
+
+def _check_parameter(family: str, parameter: str, node: Node) -> None:
+    names = FAMILIES[family].parameters
+    if parameter not in names:
+        hint = suggestion(parameter, names, what="its parameters") if names else None
+        message = f"a {family} response has no parameter {parameter!r}"
+        raise FormulaError(message, span=node.span, hint=hint)

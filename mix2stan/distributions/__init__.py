@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from mix2stan.distributions import basic, further, zeros
+from mix2stan.distributions import basic, continuous, further, zeros
 from mix2stan.distributions.basic import Distribution
+from mix2stan.distributions.bounded import bounded, probability
 from mix2stan.errors import Unsupported
 
-__all__ = ["DISTRIBUTIONS", "Distribution", "distribution_of"]
+__all__ = ["DISTRIBUTIONS", "Distribution", "bounded", "distribution_of", "probability"]
 
-DISTRIBUTIONS: dict[str, Distribution] = {**basic.ROWS, **further.ROWS, **zeros.ROWS}
+DISTRIBUTIONS: dict[str, Distribution] = {
+    **basic.ROWS,
+    **further.ROWS,
+    **zeros.ROWS,
+    **continuous.ROWS,
+}
 
 
 def distribution_of(family: str) -> Distribution:

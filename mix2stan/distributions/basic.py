@@ -29,6 +29,10 @@ def _no_shift(p: Parameters) -> Array:
     return np.zeros(())
 
 
+def _minus(y: Array, mean: Array) -> Array:
+    return np.asarray(y - mean)
+
+
 @dataclass(frozen=True)
 class Distribution:
     """A distribution of the response.
@@ -43,6 +47,7 @@ class Distribution:
         shift: what is added to the predictor before the inverse of that link.
         mean: the expected response, of trials their share, where that is no inverse link.
         below: the probability of less than y, where some responses alone have a mass.
+        difference: from a response and its expectation to what is between them.
     """
 
     variance: Callable[[Array, Parameters], Array]
@@ -54,6 +59,7 @@ class Distribution:
     shift: Callable[[Parameters], Array] = _no_shift
     mean: Callable[[Array, Parameters], Array] | None = None
     below: Callable[[Array, Array, Parameters], Array] | None = None
+    difference: Callable[[Array, Array], Array] = _minus
 
     @property
     def mean_has_parameters(self) -> bool:

@@ -131,8 +131,7 @@ def _data(compiled: Compiled) -> tuple[list[Box], list[Arrow]]:
     for further in graph.predictors:
         used(_variables(compiled, further.population.columns), _RESPONSE)
     used(graph.residual.variables(), _RESPONSE)
-    if graph.response.weights is not None:
-        used((graph.response.weights,), _RESPONSE)
+    used(graph.response.added(), _RESPONSE)
     boxes: list[Box] = []
     arrows: dict[Arrow, None] = {}
     shown = list(uses)[:_MOST_COLUMNS] if len(uses) > _MOST_COLUMNS else list(uses)

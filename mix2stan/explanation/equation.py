@@ -49,6 +49,9 @@ _DISTRIBUTIONS = {
     "gamma": "Gamma",
     "inverse_gaussian": "InverseGaussian",
     "beta_proportion": "Beta",
+    "von_mises": "VonMises",
+    "asym_laplace": "AsymmetricLaplace",
+    "tweedie": "Tweedie",
 }
 
 
@@ -170,6 +173,15 @@ def _legend(facts: Facts) -> Text:
     for group in graph.groups:
         name, levels = facts.name(group), plural(group.factor.levels, "level")
         words.append(f"b_{name} are the effects of the observation's {group.factor}, {levels}")
+    words += [f"{name} is known to be {value:g}" for name, value in graph.response.known]
+    if graph.response.powers is not None:
+        words.append(
+            f"the log-likelihood of an observation is multiplied by {graph.response.powers}"
+        )
+    if graph.response.noise is not None:
+        words.append(
+            f"an observation has the known standard error {graph.response.noise} besides σ"
+        )
     if not graph.residual.plain:
         words.append(f"errors: {graph.residual}")
     return "; ".join(words) + "."

@@ -7,15 +7,9 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.families import basic, categories, further, zeros
-from mix2stan.families.basic import (
-    PARAMETERS,
-    Family,
-    Numbers,
-    Parameter,
-    Support,
-    parameter_row,
-)
+from mix2stan.families import basic, categories, continuous, further, zeros
+from mix2stan.families.basic import Family, Support
+from mix2stan.families.parameters import PARAMETERS, Numbers, Parameter, parameter_row
 from mix2stan.graph import ModelGraph
 from mix2stan.links import Link
 
@@ -34,7 +28,13 @@ __all__ = [
     "with_zeros",
 ]
 
-FAMILIES: dict[str, Family] = {**basic.ROWS, **further.ROWS, **zeros.ROWS, **categories.ROWS}
+FAMILIES: dict[str, Family] = {
+    **basic.ROWS,
+    **further.ROWS,
+    **zeros.ROWS,
+    **continuous.ROWS,
+    **categories.ROWS,
+}
 
 
 def on_link(y: NDArray[np.float64], family: Family, link: Link) -> NDArray[np.float64]:
@@ -45,9 +45,9 @@ def on_link(y: NDArray[np.float64], family: Family, link: Link) -> NDArray[np.fl
 
 
 def single_parameters(graph: ModelGraph) -> tuple[str, ...]:
-    """What the response's distribution has besides its mean that is one number for all rows."""
-    predicted = {p.parameter for p in graph.predictors}
-    return tuple(p for p in FAMILIES[graph.response.family].parameters if p not in predicted)
+    """What the response's distribution has besides its mean that is one unknown number."""
+    elsewhere = {p.parameter for p in graph.predictors} | set(dict(graph.response.known))
+    return tuple(p for p in FAMILIES[graph.response.family].parameters if p not in elsewhere)
 
 
 def free_thresholds(graph: ModelGraph) -> bool:

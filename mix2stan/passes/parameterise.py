@@ -89,6 +89,8 @@ def _pool(graph: ModelGraph, context: Context) -> ModelGraph:
     rows, cut = context.data.rows, graph.response.truncation or graph.response.censoring
     if FAMILIES[graph.response.family].pooled is None or graph.predictors or cut:
         return graph
+    if graph.response.cut or graph.response.powers is not None:
+        return graph
     if any(g.factor.levels == rows for g in graph.groups):
         return graph
     pooled = len(cells(graph, context.data).first) <= _WORTH_POOLING * rows

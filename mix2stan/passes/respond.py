@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mix2stan.censoring import bounds
 from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, ModelGraph, Population, Predictor, note
 from mix2stan.names import unique_identifiers
 from mix2stan.passes.context import Context
-from mix2stan.responses import observed, observed_layer
+from mix2stan.responses import noise_of, observed, observed_layer, powers_of
 from mix2stan.syntax import Number
 
 __all__ = ["respond"]
+
+
+#: Families whose sigma is the scale of errors, to which others can be added.
+_SCALED = frozenset({"gaussian", "student"})
+_COUNTS = "counts censored on the right are above y, those of an interval above y and up to y2"
 
 
 def respond(graph: ModelGraph, context: Context) -> ModelGraph:
@@ -26,6 +32,10 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
     family = FAMILIES[graph.response.family]
     response = graph.response
     cut = response.censoring is not None or response.truncation is not None
+    if response.truncation is not None and family.integer:
+        graph = _without_effect(graph, context)
+    if response.censoring is not None and response.censoring.code and family.integer:
+        graph = note(graph, _COUNTS)
     if cut and not family.censorable:
         able = [name for name, row in FAMILIES.items() if row.censorable]
         message = (
@@ -43,6 +53,7 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
         raise Unsupported(message, span=graph.response.expression.span, hint="rcov = ~ units can")
     if response.layers:
         return _through_layers(graph, context)
+    _check_added(graph, context)
     seen = observed(graph, context.data)
     if seen.levels:
         graph = replace(graph, response=replace(graph.response, levels=seen.levels))
@@ -53,6 +64,36 @@ def respond(graph: ModelGraph, context: Context) -> ModelGraph:
     if context.data.frame.column(graph.response.expression).values.ndim == 2:
         return graph
     return replace(graph, response=replace(graph.response, family=single))
+
+
+def _check_added(graph: ModelGraph, context: Context) -> None:
+    """Refuse weights and standard errors that are none, or where they cannot be expressed."""
+    response = graph.response
+    family, powers, noise = FAMILIES[response.family], response.powers, response.noise
+    powers_of(graph, context.data)
+    noise_of(graph, context.data)
+    if noise is not None and not {response.family} <= _SCALED:
+        message = f"known standard errors of a {response.family} response cannot be expressed"
+        raise Unsupported(message, span=noise.span, hint=f"{' and '.join(sorted(_SCALED))} can")
+    if powers is None:
+        return
+    hint = "a row that counts twice can stand in the data twice"
+    if family.categories or family.row_sets:
+        message = f"weights of a {response.family} model cannot be expressed"
+        raise Unsupported(message, span=powers.span, hint=hint)
+    if response.cut or not graph.residual.plain:
+        what = "a censored or truncated response" if response.cut else "errors with a structure"
+        raise Unsupported(f"weights of {what} cannot be expressed", span=powers.span, hint=hint)
+
+
+def _without_effect(graph: ModelGraph, context: Context) -> ModelGraph:
+    """The graph, with a remark where bounds of counts leave out none."""
+    assert graph.response.truncation is not None
+    ends = bounds(graph.response.truncation, context.data, counts=True)
+    if "upper" in ends or (ends["lower"] > 0).any():
+        return graph
+    remark = f"{graph.response.truncation} leaves out no count; trunc(lb = 1) leaves out zeros"
+    return note(graph, remark)
 
 
 def _through_layers(graph: ModelGraph, context: Context) -> ModelGraph:

@@ -146,12 +146,18 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
         return "the response is censored"
     if graph.response.truncation is not None:
         return "the response is truncated"
+    if graph.response.powers is not None:
+        return "the likelihood is raised to powers"
+    if graph.response.noise is not None:
+        return "known standard errors are added to sigma"
     if not graph.response.linear:
         family, link = graph.response.family, graph.response.link
         return f"the response is {family} with the link {link}, so no integral is known exactly"
     if graph.predictors:
         named = " and ".join(p.parameter for p in graph.predictors)
         return f"{named} {'has' if len(graph.predictors) == 1 else 'have'} a predictor of its own"
+    if graph.response.known and not graph.groups:
+        return "with sigma known there would be nothing to sample"
     columns = len(graph.population.columns.names)
     known = known_errors(graph.residual)
     if graph.residual.of_fitted:

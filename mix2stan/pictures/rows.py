@@ -205,6 +205,9 @@ def _factor_ticks(ax: Axes, names: list[str]) -> None:
 def ppc(make: Make, fit: Fit, draws: int, seed: int | None) -> Figure:
     """See :meth:`mix2stan.pictures.Pictures.ppc`."""
     schema = fit.schema
+    if schema.graph.response.censoring is not None:
+        message = "simulated responses cannot be compared with censored ones"
+        raise Unsupported(message, hint="fit.simulate() draws them")
     y = observed(schema.graph, schema.data).y
     simulated = fit.simulate(draws, seed).to_numpy(dtype=float)
     central = np.quantile(simulated, [0.005, 0.995])

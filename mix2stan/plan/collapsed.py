@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from mix2stan.elimination import Elimination, elimination, is_rotated
 from mix2stan.graph import Group, ModelGraph, Residual
+from mix2stan.plan.known import known_parts
 from mix2stan.plan.parts import (
     Component,
     GroupView,
@@ -171,7 +172,8 @@ def collapsed(graph: ModelGraph) -> list[Part]:
         plan.append(Part(tuple(block)))
     plan += dense_parts(view)
     plan += [Part(group_components(group_view(g, graph.priors), g)) for g in parts.sampled]
-    plan.append(Part((Component("residuals/homoscedastic", view),)))
+    known = known_parts(graph)
+    plan += known or [Part((Component("residuals/homoscedastic", view),))]
     needs_sums = view.block and (view.dense or view.rows)
     functions = ["functions/group_sums"] if needs_sums else []
     functions += ["functions/with_root"] if view.scale == "F" else []

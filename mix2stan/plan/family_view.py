@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mix2stan.families import FAMILIES, Family, single_parameters
+from mix2stan.families import FAMILIES, Family
 from mix2stan.graph import ModelGraph
 from mix2stan.plan.parts import Component, Part
 
@@ -90,8 +90,8 @@ class FamilyView:
 
 def family_view(graph: ModelGraph, family: Family) -> FamilyView:
     """The family of a model's rows."""
-    single = single_parameters(graph)
-    types = {p: "real" if p in single else "vector" for p in family.parameters}
+    predicted = {p.parameter for p in graph.predictors}
+    types = {p: "vector" if p in predicted else "real" for p in family.parameters}
     return FamilyView(family, types)
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, fields, replace
 
 from mix2stan.families import FAMILIES, PARAMETERS, Family, free_thresholds, single_parameters
 from mix2stan.families.ordinal import LATENT
-from mix2stan.graph import ModelGraph
+from mix2stan.graph import ModelGraph, Truncation
 from mix2stan.links import LINKS
 from mix2stan.plan.censored import censored_likelihood, truncated_likelihood
 from mix2stan.plan.family_view import family_functions, family_view
+from mix2stan.plan.known import known_parts
 from mix2stan.plan.parts import Component, Part, comment, texts
 from mix2stan.plan.predictors import (
     PredictorView,
@@ -19,6 +20,7 @@ from mix2stan.plan.predictors import (
     predictor_view,
     with_population,
 )
+from mix2stan.plan.weighted import weighted_likelihood, with_noise
 from mix2stan.plan.whitened import StructuredView, structured
 from mix2stan.prior_text import PriorText
 from mix2stan.residual_views import errors_view
@@ -40,16 +42,20 @@ class ModelView(PredictorView):
     """What the templates of the response and the residual see: the mean's predictor, and more.
 
     ``declaration`` declares the response, ``density`` says its distribution in mathematics, the mean
-    in braces, and ``likelihood`` is the statement.  ``thresholds`` are those of ordered categories
-    as the parameters have them, and ``constraint`` their Stan type.
+    in braces, ``likelihood`` is the statement, and ``ends`` the Stan type of the ends of intervals.
+    ``thresholds`` are those of ordered categories as the parameters have them, and ``constraint``
+    their Stan type; ``powers`` and ``noise`` are the expressions of weights and standard errors.
     """
 
     response: str = ""
     declaration: str = ""
+    ends: str = ""
     density: str = ""
     likelihood: str = ""
     thresholds: str = ""
     constraint: str = ""
+    powers: str = ""
+    noise: str = ""
 
     def distribution(self, mean: str) -> str:
         """The distribution of the response in mathematics, given its predictor as text."""
@@ -70,9 +76,9 @@ def sampled(graph: ModelGraph) -> list[Part]:
     """Every effect is a parameter, on its own or as a scale times a standard normal."""
     family, pooled = family_of(graph)
     mean = predictor_view(graph, graph.mean, pooled)
-    takes_apart = mean.population and not graph.predictors
-    cut = graph.response.censoring is not None or graph.response.truncation is not None
-    takes_apart = takes_apart and not cut
+    seen = graph.response
+    takes_apart = mean.population and not graph.predictors and not seen.cut
+    takes_apart = takes_apart and seen.powers is None and seen.noise is None
     primitive = _primitive(graph, family, bool(mean.summed)) if takes_apart else None
     view = response_view(graph, mean if primitive else with_population(mean), primitive)
     response = response_components(graph, view)
@@ -88,7 +94,7 @@ def sampled(graph: ModelGraph) -> list[Part]:
     parts += group_parts(view, graph)
     parts += predicted_parts(graph)
     parts += parameter_parts(graph, family)
-    return [*parts, *errors, *function_parts(graph, family)]
+    return [*parts, *known_parts(graph), *errors, *function_parts(graph, family)]
 
 
 def response_view(graph: ModelGraph, mean: PredictorView, primitive: str | None) -> ModelView:
@@ -97,7 +103,10 @@ def response_view(graph: ModelGraph, mean: PredictorView, primitive: str | None)
     view = ModelView(
         **{f.name: getattr(mean, f.name) for f in fields(mean)},
         response=comment(graph.response.expression),
+        powers=comment(graph.response.powers),
+        noise=comment(graph.response.noise),
         declaration=_declaration(family),
+        ends="array[N] int" if family.integer else "vector[N]",
         density=_words(graph, family),
         thresholds="cuts" if free_thresholds(graph) and mean.templates else "thresholds",
         constraint=family.ordinal.constraint if family.ordinal else "",
@@ -114,11 +123,9 @@ def response_components(graph: ModelGraph, view: ModelView) -> list[Component]:
     sections += ["families/response", *(["families/trials"] * family.counts_trials)]
     sections += ["families/censored"] * (graph.response.censoring is not None)
     if graph.response.truncation is not None:
-        bounds = (
-            ("lower", graph.response.truncation.lower),
-            ("upper", graph.response.truncation.upper),
-        )
-        sections += [f"families/{name}_bound" for name, end in bounds if end is not None]
+        sections += _bounds(graph.response.truncation, family)
+    sections += ["families/weight"] * (graph.response.powers is not None)
+    sections += ["families/standard_error"] * (graph.response.noise is not None)
     sections += ["families/latent_sd"] * (graph.response.latent_sd != 1)
     sections += ["families/log_odds"] * (family.categories and family.ordinal is None)
     sections += ["families/predictor", "families/likelihood"]
@@ -139,6 +146,14 @@ def parameter_parts(graph: ModelGraph, family: Family) -> list[Part]:
     return parts
 
 
+def _bounds(truncation: Truncation, family: Family) -> list[str]:
+    """The templates of the bounds of what could be observed."""
+    lower, upper = truncation.lower is not None, truncation.upper is not None
+    below = ["families/below"] + ["families/cut"] * (not upper)
+    found = (below if family.integer else ["families/lower_bound"]) if lower else []
+    return found + ["families/upper_bound"] * upper
+
+
 def function_parts(graph: ModelGraph, family: Family) -> list[Part]:
     """The Stan functions of the family, or of its link."""
     link = graph.response.link
@@ -151,6 +166,8 @@ def function_parts(graph: ModelGraph, family: Family) -> list[Part]:
 def _words(graph: ModelGraph, family: Family) -> str:
     """The distribution of the response in mathematics, the predictor in braces."""
     text = family.words(graph.response.link)
+    text = text if graph.response.noise is None else with_noise(text)
+    text += "" if graph.response.powers is None else ", to the power of its weight"
     text += "" if graph.response.censoring is None else ", censored"
     text += "" if graph.response.truncation is None else ", truncated"
     if graph.response.latent_sd == 1:
@@ -200,6 +217,9 @@ def _likelihood(graph: ModelGraph, family: Family, primitive: str | None, view: 
         return truncated_likelihood(graph, family, words["eta"])
     direct = family.natural.get(link, family.density.replace("{mu}", LINKS[link].stan))
     text = (primitive or direct).format(**words)
+    text = text if graph.response.noise is None else with_noise(text)
+    if graph.response.powers is not None:
+        return weighted_likelihood(graph, family, text)
     if graph.strategy.kind != "joint":
         return f"y ~ {text};"
     name, arguments = text.split("(", 1)

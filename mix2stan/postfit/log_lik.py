@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.distributions import probability
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.graph import Factor, ModelGraph
 from mix2stan.matrices import Data
@@ -14,7 +16,7 @@ from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.integrals import nodes
 from mix2stan.postfit.predict import predictor_of, without_groups
 from mix2stan.postfit.predictor import Predictor, independent
-from mix2stan.responses import observed
+from mix2stan.responses import observed, powers_of
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
@@ -23,7 +25,9 @@ __all__ = ["log_lik"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Parameters = Mapping[str, Array]
 
+_TINY = float(np.finfo(float).tiny)
 #: Numbers in one stack of covariance matrices: 64 MB of them.
 _STACK = 8_000_000
 
@@ -81,15 +85,37 @@ def _conditional(predictor: Predictor) -> Array:
     """Shape (n, S)."""
     if predictor.graph.residual.correlation is not None:
         return _of_correlated(predictor)
-    y = observed(predictor.graph, predictor.rows.data).y
+    density, weights = _density(predictor), _weights(predictor)
     out = np.empty((predictor.rows.n, predictor.sample.size))
     for block in predictor.blocks():
         eta = predictor.linear(block)
         parameters = predictor.parameters(block, eta)
-        out[block] = predictor.distribution.log_density(
-            y[block][:, None], predictor.mu(eta), parameters
-        )
+        out[block] = density(block, predictor.mu(eta), parameters) * weights[block][:, None]
     return out
+
+
+def _density(predictor: Predictor) -> Callable[[slice, Array, Parameters], Array]:
+    """From a block of rows, mu and parameters the log density of their responses, shape (m, S).
+
+    Of what is censored it is the log probability of where it is known to be.
+    """
+    seen, row = observed(predictor.graph, predictor.rows.data), predictor.distribution
+
+    def at(block: slice, mu: Array, parameters: Parameters) -> Array:
+        y = seen.y[block][:, None]
+        if seen.lower is None or seen.upper is None:
+            return row.log_density(y, mu, parameters)
+        lower, upper = seen.lower[block][:, None], seen.upper[block][:, None]
+        known = np.log(np.maximum(probability(row, lower, upper, mu, parameters), _TINY))
+        return np.where(lower == upper, row.log_density(y, mu, parameters), known)
+
+    return at
+
+
+def _weights(predictor: Predictor) -> Array:
+    """How much the log-likelihood of every row counts, shape (n,)."""
+    powers = powers_of(predictor.graph, predictor.rows.data)
+    return np.ones(predictor.rows.n) if powers is None else powers
 
 
 def _of_correlated(predictor: Predictor) -> Array:
@@ -180,20 +206,20 @@ def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
         message = "effects are integrated out of this response one per level, and here are more"
         raise Unsupported(message, hint='by = "obs" is given the effects')
     group, plain = graph.groups[0], without_groups(predictor)
-    y = observed(graph, predictor.rows.data).y
+    at = _density(plain)
     Z = predictor.rows.data.matrix(group.columns)[:, 0]
     effects = predictor.sample.effects(group)[:, 0]
     centre, spread = effects.mean(axis=1), effects.std(axis=1)
     sd = np.sqrt(predictor.sample.covariance(group)[0, 0])
-    total = np.full((J, predictor.sample.size), -np.inf)
+    total, weights = np.full((J, predictor.sample.size), -np.inf), _weights(predictor)
     for x, w in zip(*nodes(), strict=True):
         b = centre + spread * x
         sums = np.zeros(total.shape)
         for block in plain.blocks():
             eta = plain.linear(block) + (Z * b[codes])[block][:, None]
             parameters = plain.parameters(block, eta)
-            density = plain.distribution.log_density(y[block][:, None], plain.mu(eta), parameters)
-            np.add.at(sums, codes[block], density)
+            density = at(block, plain.mu(eta), parameters)
+            np.add.at(sums, codes[block], density * weights[block][:, None])
         prior = -0.5 * (b[:, None] / sd) ** 2 - np.log(sd)
         weight = np.log(w * spread) + 0.5 * x**2
         total = np.logaddexp(total, sums + prior + weight[:, None])

@@ -188,7 +188,8 @@ class AfterFit:
         """The pointwise log-likelihood, for leave-one-out and WAIC.
 
         It becomes the group ``log_likelihood`` of :attr:`idata`, so that ``az.loo(fit.idata)`` and
-        ``az.compare`` work; with a grouping factor they are leave-one-group-out.
+        ``az.compare`` work; with a grouping factor they are leave-one-group-out.  Weights of the
+        likelihood multiply it; of a censored response it is the log probability of its interval.
 
         Args:
             by: ``"obs"``: of every observation given the effects, and given the other observations

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.distributions import Distribution, distribution_of
+from mix2stan.censoring import bounds
+from mix2stan.distributions import Distribution, bounded, distribution_of
 from mix2stan.errors import DataError, Unsupported
 from mix2stan.families import FAMILIES, single_parameters
 from mix2stan.graph import Group, ModelGraph
@@ -18,7 +19,7 @@ from mix2stan.links import LINKS
 from mix2stan.postfit.errors import error_multiplier
 from mix2stan.postfit.integrals import averaged, check_link, nodes
 from mix2stan.postfit.sample import Sample
-from mix2stan.responses import known_part, observed
+from mix2stan.responses import known_part, noise_of, observed
 from mix2stan.schema import Rows
 
 __all__ = ["NEW_LEVELS", "Effects", "NewLevels", "Predictor", "independent"]
@@ -92,12 +93,21 @@ class Predictor:
 
     @property
     def distribution(self) -> Distribution:
+        """That of the response within its bounds, whether it was observed or is censored."""
         response = self.graph.response
         self.refuse_layers()
-        if response.censoring is not None or response.truncation is not None:
-            message = "this cannot be computed for a censored or truncated response"
-            raise Unsupported(message, hint='kind = "linpred" can')
-        return distribution_of(response.family)
+        row = distribution_of(response.family)
+        return row if response.truncation is None else bounded(row, response.family)
+
+    def uncensored(self, what: str) -> None:
+        """Refuse what needs the values of the response themselves.
+
+        Raises:
+            Unsupported: if it is censored.
+        """
+        if self.graph.response.censoring is not None:
+            message = f"{what} of a censored response cannot be computed"
+            raise Unsupported(message, hint="log_lik() and predict() take what is known of it")
 
     def refuse_layers(self) -> None:
         """Stop where responses are seen through families of their own."""
@@ -175,6 +185,7 @@ class Predictor:
         """What the family has besides its mean, by name, each of a shape like (m, S)."""
         family = FAMILIES[self.graph.response.family]
         values = {name: self.sample.value(name) for name in single_parameters(self.graph)}
+        values |= {name: self.sample.value(name) for name, _ in self.graph.response.known}
         for predictor in self.graph.predictors:
             name = predictor.parameter
             values[name] = np.asarray(LINKS[predictor.link].inverse(self.linear(block, name)))
@@ -183,6 +194,14 @@ class Predictor:
             values["sigma"] = values["sigma"] * error_multiplier(
                 residual, self.sample, self.rows.data, block, eta
             )
+        noise = noise_of(self.graph, self.rows.data)
+        if noise is not None:
+            values["sigma"] = np.sqrt(values["sigma"] ** 2 + noise[block][:, None] ** 2)
+        truncation = self.graph.response.truncation
+        if truncation is not None:
+            ends = bounds(truncation, self.rows.data, family.integer)
+            for name, end in (("lower", -np.inf), ("upper", np.inf)):
+                values[name] = ends.get(name, np.full(self.rows.n, end))[block][:, None]
         if family.counts_trials:
             values["trials"] = self.trials[block][:, None]
         return values

@@ -31,6 +31,7 @@ def residuals(fit: Fit, kind: str, draws: int | None, seed: int | None) -> pd.Se
     """See :meth:`mix2stan.fit.Fit.residuals`."""
     one_of("type", kind, TYPES)
     predictor = predictor_of(fit, draws=draws, seed=0, response=True)
+    predictor.uncensored("residuals")
     values = TYPES[kind](predictor, seed)
     return pd.Series(values, index=pd.Index(predictor.rows.labels, name="row"), name=kind)
 
@@ -50,7 +51,7 @@ def _left(predictor: Predictor, y: Array, eta: Array, parameters: dict[str, Arra
     share = y
     if FAMILIES[predictor.graph.response.family].counts_trials:
         share = y / np.maximum(parameters["trials"], 1)
-    return np.asarray(share - predictor.expected(eta, parameters))
+    return predictor.distribution.difference(share, predictor.expected(eta, parameters))
 
 
 def _response(predictor: Predictor, seed: int | None) -> Array:

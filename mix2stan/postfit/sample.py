@@ -41,7 +41,10 @@ class Sample:
         return self.chains * len(self.kept)
 
     def value(self, name: str) -> Array:
-        """A variable by its Stan name, shape (..., S)."""
+        """A variable by its Stan name, or what is known of one, shape (..., S)."""
+        known = dict(self.fit.schema.graph.response.known)
+        if name in known:
+            return np.full(self.size, known[name])
         values = np.asarray(self.fit.posterior[name].values, dtype=float)[:, self.kept]
         flat = values.reshape(self.size, *values.shape[2:])
         return np.ascontiguousarray(np.moveaxis(flat, 0, -1))

@@ -82,6 +82,13 @@ def _check_categories(source: Source, to: str) -> None:
     cut = response.censoring is not None or response.truncation is not None
     if cut and to != "brms":
         raise refuse(to, "a censored or truncated response", "brms has cens() and trunc()")
+    if response.known and to != "brms":
+        name, value = response.known[0]
+        raise refuse(to, f"a known {name}", f"brms has bf(y ~ x, {name} = {value:g})")
+    if response.noise is not None and to != "brms":
+        raise refuse(to, "known standard errors beside sigma", "brms has se(s, sigma = TRUE)")
+    if response.powers is not None and to not in ("brms", "glmmTMB", "lme4"):
+        raise refuse(to, "weights of the likelihood", "brms and glmmTMB have them")
     if not FAMILIES[family].categories:
         return
     having = ("brms", "ordinal", "MCMCglmm") if FAMILIES[family].ordinal else ("brms",)

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from mix2stan.families import FAMILIES
-from mix2stan.graph import ErrorCorrelation, Group, ModelGraph, Population, Residual, Response
-from mix2stan.syntax import Argument, Call, Node, Operator
+from mix2stan.graph import (
+    ErrorCorrelation,
+    Group,
+    ModelGraph,
+    Population,
+    Residual,
+    VarianceFunction,
+)
+from mix2stan.syntax import Argument, Call, Node, Number, Operator, format_number
 from mix2stan.translations.glmmtmb import log_sd_terms
 from mix2stan.translations.lme4 import with_units
 from mix2stan.translations.parts import (
@@ -31,7 +38,8 @@ _HAS = frozenset(
     beta_binomial Gamma inverse.gaussian exponential weibull beta zero_one_inflated_beta
     zero_inflated_poisson zero_inflated_negbinomial zero_inflated_binomial
     zero_inflated_beta_binomial zero_inflated_beta hurdle_poisson hurdle_negbinomial hurdle_gamma
-    hurdle_lognormal cumulative sratio cratio acat categorical
+    hurdle_lognormal von_mises asym_laplace cumulative sratio cratio acat
+    categorical
     """.split()
 )
 #: What has the correlations of errors that it has not, or only in part.
@@ -49,33 +57,63 @@ def write(source: Source) -> str:
     first = graph.predictors[0] if unordered else graph.mean
     terms = _terms(source, first.population, first.parameter)
     series = _series(graph.residual.correlation)
-    formulas = [f"{_left(graph.response)} ~ {' + '.join([*terms, *([series] if series else [])])}"]
+    formulas = [f"{_left(graph)} ~ {' + '.join([*terms, *([series] if series else [])])}"]
     for predictor in () if unordered else graph.predictors:
         further = _terms(source, predictor.population, predictor.parameter)
         formulas.append(f"{predictor.parameter} ~ {' + '.join(further)}")
-    if graph.residual.variances:
+    if graph.residual.variances and _errors_alone(graph) is None:
         alone = Residual(graph.residual.variances)
         formulas.append(f"sigma ~ {log_sd_terms(alone, 'brms')}")
+    formulas += [
+        f"{name} = {format_number(value)}"
+        for name, value in graph.response.known
+        if name != "sigma" or not _of_errors(graph)
+    ]
     formula = formulas[0] if len(formulas) == 1 else call("bf", *formulas)
     line, data = prepared(with_units(source), source)
     return line + call("brm", formula, f"data = {data}", _family(graph))
 
 
-def _left(response: Response) -> str:
-    """The response; numbers of successes beside those of trials."""
+def _left(graph: ModelGraph) -> str:
+    """The response, and what is known of it after the bar."""
+    response = graph.response
     expression = response.expression
     if response.censoring is not None and response.censoring.code is None:
         hint = "nearest: y | cens(code, y2), with a code for every row"
         raise refuse("brms", "a response that is two ends of an interval", hint)
-    for addition in (response.censoring, response.truncation):
-        if addition is not None:
-            return f"{expression} | {addition}"
-    if response.weights is not None:
-        return f"round({expression} * ({response.weights})) | trials({response.weights})"
+    additions = [str(one) for one in (response.censoring, response.truncation) if one is not None]
+    left = str(expression)
     match expression:
-        case Call(function="cbind", args=(Argument(value=y), Argument(value=failures))):
-            return f"{y} | trials({_total(y, failures)})"
-    return str(expression)
+        case _ if response.weights is not None:
+            left = f"round({expression} * ({response.weights}))"
+            additions.append(f"trials({response.weights})")
+        case Call(function="cbind", args=(Argument(value=y), Argument(value=failures))) if (
+            response.censoring is None
+        ):
+            left = str(y)
+            additions.append(f"trials({_total(y, failures)})")
+    if response.powers is not None:
+        additions.append(f"weights({response.powers})")
+    if response.noise is not None:
+        alone = dict(response.known).get("sigma") == 0
+        additions.append(call("se", str(response.noise), "" if alone else "sigma = TRUE"))
+    if _errors_alone(graph) is not None:
+        additions.append(f"se({_errors_alone(graph)})")
+    return f"{left} | {' + '.join(additions)}" if additions else left
+
+
+def _errors_alone(graph: ModelGraph) -> Node | None:
+    """The standard errors where errors have no other variance than theirs."""
+    known = dict(graph.response.known).get("sigma") == 1 and graph.residual.correlation is None
+    match graph.residual.variances:
+        case (VarianceFunction("varFixed", Operator("^", (s, Number(value=2.0)))),) if known:
+            return s
+    return None
+
+
+def _of_errors(graph: ModelGraph) -> bool:
+    """Whether sigma is known because of se()."""
+    return graph.response.noise is not None or _errors_alone(graph) is not None
 
 
 def _total(y: Node, failures: Node) -> str:

@@ -53,7 +53,7 @@ _ABSENT = {
 def write(source: Source) -> str:
     """``glmmTMB(y ~ x + cs(0 + f | g), dispformula = ~ f)``."""
     graph = source.graph
-    weights = graph.response.weights
+    weights = graph.response.weights or graph.response.powers
     line, data = prepared(_with_one(source), source)
     return line + call(
         "glmmTMB",

@@ -39,7 +39,7 @@ def write(source: Source) -> str:
     elif not graph.response.linear:
         function = "glmer" if grouped else "glm"
         extra = f"family = {family_text(graph)}"
-    weights = graph.response.weights or _weights(graph.residual)
+    weights = graph.response.weights or graph.response.powers or _weights(graph.residual)
     bars = [text for group in graph.groups for text in bars_of(group, source)]
     line, data = prepared(with_units(source), source)
     return line + call(

@@ -41,8 +41,13 @@ model {
   vector[N] shape = exp(eta_shape);
   y ~ gamma(shape, shape ./ exp(eta));
   for (i in 1 : N) {
-    real below = gamma_lcdf(y_upper[i] | shape[i], shape[i] / exp(eta[i]));
-    target += -log_diff_exp(below, gamma_lcdf(y_lower[i] | shape[i], shape[i] / exp(eta[i])));
+    real below = gamma_lcdf(y_lower[i] | shape[i], shape[i] / exp(eta[i]));
+    if (below < log(0.5)) {
+      target += -log_diff_exp(gamma_lcdf(y_upper[i] | shape[i], shape[i] / exp(eta[i])), below);
+    } else {
+      target += -log_diff_exp(gamma_lccdf(y_lower[i] | shape[i], shape[i] / exp(eta[i])),
+                              gamma_lccdf(y_upper[i] | shape[i], shape[i] / exp(eta[i])));
+    }
   }
 
   beta[1] ~ normal(intercept_loc, intercept_scale);

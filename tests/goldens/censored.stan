@@ -54,8 +54,13 @@ model {
   target += normal_lcdf(y[left] | eta[left], sigma);
   target += normal_lccdf(y[right] | eta[right], sigma);
   for (i in interval) {
-    real below = normal_lcdf(y_upper[i] | eta[i], sigma);
-    target += log_diff_exp(below, normal_lcdf(y[i] | eta[i], sigma));
+    real below = normal_lcdf(y[i] | eta[i], sigma);
+    if (below < log(0.5)) {
+      target += log_diff_exp(normal_lcdf(y_upper[i] | eta[i], sigma), below);
+    } else {
+      target += log_diff_exp(normal_lccdf(y[i] | eta[i], sigma),
+                             normal_lccdf(y_upper[i] | eta[i], sigma));
+    }
   }
 
   X_mean * beta ~ normal(intercept_loc, intercept_scale);

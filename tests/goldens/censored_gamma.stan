@@ -61,8 +61,13 @@ model {
   target += gamma_lcdf(y[left] | shape[left], shape[left] ./ exp(eta[left]));
   target += gamma_lccdf(y[right] | shape[right], shape[right] ./ exp(eta[right]));
   for (i in interval) {
-    real below = gamma_lcdf(y_upper[i] | shape[i], shape[i] / exp(eta[i]));
-    target += log_diff_exp(below, gamma_lcdf(y[i] | shape[i], shape[i] / exp(eta[i])));
+    real below = gamma_lcdf(y[i] | shape[i], shape[i] / exp(eta[i]));
+    if (below < log(0.5)) {
+      target += log_diff_exp(gamma_lcdf(y_upper[i] | shape[i], shape[i] / exp(eta[i])), below);
+    } else {
+      target += log_diff_exp(gamma_lccdf(y[i] | shape[i], shape[i] / exp(eta[i])),
+                             gamma_lccdf(y_upper[i] | shape[i], shape[i] / exp(eta[i])));
+    }
   }
 
   beta[1] ~ normal(intercept_loc, intercept_scale);

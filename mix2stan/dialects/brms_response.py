@@ -1,0 +1,159 @@
+"""What brms says of a response after its bar: ``y | trials(n) ~ x``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from mix2stan.dialects.arguments import Signature, match_arguments
+from mix2stan.dialects.bars import summands
+from mix2stan.dialects.families import Distribution
+from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.graph import Censoring, Residual, Response, Truncation, VarianceFunction
+from mix2stan.syntax import Argument, Call, Constant, Formula, Node, Number, Operator
+
+__all__ = ["Described", "describe"]
+
+
+@dataclass(frozen=True)
+class Described:
+    """A response, and what its terms say of its errors and of its predictor."""
+
+    response: Response
+    errors: Residual = field(default=Residual())
+    offsets: tuple[Node, ...] = ()
+
+
+def describe(formula: Formula, distribution: Distribution) -> Described:
+    """The left side of a formula.
+
+    Raises:
+        FormulaError: if there is none, or a term lacks what it is about.
+        Unsupported: for a term, or several responses, that cannot be expressed.
+    """
+    left = formula.left
+    if left is None:
+        hint = f"write brm(y ~ {formula.right})"
+        raise FormulaError("the formula has no response", span=formula.span, hint=hint)
+    if isinstance(left, Call) and left.function in ("mvbind", "cbind"):
+        message = "several responses cannot be expressed"
+        hint = "one response in a call of its own"
+        if left.function == "cbind":
+            hint = "brms writes numbers of successes as y | trials(n)"
+        raise Unsupported(message, span=left.span, hint=hint)
+    if not isinstance(left, Operator) or left.symbol != "|":
+        return Described(Response(left, *distribution))
+    expression, terms = left.operands
+    described = Described(Response(expression, *distribution))
+    for term in summands(terms):
+        if not isinstance(term, Call) or term.function not in _ADDITIONS:
+            hint = suggestion(str(term), _ADDITIONS, what="those that can")
+            raise Unsupported(f"{term} cannot be expressed", span=term.span, hint=hint)
+        described = _ADDITIONS[term.function](described, term)
+    return described
+
+
+def _trials(described: Described, term: Call) -> Described:
+    """``y | trials(n)`` as ``cbind(y, n - y)``."""
+    response = described.response
+    y, n = response.expression, _only(term)
+    failures = Operator("+", (n, Operator("-", (y,))), span=term.span)
+    parts = (Argument(None, y), Argument(None, failures))
+    pair = Call("cbind", parts, span=y.span)
+    return replace(described, response=replace(response, expression=pair))
+
+
+def _censored(described: Described, term: Call) -> Described:
+    """``y | cens(code)``, or ``y | cens(code, y2)`` where there are intervals."""
+    match term.args:
+        case (code,):
+            censoring = Censoring(code.value)
+        case (code, upper):
+            censoring = Censoring(code.value, upper.value)
+        case _:
+            hint = "write y | cens(code)"
+            raise FormulaError("cens() takes a code", span=term.span, hint=hint)
+    return replace(described, response=replace(described.response, censoring=censoring))
+
+
+_TRUNC = Signature(("lb", "ub"))
+
+
+def _truncated(described: Described, term: Call) -> Described:
+    """``y | trunc(lb = 0, ub = n)``."""
+    given = match_arguments(term, _TRUNC)
+    ends = Truncation(given.get("lb"), given.get("ub"))
+    if not ends.variables():
+        hint = "write y | trunc(lb = 0)"
+        raise FormulaError("trunc() needs a bound", span=term.span, hint=hint)
+    return replace(described, response=replace(described.response, truncation=ends))
+
+
+_WEIGHTS = Signature(("x", "scale"))
+
+
+def _weighted(described: Described, term: Call) -> Described:
+    """``y | weights(w)``: the log-likelihood of a row, w times."""
+    given = match_arguments(term, _WEIGHTS)
+    weights, scale = given.get("x"), given.get("scale")
+    if weights is None:
+        raise FormulaError("weights() needs weights", span=term.span, hint="write y | weights(w)")
+    if scale not in (None, Constant("FALSE")):
+        message = "weights that are scaled cannot be expressed"
+        hint = f"divide them by their mean first, and write weights({weights})"
+        raise Unsupported(message, span=term.span, hint=hint)
+    return replace(described, response=replace(described.response, powers=weights))
+
+
+_SE = Signature(("x", "sigma"))
+
+
+def _with_errors(described: Described, term: Call) -> Described:
+    """``y | se(s)``: errors of known sds s alone, or beside sigma.
+
+    Alone in a Gaussian model they are errors of the variance sigma^2 s^2, and sigma is known to be 1.
+    """
+    given, response = match_arguments(term, _SE), described.response
+    s, sigma = given.get("x"), given.get("sigma")
+    if s is None:
+        raise FormulaError("se() needs standard errors", span=term.span, hint="write y | se(s)")
+    if sigma == Constant("TRUE"):
+        return replace(described, response=replace(response, noise=s))
+    if sigma not in (None, Constant("FALSE")):
+        hint = "write y | se(s, sigma = TRUE)"
+        raise FormulaError("sigma is TRUE or FALSE", span=term.span, hint=hint)
+    if not response.linear:
+        alone = replace(response, noise=s, known=(("sigma", 0.0),))
+        return replace(described, response=alone)
+    square = Operator("^", (s, Number(2.0)), span=s.span)
+    errors = Residual((VarianceFunction("varFixed", square, span=s.span),))
+    return replace(described, response=replace(response, known=(("sigma", 1.0),)), errors=errors)
+
+
+def _exposed(described: Described, term: Call) -> Described:
+    """``y | rate(n)``: n times the mean, which is an offset of its logarithm."""
+    response, n = described.response, _only(term)
+    if (response.family, response.link) != ("poisson", "log"):
+        message = f"rate() of a {response.family} model with link {response.link}"
+        hint = "family = poisson() has it; offset(log(n)) multiplies the mean alone"
+        raise Unsupported(f"{message} cannot be expressed", span=term.span, hint=hint)
+    exposure = Call("log", (Argument(None, n),), span=n.span)
+    return replace(described, offsets=(*described.offsets, exposure))
+
+
+def _only(term: Call) -> Node:
+    if len(term.args) != 1:
+        message = f"{term.function}() takes one argument here"
+        raise FormulaError(message, span=term.span, hint=f"write {term.function}(n)")
+    return term.args[0].value
+
+
+#: What may stand after the bar of a response.
+_ADDITIONS: dict[str, Callable[[Described, Call], Described]] = {
+    "trials": _trials,
+    "cens": _censored,
+    "trunc": _truncated,
+    "weights": _weighted,
+    "se": _with_errors,
+    "rate": _exposed,
+}

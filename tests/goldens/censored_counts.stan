@@ -1,0 +1,77 @@
+// brm(TICKS | cens(TICKS > 9) ~ cHEIGHT + (1 | LOCATION), family = negbinomial())
+//
+//   y          ~ neg_binomial_2(exp(X beta + b_LOCATION[LOCATION]), shape), censored
+//   b_LOCATION ~ normal(0, sd_LOCATION)
+data {
+  int<lower=1> N; // observations
+  array[N] int<lower=0> y; // TICKS
+  array[N] int y_upper; // y is this at most, in an interval
+  int<lower=0, upper=N> N_observed;
+  array[N_observed] int<lower=1, upper=N> observed; // rows of y
+  int<lower=0, upper=N> N_left;
+  array[N_left] int<lower=1, upper=N> left; // rows of y
+  int<lower=0, upper=N> N_right;
+  array[N_right] int<lower=1, upper=N> right; // rows of y
+  int<lower=0, upper=N> N_interval;
+  array[N_interval] int<lower=1, upper=N> interval; // rows of y
+
+  int<lower=1> K; // population effects
+  matrix[N, K] X; // cHEIGHT
+  matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
+
+  int<lower=1> J_LOCATION; // levels of LOCATION
+  array[N] int<lower=1, upper=J_LOCATION> LOCATION;
+
+  // prior locations and scales
+  row_vector[K] X_mean; // means of the columns of X
+  real intercept_loc;
+  real<lower=0> intercept_scale;
+  vector[K - 1] beta_loc;
+  vector<lower=0>[K - 1] beta_scale;
+  real<lower=0> sd_LOCATION_scale;
+  real<lower=0> shape_rate;
+}
+transformed data {
+  matrix[N, K] Q = X * R_inverse;
+}
+parameters {
+  vector[K] theta; // effects of Q: X beta = Q theta
+
+  real<lower=0> sd_LOCATION;
+  vector[J_LOCATION] z_LOCATION; // b_LOCATION, non-centred
+
+  real<lower=0> shape; // the larger, the less spread
+}
+transformed parameters {
+  vector[K] beta = R_inverse * theta;
+
+  vector[J_LOCATION] b_LOCATION = sd_LOCATION * z_LOCATION;
+}
+model {
+  vector[N] eta = Q * theta;
+  eta += b_LOCATION[LOCATION];
+  if (N_observed > 0) {
+    y[observed] ~ neg_binomial_2(exp(eta[observed]), shape);
+  }
+  if (N_left > 0) {
+    target += neg_binomial_2_lcdf(y[left] | exp(eta[left]), shape);
+  }
+  if (N_right > 0) {
+    target += neg_binomial_2_lccdf(y[right] | exp(eta[right]), shape);
+  }
+  for (i in interval) {
+    real below = neg_binomial_2_lcdf(y[i] | exp(eta[i]), shape);
+    if (below < log(0.5)) {
+      target += log_diff_exp(neg_binomial_2_lcdf(y_upper[i] | exp(eta[i]), shape), below);
+    } else {
+      target += log_diff_exp(neg_binomial_2_lccdf(y[i] | exp(eta[i]), shape),
+                             neg_binomial_2_lccdf(y_upper[i] | exp(eta[i]), shape));
+    }
+  }
+
+  X_mean * beta ~ normal(intercept_loc, intercept_scale);
+  beta[2 : K] ~ normal(beta_loc, beta_scale);
+  sd_LOCATION ~ student_t(3, 0, sd_LOCATION_scale);
+  z_LOCATION ~ std_normal();
+  shape ~ gamma(2, shape_rate);
+}
