@@ -496,7 +496,7 @@ class Residual:
 
 @dataclass(frozen=True)
 class Prior:
-    """The prior of one block of parameters: a row of :data:`mix2stan.priors.DENSITIES`.
+    """The prior of one block of parameters: a row of :data:`mix2stan.priors.rows.DENSITIES`.
 
     ``block`` is the Stan identifier it is about (``beta``, ``sd_Subject``, ``L_Subject``, ``sigma``;
     ``intercept`` for the mean response).  ``values`` are the numbers of the density's data slots, one

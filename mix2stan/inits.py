@@ -22,7 +22,7 @@ from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.latent import error_term
 from mix2stan.links import LINKS
 from mix2stan.names import index_name
-from mix2stan.residual_priors import residual_starts
+from mix2stan.priors.residual import residual_starts
 from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed, stand_in
 

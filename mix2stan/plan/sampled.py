@@ -22,7 +22,7 @@ from mix2stan.plan.predictors import (
 )
 from mix2stan.plan.weighted import weighted_likelihood, with_noise
 from mix2stan.plan.whitened import StructuredView, structured
-from mix2stan.prior_text import PriorText
+from mix2stan.priors.text import PriorText
 from mix2stan.residual_views import errors_view
 
 __all__ = [
