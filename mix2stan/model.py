@@ -474,7 +474,9 @@ def model(
             where ``set`` names the set for the rest; or both as text, as they are printed:
             ``"brms; sd_Subject ~ exponential(1)"``.  The numbers are data of the program.
         strategy: how the posterior is computed, never what it is: ``"collapsed"`` integrates effects
-            and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them;
+            and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them, and
+            ``"latent"`` samples the predictor of a model with an effect of every row, as a Gaussian
+            response given which the rest is integrated out;
             ``"auto"`` collapses where it pays.  A mapping from grouping factors, or identifiers of
             terms, to ``"integrated"`` or ``"noncentred"`` says it term by term.
 
