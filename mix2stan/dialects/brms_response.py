@@ -9,6 +9,7 @@ from mix2stan.dialects.arguments import Signature, match_arguments
 from mix2stan.dialects.bars import summands
 from mix2stan.dialects.families import Distribution
 from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.families import FAMILIES
 from mix2stan.graph import Censoring, Residual, Response, Truncation, VarianceFunction
 from mix2stan.syntax import Argument, Call, Constant, Formula, Node, Number, Operator
 
@@ -35,7 +36,9 @@ def describe(formula: Formula, distribution: Distribution) -> Described:
     if left is None:
         hint = f"write brm(y ~ {formula.right})"
         raise FormulaError("the formula has no response", span=formula.span, hint=hint)
-    if isinstance(left, Call) and left.function in ("mvbind", "cbind"):
+    counts = FAMILIES[distribution.family].several
+    together = ("mvbind",) if counts else ("mvbind", "cbind")
+    if isinstance(left, Call) and left.function in together:
         message = "several responses cannot be expressed"
         hint = "one response in a call of its own"
         if left.function == "cbind":
@@ -54,9 +57,11 @@ def describe(formula: Formula, distribution: Distribution) -> Described:
 
 
 def _trials(described: Described, term: Call) -> Described:
-    """``y | trials(n)`` as ``cbind(y, n - y)``."""
+    """``y | trials(n)`` as ``cbind(y, n - y)``; of counts of categories n is their sum."""
     response = described.response
     y, n = response.expression, _only(term)
+    if FAMILIES[response.family].several:
+        return replace(described, response=replace(response, weights=n))
     failures = Operator("+", (n, Operator("-", (y,))), span=term.span)
     parts = (Argument(None, y), Argument(None, failures))
     pair = Call("cbind", parts, span=y.span)

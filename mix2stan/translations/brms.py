@@ -38,7 +38,7 @@ _HAS = frozenset(
     beta_binomial Gamma inverse.gaussian exponential weibull beta zero_one_inflated_beta
     zero_inflated_poisson zero_inflated_negbinomial zero_inflated_binomial
     zero_inflated_beta_binomial zero_inflated_beta hurdle_poisson hurdle_negbinomial hurdle_gamma
-    hurdle_lognormal von_mises asym_laplace cumulative sratio cratio acat
+    hurdle_lognormal von_mises asym_laplace multinomial cumulative sratio cratio acat
     categorical
     """.split()
 )
@@ -84,6 +84,9 @@ def _left(graph: ModelGraph) -> str:
     additions = [str(one) for one in (response.censoring, response.truncation) if one is not None]
     left = str(expression)
     match expression:
+        case Call(args=args) if FAMILIES[response.family].several:
+            total = response.weights or " + ".join(str(a.value) for a in args)
+            additions.append(f"trials({total})")
         case _ if response.weights is not None:
             left = f"round({expression} * ({response.weights}))"
             additions.append(f"trials({response.weights})")
