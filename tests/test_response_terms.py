@@ -73,6 +73,11 @@ def test_weights_multiply_the_log_likelihood(call, engine):
     assert found == pytest.approx((powers * WEIGHTED[call]).sum(), rel=1e-10)
 
 
+def test_what_weights_mean_elsewhere_is_said():
+    said = str(m2s.model("glmmTMB(y ~ x, weights = w)", DATA).explain())
+    assert "multiplies the" in said and "sigma^2 / w" in said
+
+
 def test_whole_weights_are_repeated_rows():
     df = DATA.assign(times=RNG.integers(0, 4, N))
     once = df.loc[df.index.repeat(df["times"])].reset_index(drop=True)
