@@ -73,6 +73,25 @@ def test_weights_multiply_the_log_likelihood(call, engine):
     assert found == pytest.approx((powers * WEIGHTED[call]).sum(), rel=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("family", "link"), [("cumulative", "logit"), ("cumulative", "cloglog"), ("acat", "logit")]
+)
+def test_weights_of_ordered_categories(family, link, engine):
+    df = DATA.assign(o=pd.Categorical.from_codes(RNG.integers(0, 3, N), ["l", "m", "h"], True))
+    df["twice"] = 2 * np.ones(N)
+    call = f'brm(o {{}} ~ x, family = {family}(link = "{link}"))'
+    point = {"beta": {"x": 0.3}, "thresholds": [-0.5, 0.9], "u": []}
+    once, twice = (
+        m2s.model(call.format(w), df).loglik(point, engine.name) for w in ("", "| weights(twice)")
+    )
+    assert twice == pytest.approx(2 * once, rel=1e-10)
+    for row in (0, 5):
+        some = df.assign(w=np.arange(N) == row)
+        alone = m2s.model(call.format("| weights(1 + w)"), some).loglik(point, engine.name) - once
+        rest = m2s.model(call.format("| weights(1 - w)"), some).loglik(point, engine.name)
+        assert alone == pytest.approx(once - rest, rel=1e-8)
+
+
 def test_what_weights_mean_elsewhere_is_said():
     said = str(m2s.model("glmmTMB(y ~ x, weights = w)", DATA).explain())
     assert "multiplies the" in said and "sigma^2 / w" in said
