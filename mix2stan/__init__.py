@@ -6,6 +6,8 @@
 >>> model.sample(seed=1).summary()  # doctest: +SKIP
 """
 
+import logging
+
 from mix2stan.anova import Anova, anova
 from mix2stan.calls import MCMCglmm, glm, glmer, glmer_nb, glmmTMB, gls, lm, lme, lmer
 from mix2stan.comparison import Comparison, compare
@@ -48,3 +50,6 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+# what the package logs is shown where the user says so
+logging.getLogger(__name__).addHandler(logging.NullHandler())

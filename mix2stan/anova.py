@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES
+from mix2stan.documents import Code, Items, Paragraph, Text, result_page, table_of
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.graph import Group
 from mix2stan.model import Model
@@ -54,6 +55,16 @@ class Anova:
         table = self.table.to_string(float_format=lambda x: f"{x:.5g}", na_rep="")
         return "\n\n".join(["\n".join(numbered), f"{self.method}\n{table}", *self.notes])
 
+    def __repr__(self) -> str:
+        return f"<mix2stan anova of {len(self.calls)} models>"
+
+    def _repr_html_(self) -> str:
+        calls: tuple[Text, ...] = tuple(
+            (f"{i + 1}: ", Code(call)) for i, call in enumerate(self.calls)
+        )
+        notes = map(Paragraph, self.notes)
+        return result_page("anova", self.method, Items(calls), table_of(self.table), *notes)
+
 
 def anova(
     *models: Model,
@@ -87,6 +98,10 @@ def anova(
         Mix2stanError: if the models are of different rows, or of different population effects under
             REML.
         Unsupported: if the effects of a model cannot be integrated out.
+
+    >>> smaller = m2s.lmer("Reaction ~ Days + (1 | Subject)", data=sleepstudy)
+    >>> anova(smaller, model).table["Chisq"].round(2).tolist()
+    [nan, 42.14]
     """
     from mix2stan.bootstrap import method_named, ratios
     from mix2stan.engines import pick_engine

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.compiler import Compiled
+from mix2stan.documents import Paragraph, result_page, table_of
 from mix2stan.engines import engine_named, pick_engine
 from mix2stan.errors import EngineError, Mix2stanError, Unsupported, suggestion
 from mix2stan.estimates import Estimates, Likelihood, Method, likelihood_of
@@ -65,6 +66,9 @@ class Bootstrap:
 
         Raises:
             Mix2stanError: for another kind, or a level that is no probability.
+
+        >>> boot.intervals(0.9).columns.tolist()
+        ['5%', '95%']
         """
         if not 0 < level < 1:
             raise Mix2stanError(f"level must be between 0 and 1, not {level}")
@@ -79,7 +83,17 @@ class Bootstrap:
         return pd.DataFrame(limits.T, index=values.index, columns=names)
 
     def summary(self, level: float = 0.95, kind: str = "percentile") -> pd.DataFrame:
-        """Estimates, their bias and standard errors over the replicates, and intervals."""
+        """Estimates, their bias and standard errors over the replicates, and intervals.
+
+        Args:
+            level, kind: as in :meth:`intervals`.
+
+        Raises:
+            Mix2stanError: as :meth:`intervals`.
+
+        >>> boot.summary().columns.tolist()
+        ['estimate', 'bias', 'std. error', '2.5%', '97.5%']
+        """
         values = self.estimates.values
         draws = self.replicates[list(values.index)]
         table = pd.DataFrame(
@@ -88,20 +102,32 @@ class Bootstrap:
         return table.join(self.intervals(level, kind))
 
     def __str__(self) -> str:
+        table = self.summary().to_string(float_format=lambda x: f"{x:.4g}")
+        return "\n\n".join([f"{self.call}\n{self._heading}", table, *self._remarks()])
+
+    def __repr__(self) -> str:
+        return f"<mix2stan bootstrap: {self.call}>"
+
+    def _repr_html_(self) -> str:
+        remarks = map(Paragraph, self._remarks())
+        return result_page(self.call, self._heading, table_of(self.summary()), *remarks)
+
+    @property
+    def _heading(self) -> str:
         n = len(self.replicates)
-        parts = [
-            f"{self.call}\n{n} {self.type} bootstrap replicates, {self.estimates.method}",
-            self.summary().to_string(float_format=lambda x: f"{x:.4g}"),
-        ]
+        return f"{n} {self.type} bootstrap replicates, {self.estimates.method}"
+
+    def _remarks(self) -> list[str]:
+        remarks = []
         singular = int(self.replicates["singular"].sum())
         if singular:
-            parts.append(
+            remarks.append(
                 f"{singular} replicates are singular: a variance zero, or a correlation one"
             )
         if self.failures:
             first = next(iter(self.failures.values()))
-            parts.append(f"warning: {len(self.failures)} replicates failed, the first: {first}")
-        return "\n\n".join(parts)
+            remarks.append(f"warning: {len(self.failures)} replicates failed, the first: {first}")
+        return remarks
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from mix2stan.compiler import DataArgument
+from mix2stan.design import is_frame
 from mix2stan.errors import Mix2stanError
 from mix2stan.model import Model, model
 from mix2stan.prior_choice import PriorArgument
@@ -21,7 +20,7 @@ __all__ = ["MCMCglmm", "glm", "glmer", "glmer_nb", "glmmTMB", "gls", "lm", "lme"
 _STRINGS = frozenset({"method", "contrasts"})
 
 
-def _reader(function: str, package: str) -> Callable[..., Model]:
+def _reader(function: str, package: str, example: str) -> Callable[..., Model]:
     def read(
         formula: str,
         *,
@@ -41,7 +40,7 @@ def _reader(function: str, package: str) -> Callable[..., Model]:
 
     Args:
         formula: the first formula, as R text.
-        data: the data frame, or a mapping from names to data frames.
+        data: the data frame (of pandas, polars or Arrow), or a mapping from names to data frames.
         prior: a set of default priors, or densities by parameter, see :func:`mix2stan.model`.
         strategy: how to compute, see :func:`mix2stan.model`.
         **arguments: R's other arguments. Strings are R text (``random="~ us(1 + x):g"``), numbers
@@ -52,7 +51,12 @@ def _reader(function: str, package: str) -> Callable[..., Model]:
         The model; nothing is sampled yet.
 
     Raises:
-        FormulaError, Unsupported, DataError: as :func:`mix2stan.model`.
+        FormulaError: if the text cannot be read or does not fit the data.
+        Unsupported: if it is understood but cannot be expressed.
+        DataError: if the data do not fit.
+
+    >>> isinstance({read.__name__}({example}, data=sleepstudy), m2s.Model)
+    True
     """
     return read
 
@@ -82,7 +86,7 @@ class _Given(dict[str, Any]):
 
 
 def _r_text(name: str, value: Any, given: _Given) -> str:
-    if isinstance(value, pd.DataFrame | Known):
+    if isinstance(value, Known) or is_frame(value):
         return quote_name(given.name(name, value))
     if value is None:
         return "NULL"
@@ -106,15 +110,18 @@ def _r_text(name: str, value: Any, given: _Given) -> str:
 
 def _r_item(name: str, key: str, value: Any, given: _Given) -> str:
     """A named element of a list; a table or matrix is called as its element."""
-    return _r_text(key if isinstance(value, pd.DataFrame | Known) else name, value, given)
+    return _r_text(key if isinstance(value, Known) or is_frame(value) else name, value, given)
 
 
-lm = _reader("lm", "stats")
-lmer = _reader("lmer", "lme4")
-glm = _reader("glm", "stats")
-glmer = _reader("glmer", "lme4")
-glmer_nb = _reader("glmer.nb", "lme4")
-lme = _reader("lme", "nlme")
-gls = _reader("gls", "nlme")
-glmmTMB = _reader("glmmTMB", "glmmTMB")
-MCMCglmm = _reader("MCMCglmm", "MCMCglmm")
+_SLOPES = '"Reaction ~ Days + (Days | Subject)"'
+_GAMMA = 'family="Gamma(link = log)"'
+
+lm = _reader("lm", "stats", '"Reaction ~ Days"')
+lmer = _reader("lmer", "lme4", _SLOPES)
+glm = _reader("glm", "stats", f'"Reaction ~ Days", {_GAMMA}')
+glmer = _reader("glmer", "lme4", f"{_SLOPES}, {_GAMMA}")
+glmer_nb = _reader("glmer.nb", "lme4", '"round(Reaction) ~ Days + (1 | Subject)"')
+lme = _reader("lme", "nlme", '"Reaction ~ Days", random="~ Days | Subject"')
+gls = _reader("gls", "nlme", '"Reaction ~ Days", weights="varPower()"')
+glmmTMB = _reader("glmmTMB", "glmmTMB", f'{_SLOPES}, dispformula="~ Days"')
+MCMCglmm = _reader("MCMCglmm", "MCMCglmm", '"Reaction ~ Days", random="~ us(1 + Days):Subject"')

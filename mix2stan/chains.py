@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,7 +46,7 @@ def sample_chains(
     *,
     executor: Executor | None = None,
     out: str | Path | None = None,
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback | bool | None = None,
 ) -> Draws:
     """The draws of all chains, each a task.
 
@@ -61,7 +61,8 @@ def sample_chains(
         call: the R call, for the record in ``out``.
         executor: where chains run; local processes if None.
         out: a folder that keeps every chain as it finishes.
-        progress: called when a chain is done; a bar on a terminal if None.
+        progress: called when a chain is done; or whether to show a bar, None if standard error is a
+            terminal.
 
     Raises:
         EngineError: if a chain fails every time it is tried.
@@ -90,11 +91,10 @@ def sample_chains(
     work = Work(_chain, _Program(engine.name, stan_code, (data,), alone), items, "chain")
     total = settings.warmup + settings.draws
 
-    def done(i: int) -> None:
-        assert progress is not None
-        progress(Progress(i + 1, total, total, "sampling"))
+    def done(tell: ProgressCallback) -> Callable[[int], None]:
+        return lambda i: tell(Progress(i + 1, total, total, "sampling"))
 
-    show = None if progress is None else done
+    show = done(progress) if callable(progress) else progress
     return _joined(run_many(work, executor=executor, store=store, progress=show), settings)
 
 

@@ -55,6 +55,10 @@ Strategy = Annotated[str, typer.Option(help="auto, collapsed, noncentred or cent
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="The file to write; printed if not given.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Say nothing on standard error but errors.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -84,15 +88,17 @@ def fit(
         str | None, typer.Option(help="Address of a Dask scheduler that runs the chains.")
     ] = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Sample the posterior, or maximise the likelihood, and print the tables."""
     from mix2stan.engines import Interrupted, pick_engine
     from mix2stan.many.dask import dask_executor
     from mix2stan.progress import show_progress
 
+    _log_warnings(not quiet)
     model = _model(call, data, columns, prior, strategy)
     chosen = pick_engine(engine)
-    for line in (*model.notes, f"{chosen.version}: {chosen.reason}"):
+    for line in () if quiet else (*model.notes, f"{chosen.version}: {chosen.reason}"):
         typer.echo(line, err=True)
     if method != "posterior":
         typer.echo(_estimates(model, method, chosen.name, as_json))
@@ -101,7 +107,7 @@ def fit(
         _check_new(out)
     with contextlib.ExitStack() as cleanup:
         executor = None if dask is None else cleanup.enter_context(dask_executor(dask))
-        progress = cleanup.enter_context(show_progress(chains, warmup + draws))
+        shown = False if quiet else cleanup.enter_context(show_progress(chains, warmup + draws))
         try:
             result = model.sample(
                 chains=chains,
@@ -110,7 +116,7 @@ def fit(
                 seed=seed,
                 engine=chosen.name,
                 adapt_delta=adapt_delta,
-                progress=progress,
+                progress=shown,
                 executor=executor,
                 out=out,
             )
@@ -136,12 +142,33 @@ def fit(
 
 
 @app.command()
+def new(
+    call: Call,
+    data: Data,
+    columns: Columns = None,
+    prior: Priors = "default",
+    strategy: Strategy = "auto",
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Write a commented Python script to start from, which runs as it is."""
+    from mix2stan.report import check_free
+    from mix2stan.starter import Sources, starter_script
+
+    model = _model(call, data, columns, prior, strategy)
+    named = [entry.partition("=") if _named(entry) else ("", "", entry) for entry in data]
+    given = {"prior": (prior, "default"), "strategy": (strategy, "auto")}
+    settings = {name: value for name, (value, default) in given.items() if value != default}
+    sources = Sources({name: Path(path) for name, _, path in named}, columns, settings)
+    target = None if out is None else check_free(out, force)
+    _print(starter_script(model, sources, None if target is None else target.parent), target)
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="The folder that mix2stan fit --out wrote.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write.")],
-    force: Annotated[
-        bool, typer.Option("--force", help="Write over a file that is there.")
-    ] = False,
+    force: Force = False,
 ) -> None:
     """Write one web page with model, tables, diagnostics, pictures, program and commands."""
     from mix2stan.report import report_run
@@ -166,17 +193,26 @@ def bootstrap(
     ] = None,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Print estimates, and intervals from refits to data like these."""
     from mix2stan.many.dask import dask_executor
 
+    _log_warnings(not quiet)
     model = _model(call, data, columns)
     if seed is None and out is not None:
         seed = (recorded(out) or {}).get("seed")
     with contextlib.ExitStack() as cleanup:
         executor = None if dask is None else cleanup.enter_context(dask_executor(dask))
         found = model.bootstrap(
-            n, method=method, type=kind, group=group, seed=seed, executor=executor, out=out
+            n,
+            method=method,
+            type=kind,
+            group=group,
+            seed=seed,
+            executor=executor,
+            out=out,
+            progress=False if quiet else None,
         )
     typer.echo(found.summary().to_json(orient="index") if as_json else str(found))
 
@@ -327,6 +363,16 @@ def install(
     from mix2stan.engines.install import install_cmdstan
 
     typer.echo(f"CmdStan is in {install_cmdstan(version, cores)}")
+
+
+def _log_warnings(wanted: bool) -> None:
+    """Warnings of the package on standard error, a line each; else errors alone."""
+    import logging
+
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING if wanted else logging.ERROR)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logging.getLogger("mix2stan").addHandler(handler)
 
 
 def _model(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mix2stan.compiler import Compiled, DataArgument, compile_model
 from mix2stan.covariances import COVARIANCES
+from mix2stan.documents import Code, Items, result_page
 from mix2stan.errors import Mix2stanError
 from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group
@@ -63,10 +64,23 @@ class Comparison:
     def __bool__(self) -> bool:
         return self.same
 
+    @property
+    def _verdict(self) -> str:
+        return "the same model" if self.same else "different models"
+
+    def __repr__(self) -> str:
+        return f"<mix2stan comparison: {self._verdict}>"
+
+    def _repr_html_(self) -> str:
+        remarks = (*self.differences, *self.notes)
+        blocks = [Items((Code(self.first), Code(self.second))), *([Items(remarks)] * bool(remarks))]
+        return result_page("compare", self._verdict, *blocks)
+
     def __str__(self) -> str:
-        verdict = "the same model" if self.same else "different models"
         lines = [f"  {line}" for line in (*self.differences, *self.notes)]
-        return "\n".join([verdict, *lines, f"  first:  {self.first}", f"  second: {self.second}"])
+        return "\n".join(
+            [self._verdict, *lines, f"  first:  {self.first}", f"  second: {self.second}"]
+        )
 
 
 def compare(
@@ -129,6 +143,9 @@ def _responses(a: Compiled, b: Compiled) -> list[str]:
     ours, theirs = a.graph.response, b.graph.response
     if a.data.rows != b.data.rows:
         return [f"rows: {a.data.rows} in the first, {b.data.rows} in the second"]
+    if ours.layers != theirs.layers:
+        seen = [", ".join(map(str, r.layers)) or "all are Gaussian" for r in (ours, theirs)]
+        return [f"family: {seen[0]} in the first, {seen[1]} in the second"]
     if ours.family != theirs.family or ours.link != theirs.link:
         said = [f"{r.family} with link {r.link}" for r in (ours, theirs)]
         return [f"family: {said[0]} in the first, {said[1]} in the second"]

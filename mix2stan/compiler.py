@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from narwhals.typing import IntoFrame
 
-from mix2stan.design import evaluate_data, stack
+from mix2stan.design import evaluate_data, in_pandas, stack
 from mix2stan.dialects import Request, lower, model_call
 from mix2stan.errors import DataError, FormulaError
 from mix2stan.graph import ModelGraph, note
@@ -26,19 +27,23 @@ from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Argument, Call, Name, Node
 
-__all__ = ["Compiled", "DataArgument", "compile_model", "remarks"]
+__all__ = ["Compiled", "DataArgument", "Given", "compile_model", "remarks"]
 
-#: What ``data=`` may be: one frame, or several by the names the R text uses; these may also be known
-#: covariances, and trees as text.
-DataArgument = pd.DataFrame | Mapping[str, pd.DataFrame | Known | str]
+#: What ``data=`` may be: one frame, of pandas or another library, or several by the names the R text
+#: uses; these may also be known covariances, and trees as text.
+DataArgument = pd.DataFrame | IntoFrame | Mapping[str, pd.DataFrame | IntoFrame | Known | str]
+#: The same with all frames those of pandas.
+Given = pd.DataFrame | Mapping[str, pd.DataFrame | Known | str]
+
+_FRAMES = "those of pandas, polars and Arrow can be given"
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """The result of every stage that a user may want to see; ``given`` are the data as they were."""
+    """The result of every stage that a user may want to see; ``given`` has pandas' frames only."""
 
     text: str
-    given: DataArgument | str | Path
+    given: Given | str | Path
     graph: ModelGraph
     data: Data
     plan: Plan
@@ -65,7 +70,8 @@ def compile_model(
         Unsupported: if the model is understood but cannot be expressed.
         DataError: if the data do not fit.
     """
-    given = _given(data)
+    rows = _in_pandas(data)
+    given = {"": rows} if isinstance(rows, pd.DataFrame) else dict(rows)
     frames = {name: value for name, value in given.items() if isinstance(value, pd.DataFrame)}
     columns = frozenset(str(c) for frame in frames.values() for c in frame.columns)
     try:
@@ -78,22 +84,25 @@ def compile_model(
         graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))
         program = plan(graph)
         code, entries = render(program), stan_data(graph, bound)
-        return Compiled(text, data, graph, bound, program, code, entries)
+        return Compiled(text, rows, graph, bound, program, code, entries)
     except FormulaError as error:
         raise error.at(text) from None
 
 
-def _given(data: object) -> dict[str, pd.DataFrame | Known | str]:
-    if isinstance(data, pd.DataFrame):
-        return {"": data}
+def _in_pandas(data: object) -> Given:
+    """The data as pandas frames; here frames of other libraries come in."""
     if not isinstance(data, Mapping):
-        raise DataError(f"data has to be a pandas data frame, not {type(data).__name__}")
-    for name, value in data.items():
+        frame = in_pandas(data)
+        if not isinstance(frame, pd.DataFrame):
+            raise DataError(f"data has to be a data frame, not {type(data).__name__}", hint=_FRAMES)
+        return frame
+    found = {name: in_pandas(value) for name, value in data.items()}
+    for name, value in found.items():
         if not isinstance(value, pd.DataFrame | Known | str):
-            what = f"data[{name!r}] has to be a pandas data frame, not {type(value).__name__}"
+            what = f"data[{name!r}] has to be a data frame, not {type(value).__name__}"
             hint = "a known covariance is a data frame with labels or a Known, a tree a string"
             raise DataError(what, hint=hint)
-    return dict(data)
+    return found
 
 
 def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -89,7 +89,8 @@ def _at_most(draws: Array, probability: float) -> Array:
         below = int(np.clip(np.floor(place), 1, size - 1))
         share = np.clip(place - below, 0, 1)
         near = np.partition(flat, [below - 1, below], axis=1)[:, below - 1 : below + 1]
-        return (flat <= (near @ [1 - share, share])[:, None]).astype(float)
+        quantile = near @ np.array([1 - share, share])
+        return np.asarray(flat <= quantile[:, None], dtype=float)
 
     return _whole(indicator, draws)
 

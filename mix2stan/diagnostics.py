@@ -40,8 +40,9 @@ def find_problems(summary: pd.DataFrame, stats: Any, max_treedepth: int) -> tupl
         _divergences(stats),
         _r_hat(summary),
         _ess(summary, stats.sizes["chain"]),
-        _treedepth(stats, max_treedepth),
-        _energy(stats),
+        # draws from a prior have neither
+        _treedepth(stats, max_treedepth) if "tree_depth" in stats else None,
+        _energy(stats) if "energy" in stats else None,
     ]
     return tuple(problem for problem in found if problem is not None)
 

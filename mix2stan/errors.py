@@ -47,6 +47,10 @@ class Mix2stanError(Exception):
     Args:
         message: what is wrong, in one sentence without a full stop.
         hint: what would work instead, if it is known.
+
+    >>> print(Mix2stanError("there is no engine 'stan'", hint="nearest: 'stanli'"))
+    there is no engine 'stan'
+      nearest: 'stanli'
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -66,6 +70,12 @@ class FormulaError(Mix2stanError):
         text: the R text it is about.
         span: the characters of ``text`` to point at.
         hint: what would work instead.
+
+    >>> print(FormulaError("no column 'Day'", "lm(y ~ Day)", Span(7, 10), "nearest: 'Days'"))
+    no column 'Day'
+      lm(y ~ Day)
+             ^^^
+      nearest: 'Days'
     """
 
     def __init__(

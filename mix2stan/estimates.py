@@ -17,13 +17,13 @@ from scipy.special import ndtri
 from mix2stan.collapsed_data import collapsed_data, orthogonaliser
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of
-from mix2stan.documents import Block, Document, Paragraph, Section, table_of, to_html
+from mix2stan.documents import Block, Paragraph, result_page, table_of
 from mix2stan.engines import Engine, Optimum, Program
 from mix2stan.errors import Unsupported
 from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
 from mix2stan.graph import Group, ModelGraph, Residual, Strategy
 from mix2stan.inits import starting_points
-from mix2stan.likelihood import constant_of_rows, switched_off
+from mix2stan.likelihood import constant_of_rows, refuse_layers, switched_off
 from mix2stan.matrices import Data
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
@@ -77,26 +77,54 @@ class Estimates:
 
     @property
     def AIC(self) -> float:
+        """Akaike's criterion: twice the number of parameters minus twice ``logLik``.
+
+        >>> round(model.reml().AIC, 1)
+        1755.6
+        """
         return 2 * self.parameters - 2 * self.logLik
 
     def fixef(self) -> pd.Series:
-        """Population effects, by R's names."""
+        """Population effects, by R's names.
+
+        >>> model.reml().fixef().round(2).to_dict()
+        {'(Intercept)': 251.41, 'Days': 10.47}
+        """
         return self._fixef
 
     def ranef(self) -> pd.DataFrame:
-        """Conditional modes of the group effects: a row per ``group level effect``."""
+        """Conditional modes of the group effects: a row per ``group level effect``.
+
+        >>> model.reml().ranef().shape
+        (36, 1)
+        """
         return self._ranef
 
     def VarCorr(self) -> pd.DataFrame:
-        """Standard deviations and correlations: a row per ``group effect``, and the residual."""
+        """Standard deviations and correlations: a row per ``group effect``, and the residual.
+
+        >>> model.reml().VarCorr()["sd"].round(1).tolist()
+        [24.7, 5.9, 25.6]
+        """
         return self._varcorr
 
     def sigma(self) -> float:
-        """The residual standard deviation."""
+        """The residual standard deviation.
+
+        >>> round(model.reml().sigma(), 2)
+        25.59
+        """
         return float(self._varcorr["sd"].to_numpy()[-1])
 
     def wald(self, level: float = 0.95) -> pd.DataFrame:
-        """Intervals of the population effects from their standard errors, as if those were known."""
+        """Intervals of the population effects from their standard errors, as if those were known.
+
+        Args:
+            level: the coverage.
+
+        >>> model.reml().wald().columns.tolist()
+        ['2.5%', '97.5%']
+        """
         z = float(ndtri((1 + level) / 2))
         beta, error = self._fixef, self.standard_errors
         names = [f"{50 * (1 - level):g}%", f"{50 * (1 + level):g}%"]
@@ -104,7 +132,11 @@ class Estimates:
         return table.rename(index=lambda name: f"beta[{name}]")
 
     def residual(self) -> pd.Series:
-        """The parameters of the errors besides sigma, as nlme prints them."""
+        """The parameters of the errors besides sigma, as nlme prints them.
+
+        >>> len(model.reml().residual())
+        0
+        """
         return self._residual
 
     def __str__(self) -> str:
@@ -129,8 +161,10 @@ class Estimates:
         blocks += [table_of(table) for table in tables if len(table)]
         if self.isSingular:
             blocks.append(Paragraph("singular: a variance is zero, or a correlation one"))
-        page = Document(self.call, (Section(self.method, tuple(blocks)),))
-        return to_html(page, whole=False)
+        return result_page(self.call, self.method, *blocks)
+
+    def __repr__(self) -> str:
+        return f"<mix2stan {self.method} estimates: {self.call}>"
 
 
 def estimate(compiled: Compiled, method: Method, engine: Engine) -> Estimates:
@@ -233,6 +267,7 @@ def likelihood_of(compiled: Compiled, method: Method) -> Likelihood:
     Raises:
         Unsupported: if the effects cannot be integrated out.
     """
+    refuse_layers(compiled.graph)
     kind = "collapsed" if method == "REML" else "profiled"
     graph = replace(
         compiled.graph, priors=switched_off(compiled.graph.priors), strategy=Strategy(kind)

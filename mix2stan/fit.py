@@ -12,7 +12,7 @@ import pandas as pd
 
 from mix2stan import inference_data
 from mix2stan.diagnostics import Problem, find_problems
-from mix2stan.documents import Block, Document, Paragraph, Section, table_of, to_html
+from mix2stan.documents import Block, Paragraph, result_page, table_of
 from mix2stan.errors import Mix2stanError
 from mix2stan.labels import GroupLabels, Labels
 from mix2stan.postfit.methods import AfterFit
@@ -72,6 +72,9 @@ class Fit(AfterFit):
 
         It has the groups ``posterior`` and ``sample_stats``; :meth:`posterior_predictive` and
         :meth:`log_lik` add theirs.
+
+        >>> fit.idata.posterior["sigma"].shape
+        (4, 1000)
         """
         return inference_data.container(self._groups | self._further)
 
@@ -101,11 +104,27 @@ class Fit(AfterFit):
         Args:
             kind: ``"main"`` for all but the single effects, ``"fixef"`` for the population effects
                 by R's names alone, ``"ranef"`` for the effects of every level, ``"all"`` for all.
+
+        Raises:
+            Mix2stanError: for another kind.
+
+        >>> fit.summary("fixef").index.tolist()
+        ['(Intercept)', 'Days']
         """
         return self._table(self.names(kind))
 
     def names(self, kind: Kind = "main") -> dict[str, tuple[str, ...]]:
-        """What the rows of a summary are called, by the Stan variable they are elements of."""
+        """What the rows of a summary are called, by the Stan variable they are elements of.
+
+        Args:
+            kind: as in :meth:`summary`.
+
+        Raises:
+            Mix2stanError: for another kind.
+
+        >>> fit.names("fixef")
+        {'beta': ('(Intercept)', 'Days')}
+        """
         if kind == "fixef":
             return self._fixef_names()
         effects = {f"b_{g.id}": _effect_names(g) for g in self.labels.groups}
@@ -124,6 +143,9 @@ class Fit(AfterFit):
         """Posterior means of the population effects, by R's names.
 
         Those of another parameter than the mean are called ``sigma[Days]``.
+
+        >>> fit.fixef().round(-1).to_dict()
+        {'(Intercept)': 250.0, 'Days': 10.0}
         """
         blocks = self._fixef_names()
         names = [label for labels in blocks.values() for label in labels]
@@ -135,6 +157,9 @@ class Fit(AfterFit):
 
         Where parameters besides the mean have predictors, the first level of the index is ``owner``:
         ``mu`` or the parameter.
+
+        >>> fit.ranef().shape
+        (36, 2)
         """
         tables = [self._ranef(g) for g in self.labels.groups]
         if not tables:
@@ -146,6 +171,9 @@ class Fit(AfterFit):
 
         As in lme4, an effect without a population effect stands alone, and a population effect
         without a group effect is the same in every row.
+
+        >>> fit.coef().columns.tolist()
+        ['(Intercept)', 'Days']
         """
         fixed = self.fixef()
         tables = []
@@ -165,6 +193,9 @@ class Fit(AfterFit):
         A row per ``group effect``; the columns ``sd``, ``2.5%``, ``97.5%`` of the standard deviation,
         then the posterior mean correlation with each earlier effect of the term.  Where parameters
         besides the mean have predictors, the first level of the index is ``owner``.
+
+        >>> fit.VarCorr().columns.tolist()
+        ['sd', '2.5%', '97.5%', 'cor (Intercept)']
         """
         rows = [row for group in self.labels.groups for row in self._varcorr(group)]
         if "sigma" in self.labels.parameters:
@@ -178,6 +209,9 @@ class Fit(AfterFit):
 
         Raises:
             Mix2stanError: if the family has none.
+
+        >>> round(fit.sigma())
+        26
         """
         if "sigma" in dict(self.labels.predictors):
             hint = "summary('fixef') has its coefficients"
@@ -189,7 +223,11 @@ class Fit(AfterFit):
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with the sampling, most serious first; empty if nothing is."""
+        """What is wrong with the sampling, most serious first; empty if nothing is.
+
+        >>> fit.problems
+        ()
+        """
         return find_problems(self.summary("all"), self.sample_stats, self._max_treedepth)
 
     def __str__(self) -> str:
@@ -205,22 +243,33 @@ class Fit(AfterFit):
     def __repr__(self) -> str:
         return f"<mix2stan fit: {self.labels.call}>"
 
+    #: What its tables are of, in a notebook.
+    _title = "Posterior"
+
     def _repr_html_(self) -> str:
         chains, draws = (self.posterior.sizes[d] for d in ("chain", "draw"))
         how = f"{chains} chains of {draws} draws, {self.engine}"
         problems = tuple(f"warning: {problem}" for problem in self.problems)
         blocks: tuple[Block, ...] = (Paragraph(how), table_of(self.summary()))
         blocks += tuple(map(Paragraph, problems))
-        page = Document(self.labels.call, (Section("Posterior", blocks),))
-        return to_html(page, whole=False)
+        return result_page(self.labels.call, self._title, *blocks)
 
     # -- files -------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
         """Write draws, labels, call, and what predictions need of the data, to one NetCDF file.
 
+        Args:
+            path: the file; one that is there is replaced.
+
         Returns:
             The path.
+
+        Raises:
+            OSError: if it cannot be written; what was there stays.
+
+        >>> fit.save(folder / "fit.nc").name
+        'fit.nc'
         """
         about = {
             "format": _FORMAT,
@@ -361,8 +410,14 @@ class Fit(AfterFit):
 def load(path: str | Path) -> Fit:
     """Read a fit that :meth:`Fit.save` wrote.
 
+    Args:
+        path: the file.
+
     Raises:
         Mix2stanError: if the file is missing, truncated, or not a fit of this version.
+
+    >>> load(fit.save(folder / "fit.nc")).fixef().equals(fit.fixef())
+    True
     """
     groups, text = inference_data.load(Path(path), _DATA)
     try:

@@ -16,6 +16,7 @@ from scipy.special import logsumexp
 
 from mix2stan.compiler import Compiled
 from mix2stan.design import Frame
+from mix2stan.documents import Paragraph, result_page
 from mix2stan.engines import Settings, engine_named, pick_engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.fit import Fit
@@ -58,20 +59,34 @@ class KFold:
 
     @property
     def elpd(self) -> float:
-        """The expected log predictive density of all rows: the sum of ``pointwise``."""
+        """The expected log predictive density of all rows: the sum of ``pointwise``.
+
+        >>> round(held_out.elpd) == round(held_out.pointwise["elpd"].sum())
+        True
+        """
         return float(self.pointwise["elpd"].sum())
 
     @property
     def se(self) -> float:
-        """Its standard error, sqrt(N) times the standard deviation between rows."""
+        """Its standard error, sqrt(N) times the standard deviation between rows.
+
+        >>> held_out.se > 0
+        True
+        """
         values = self.pointwise["elpd"].to_numpy()
         return math.sqrt(len(values)) * float(np.std(values, ddof=1))
 
     def compare(self, other: KFold) -> pd.Series:
         """The difference in elpd to another model of the same rows and folds, and its error.
 
+        Args:
+            other: of another model.
+
         Raises:
             Mix2stanError: if the rows were held out in other folds.
+
+        >>> held_out.compare(held_out).to_dict()
+        {'elpd_diff': 0.0, 'se_diff': 0.0}
         """
         if not self.pointwise["fold"].equals(other.pointwise["fold"]):
             raise Mix2stanError("the rows were held out in other folds", hint="the same k and seed")
@@ -80,14 +95,24 @@ class KFold:
         return pd.Series({"elpd_diff": difference.sum(), "se_diff": se})
 
     def __str__(self) -> str:
+        result, *warnings = self._lines()
+        return "\n\n".join([f"{self.call}\n{result}", *warnings])
+
+    def __repr__(self) -> str:
+        return f"<mix2stan {self.k}-fold cross-validation: {self.call}>"
+
+    def _repr_html_(self) -> str:
+        return result_page(self.call, "Cross-validation", *map(Paragraph, self._lines()))
+
+    def _lines(self) -> list[str]:
         what = "rows" if self.group is None else f"levels of {self.group}"
-        parts = [f"{self.call}\n{self.k}-fold over {what}: elpd {self.elpd:.1f} ± {self.se:.1f}"]
+        lines = [f"{self.k}-fold over {what}: elpd {self.elpd:.1f} ± {self.se:.1f}"]
         if any(self.divergences):
-            parts.append(f"warning: {sum(self.divergences)} divergences in {self.k} fits")
+            lines.append(f"warning: {sum(self.divergences)} divergences in {self.k} fits")
         poor = sum(r > 1.05 for r in self.r_hat)
         if poor:
-            parts.append(f"warning: {poor} of {self.k} fits have not converged: take more draws")
-        return "\n\n".join(parts)
+            lines.append(f"warning: {poor} of {self.k} fits have not converged: take more draws")
+        return lines
 
 
 @dataclass(frozen=True, eq=False)

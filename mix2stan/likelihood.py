@@ -41,6 +41,7 @@ __all__ = [
     "joint_log_likelihood",
     "likelihood_graph",
     "log_likelihood",
+    "refuse_layers",
     "switched_off",
 ]
 
@@ -63,6 +64,7 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     """
     if "u" in point:
         return joint_log_likelihood(compiled, point, engine)
+    refuse_layers(compiled.graph)
     graph = likelihood_graph(compiled.graph, compiled.data)
     y = compiled.data.response(compiled.graph) - _population(compiled, point.get("beta", {}))
     values = residual_values(graph.residual, point["residual"])
@@ -96,6 +98,7 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
     Raises:
         Mix2stanError: if the point does not fit the model.
     """
+    refuse_layers(compiled.graph)
     effects = [np.asarray(u, dtype=float) for u in point["u"]]
     plain = tuple(
         replace(g, parameterisation=Parameterisation(), integrated=False)
@@ -190,6 +193,17 @@ def _on_columns(
     if f"R_inverse{s}" in data:
         return {f"theta{s}": np.linalg.solve(data[f"R_inverse{s}"], beta)}
     return {f"beta{s}": beta} if len(beta) else {}
+
+
+def refuse_layers(graph: ModelGraph) -> None:
+    """The likelihood of responses seen through families is an integral that nothing here computes.
+
+    Raises:
+        Unsupported: if there are any.
+    """
+    for layer in graph.response.layers:
+        message = f"the likelihood cannot be evaluated: {layer}, its residual not integrated out"
+        raise Unsupported(message, hint="the posterior can be sampled")
 
 
 def likelihood_graph(graph: ModelGraph, data: Data) -> ModelGraph:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from mix2stan.compiler import Compiled, DataArgument
+from mix2stan.compiler import Compiled, DataArgument, Given
 from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.explanation import Explanation, explain, summarise, summary_page
 from mix2stan.export import export_model
@@ -34,16 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "model"]
 
+_log = logging.getLogger(__name__)
+
 
 class Model(Refits):
     """A mixed model, compiled to Stan.  Made by :func:`mix2stan.model` and the R functions' names.
 
-    Attributes:
-        call: the R call, without what does not matter to the model.
-        stan_code: the Stan program.
-        stan_data: its data: numbers and numpy arrays by their Stan names.
-        given: the data as they were given.
-        notes: remarks: rows dropped, arguments ignored, what the data cannot tell apart.
+    It holds what every stage of the compiler made, and does not change.
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -55,7 +53,8 @@ class Model(Refits):
         return self._compiled
 
     @property
-    def given(self) -> DataArgument | str | Path:
+    def given(self) -> Given | str | Path:
+        """The data as they were given, frames of other libraries as pandas'."""
         return self._compiled.given
 
     @property
@@ -65,11 +64,17 @@ class Model(Refits):
 
     @property
     def call(self) -> str:
+        """The R call, without what does not matter to the model."""
         return self._compiled.graph.call
 
     @property
     def meaning(self) -> ModelGraph:
-        """What the model means, free of the package it was written for."""
+        """What the model means, free of the package it was written for.
+
+        >>> print(model.meaning)
+        gaussian(Reaction) ~ Days
+          + us(Days):Subject
+        """
         return self._compiled.graph
 
     @property
@@ -79,19 +84,26 @@ class Model(Refits):
 
     @property
     def stan_code(self) -> str:
+        """The Stan program."""
         return self._compiled.stan_code
 
     @property
     def stan_data(self) -> dict[str, Any]:
+        """The data of the program: numbers and arrays by their Stan names."""
         return self._compiled.stan_data
 
     @property
     def notes(self) -> tuple[str, ...]:
+        """Remarks: rows dropped, arguments ignored, what the data cannot tell apart."""
         return self._compiled.graph.notes
 
     @cached_property
     def X(self) -> pd.DataFrame:
-        """The population design: a row per observation, columns named as R's ``model.matrix``."""
+        """The population design: a row per observation, columns named as R's ``model.matrix``.
+
+        >>> model.X.shape
+        (180, 2)
+        """
         columns = self.meaning.shared_columns
         data = self._compiled.data
         index = pd.Index(data.frame.rows, name="row")
@@ -99,7 +111,11 @@ class Model(Refits):
 
     @cached_property
     def Z(self) -> tuple[RandomTerm, ...]:
-        """The random terms, in order; each has ``group levels coefficients matrix``."""
+        """The random terms, in order; each has ``group levels coefficients matrix``.
+
+        >>> [(term.group, term.matrix.shape) for term in model.Z]
+        [('Subject', (180, 36))]
+        """
         return tuple(self._compiled.data.random_term(group) for group in self.meaning.groups)
 
     @cached_property
@@ -109,6 +125,9 @@ class Model(Refits):
         ``density`` with its numbers, their ``source``, whether it is ``proper``; the ``2.5%`` and
         ``97.5%`` points of 4000 draws; and what those of a standard deviation ``implies``: how much
         two levels differ, and the share of the variance that is between levels.
+
+        >>> model.priors.loc["sigma", "density"]
+        'student_t(3, 0, 59.339)'
         """
         from mix2stan.prior_implied import with_implied
 
@@ -143,7 +162,7 @@ class Model(Refits):
         threads: int | None = None,
         inits: float | Estimates | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         folder: str | Path | None = None,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Callable[[Progress], None] | bool | None = None,
         executor: Executor | None = None,
         out: str | Path | None = None,
     ) -> Fit:
@@ -162,7 +181,8 @@ class Model(Refits):
                 near the least-squares fit; or the radius of random ones; or estimates, as
                 :meth:`reml` makes them, to start near.
             folder: where an engine that writes files keeps them.
-            progress: called with a :class:`~mix2stan.engines.Progress` now and then.
+            progress: whether to show bars, None if standard error is a terminal; or a function that is
+                called with a :class:`~mix2stan.engines.Progress` now and then.
             executor: a ``concurrent.futures.Executor`` that runs each chain as a task.
             out: a folder that keeps each chain as it finishes; the same call goes on with those it
                 has.  With ``executor`` or ``out`` chains run in processes of their own, each with a
@@ -172,10 +192,14 @@ class Model(Refits):
         Raises:
             EngineError: if the engine fails; a chain that died is named.
             Mix2stanError: if ``out`` holds another request, or cannot be written.
+
+        >>> model.sample(chains=2, warmup=200, draws=100, seed=1).fixef().index.tolist()
+        ['(Intercept)', 'Days']
         """
         from mix2stan.chains import recorded_seed, sample_chains
         from mix2stan.engines import Settings, pick_engine
         from mix2stan.fit import Fit
+        from mix2stan.progress import listening
 
         if seed is None and out is not None:
             seed = recorded_seed(out)
@@ -185,6 +209,7 @@ class Model(Refits):
             inits = dict(inits.starts)
         if not isinstance(inits, int | float):
             inits = self._starts(inits, chains, seed)
+        _log.info("%s: %d chains of %d + %d, seed %d", self.call, chains, warmup, draws, seed)
         settings = Settings(
             chains=chains,
             warmup=warmup,
@@ -210,7 +235,8 @@ class Model(Refits):
             )
         else:
             program = chosen.compile(self.stan_code, self.stan_data)
-            draws_of_all = program.sample(settings, progress)
+            with listening(progress, chains, warmup + draws) as listener:
+                draws_of_all = program.sample(settings, listener)
         fit = Fit.of(draws_of_all, self.labels, schema)
         fit.posterior.attrs |= {"warmup": warmup, "seed": seed, "adapt_delta": adapt_delta}
         return fit
@@ -229,6 +255,9 @@ class Model(Refits):
         Raises:
             Mix2stanError: if a prior is improper; names the parameters.
             Unsupported: if a prior has no generator.
+
+        >>> model.sample_prior(100, seed=1).prior_predictive.shape
+        (1, 100, 180)
         """
         from mix2stan.prior_draws import prior_draws
         from mix2stan.prior_fit import PriorSample
@@ -245,8 +274,14 @@ class Model(Refits):
 
         It becomes the group ``log_prior`` of the fit's ``idata``, for ``az.psens``.
 
+        Args:
+            fit: a fit of this model.
+
         Returns:
             An array of the dims ``chain draw``; constants are left out.
+
+        >>> model.log_prior(fit).dims
+        ('chain', 'draw')
         """
         from mix2stan.prior_fit import add_log_prior
 
@@ -266,6 +301,9 @@ class Model(Refits):
 
         Raises:
             Unsupported: if the installed ArviZ has no power-scaling.
+
+        >>> model.sensitivity(fit).columns.tolist()
+        ['prior', 'likelihood']
         """
         from mix2stan.prior_fit import sensitivity
 
@@ -283,6 +321,12 @@ class Model(Refits):
         Raises:
             Mix2stanError: if the point does not fit the model.
             Unsupported: if the effects of this model cannot be integrated out.
+
+        >>> residual, beta = {"sigma": 30.0}, {"(Intercept)": 250.0, "Days": 10.0}
+        >>> term = {"group": "Subject", "coefficients": ["(Intercept)", "Days"], "sd": [25.0, 6.0]}
+        >>> point = {"beta": beta, "random": [term], "residual": residual}
+        >>> round(model.loglik(point), 2)
+        -879.57
         """
         from mix2stan.engines import pick_engine
         from mix2stan.likelihood import log_likelihood
@@ -294,16 +338,28 @@ class Model(Refits):
 
         It is the maximum of the collapsed program with all priors off.
 
+        Args:
+            engine: what maximises, as in :meth:`sample`.
+
         Raises:
             Unsupported: if the effects of this model cannot be integrated out.
+
+        >>> model.reml().fixef().round(1).to_dict()
+        {'(Intercept)': 251.4, 'Days': 10.5}
         """
         return self._estimates("REML", engine)
 
     def ml(self, engine: str | None = "auto") -> Estimates:
         """Maximum likelihood, as lme4's ``REML = FALSE``.
 
+        Args:
+            engine: what maximises, as in :meth:`sample`.
+
         Raises:
             Unsupported: if the effects of this model cannot be integrated out.
+
+        >>> round(model.ml().logLik, 2)
+        -875.97
         """
         return self._estimates("ML", engine)
 
@@ -341,6 +397,9 @@ class Model(Refits):
 
         Raises:
             Mix2stanError: if ``at`` names what is no parameter.
+
+        >>> [section.title for section in model.explain().document][:3]
+        ['Model', 'Random terms', 'Errors']
         """
         return explain(self._compiled, at)
 
@@ -352,6 +411,9 @@ class Model(Refits):
 
         Raises:
             Mix2stanError: if there is no such format.
+
+        >>> model.graph("mermaid").splitlines()[0]
+        'flowchart TB'
         """
         from mix2stan.drawing import draw
 
@@ -365,6 +427,9 @@ class Model(Refits):
 
         Raises:
             Unsupported: if the package cannot express the model; says what, and what comes nearest.
+
+        >>> model.translate("MCMCglmm")
+        'MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, data = d)'
         """
         from mix2stan.translations import translate
 
@@ -373,8 +438,14 @@ class Model(Refits):
     def export(self, folder: str | Path) -> Path:
         """Write ``model.stan data.json names.json run.py run.R``, enough to run it anywhere.
 
+        Args:
+            folder: where the files go.
+
         Returns:
             The folder; it is made if needed.
+
+        >>> sorted(path.name for path in model.export(folder / "out").iterdir())
+        ['data.json', 'model.stan', 'names.json', 'run.R', 'run.py']
         """
         return export_model(self.stan_code, self.stan_data, self.labels, Path(folder))
 
@@ -391,12 +462,12 @@ def model(
     Args:
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
             in a script, also with assignments before it or with console prompts.
-        data: the data frame, or a mapping from the names in the text to data frames; besides the
-            rows, first, it may hold what the call names of relationships: a pedigree, a data frame
-            with the columns ``animal``, ``sire`` and ``dam``; a covariance matrix, a data frame with
-            labels, or a :class:`mix2stan.Known`; a phylogeny, Newick text.  Or a folder of Parquet
-            files, whose rows are reduced batch by batch and never all in memory: for Gaussian models
-            with at most one grouping factor.
+        data: the data frame, of pandas, polars or Arrow (a lazy one is collected), or a mapping from
+            the names in the text to data frames; besides the rows, first, it may hold what the call
+            names of relationships: a pedigree, a data frame with the columns ``animal``, ``sire`` and
+            ``dam``; a covariance matrix, a data frame with labels, or a :class:`mix2stan.Known`; a
+            phylogeny, Newick text.  Or a folder of Parquet files, whose rows are reduced batch by
+            batch and never all in memory: for Gaussian models with at most one grouping factor.
         prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"``, ``"mcmcglmm"`` or
             ``"flat"``, or if nothing is said that of the call (MCMCglmm's ``prior =``);
             or Stan densities by the names in ``model.priors``, ``{"sd_Subject": "exponential(1)"}``,
@@ -417,7 +488,10 @@ def model(
 
     >>> import pandas as pd
     >>> df = pd.DataFrame({"y": [1.0, 2, 4, 3], "x": [0.0, 1, 2, 3], "g": list("aabb")})
-    >>> model("lmer(y ~ x + (1 | g), data = df)", data=df)
+    >>> m2s.model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
-    return Model(compile_given(text, data, prior, strategy))
+    found = Model(compile_given(text, data, prior, strategy))
+    for line in found.notes:
+        _log.info("%s: %s", found.call, line)
+    return found

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from narwhals.typing import IntoFrame
 
+from mix2stan.design import is_frame
 from mix2stan.errors import DataError, Mix2stanError
 from mix2stan.fit import Fit
 from mix2stan.inits import starting_points
@@ -20,7 +22,7 @@ __all__ = ["fit_multiple"]
 
 def fit_multiple(
     text: str,
-    data: Sequence[pd.DataFrame],
+    data: Sequence[pd.DataFrame | IntoFrame],
     *,
     prior: str = "default",
     strategy: str = "auto",
@@ -53,12 +55,16 @@ def fit_multiple(
     Raises:
         DataError: if the data sets lead to different programs, rows or levels.
         EngineError: if a chain fails.
+
+    >>> pooled = fit_multiple("lm(Reaction ~ Days)", [sleepstudy] * 2, seed=1)
+    >>> pooled.posterior["data_set"].values.tolist()
+    [1, 1, 2, 2]
     """
     from mix2stan.chains import sample_data_sets
     from mix2stan.engines import Settings, pick_engine
 
     given: object = data
-    if isinstance(given, pd.DataFrame) or not len(data):
+    if is_frame(given) or not len(data):
         raise Mix2stanError("fit_multiple() takes a list of data frames", hint="[df1, df2, ...]")
     models = [model(text, frame, prior=prior, strategy=strategy) for frame in data]
     first = models[0]

@@ -117,6 +117,16 @@ def _wishart(numbers: Numbers, sd: Array, values: Values, term: str) -> Array:
     return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
 
 
+def _of_errors(numbers: Numbers, ratio: Array, values: Values, term: str) -> Array:
+    sigma, L, nu = values["sigma"], values["cor_L"], float(numbers["nu"][0])
+    k = ratio.shape[1] + 1
+    sd = sigma[:, None] * np.column_stack([np.ones(len(ratio)), ratio])
+    V = np.linalg.cholesky(np.reshape(numbers["of_errors"], (k, k)))
+    root = np.linalg.solve(sd[:, :, None] * L, np.broadcast_to(V, L.shape))
+    logs = (k - 1) * np.log(sigma) - (nu + 1) * np.log(sd).sum(axis=1) + _powers(nu, L)
+    return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
+
+
 def _scaled_wishart(numbers: Numbers, sd: Array, values: Values, term: str) -> Array:
     L, nu = values[f"L_{term}"], float(numbers["nu"][0])
     precision = (np.linalg.inv(sd[:, :, None] * L) ** 2).sum(axis=1)
@@ -141,6 +151,7 @@ _JOINT: dict[str, Callable[[Numbers, Array, Values, str], Array]] = {
     "inverse_gammas": _inverse_gamma,
     "inverse_gamma_ratios": _ratios,
     "inverse_wishart": _wishart,
+    "inverse_wishart_errors": _of_errors,
     "scaled_inverse_wishart": _scaled_wishart,
     "inverse_wishart_root": _wishart_root,
 }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, covariance_of, parameter_of
-from mix2stan.errors import Mix2stanError
+from mix2stan.errors import Mix2stanError, Unsupported
 from mix2stan.families import PARAMETERS
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior
 from mix2stan.matrices import Data
@@ -215,6 +215,9 @@ def _errors(graph: ModelGraph, drawn: Mapping[str, Array]) -> dict[str, Array]:
     for block in error_blocks(graph.residual):
         if not block.free:
             continue
+        if block.name not in drawn:
+            message = f"the prior of {block.name} cannot be drawn from"
+            raise Unsupported(message, hint="prior = 'default' has one that can")
         values = drawn[block.name]
         if block.name == "cor_L":
             found["cor_R"] = values @ np.swapaxes(values, 1, 2)

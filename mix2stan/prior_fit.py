@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mix2stan import inference_data
+from mix2stan.diagnostics import Problem
 from mix2stan.errors import Mix2stanError, Unsupported
 from mix2stan.fit import Fit
 from mix2stan.graph import ModelGraph
@@ -41,12 +42,25 @@ class PriorSample(Fit):
 
     @cached_property
     def prior_predictive(self) -> Any:
-        """Responses of the rows of the model, one per draw; of the dims ``chain draw obs``."""
+        """Responses of the rows of the model, one per draw; of the dims ``chain draw obs``.
+
+        >>> model.sample_prior(10, seed=1).prior_predictive.dims
+        ('chain', 'draw', 'obs')
+        """
         return self.predict(kind="response", seed=self._seed)
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """None: independent draws have no sampler."""
+        return ()
 
     @property
     def idata(self) -> Any:
-        """ArviZ's container with the groups ``prior``, ``prior_predictive`` and ``observed_data``."""
+        """ArviZ's container with the groups ``prior``, ``prior_predictive`` and ``observed_data``.
+
+        >>> model.sample_prior(10, seed=1).idata.prior["sigma"].shape
+        (1, 10)
+        """
         from mix2stan.postfit.groups import observed_data
 
         groups = {
@@ -59,11 +73,16 @@ class PriorSample(Fit):
     def save(self, path: str | Path) -> Path:
         """Not a fit: ``idata`` can be written.
 
+        Args:
+            path: of no use.
+
         Raises:
             Mix2stanError: always.
         """
         hint = "idata.to_netcdf(path) writes them; the same seed draws them again"
         raise Mix2stanError("draws from a prior are no fit to be saved", hint=hint)
+
+    _title = "Prior"
 
     def __repr__(self) -> str:
         return f"<mix2stan prior draws: {self.labels.call}>"

@@ -87,7 +87,8 @@ def _filled(statement: str) -> str:
 def _declaration(slot: str, stem: str, size: str | None) -> str:
     bound = _BOUNDS.get(slot, "<lower=0>")
     if slot in MATRICES:
-        return f"cov_matrix[{size}] {stem}_{slot};"
+        # the errors have a variance more than they have ratios of them
+        return f"cov_matrix[{'strata' if slot == 'of_errors' else size}] {stem}_{slot};"
     kind = f"real{bound}" if size is None or slot in SINGLE else f"vector{bound}[{size}]"
     return f"{kind} {stem}_{slot};"
 

@@ -39,7 +39,7 @@ Array = NDArray[np.float64]
 #: The standard normal density at 0 over the logistic one.
 _PROBIT = 4 / math.sqrt(2 * math.pi)
 #: Slots that are one number, or a matrix, whatever the size of the block.
-SINGLE, MATRICES = frozenset({"eta", "nu"}), frozenset({"scale_matrix"})
+SINGLE, MATRICES = frozenset({"eta", "nu"}), frozenset({"scale_matrix", "of_errors"})
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,13 @@ DENSITIES: dict[str, Density] = {
         ("nu",),
         functions="functions/inverse_wishart_root",
         words="correlations of inverse_wishart(nu = {nu})",
+    ),
+    "inverse_wishart_errors": Density(
+        "inverse_wishart_errors(sigma, cor_L, {nu}, {of_errors})",
+        ("nu", "of_errors"),
+        functions="functions/inverse_wishart_errors",
+        joint=True,
+        words="inverse_wishart(nu = {nu}), of the errors' covariance matrix",
     ),
     "with_sds": Density("", joint=True, words="in the density of the covariance matrix"),
 }

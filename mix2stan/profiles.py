@@ -20,6 +20,7 @@ from scipy.special import ndtri
 
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES
+from mix2stan.documents import result_page, table_of
 from mix2stan.engines import Engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.estimates import Estimates, Likelihood, likelihood_of, maximum
@@ -49,10 +50,19 @@ class Profile:
     limits: pd.DataFrame
 
     def __str__(self) -> str:
+        table = self._table().to_string(float_format=lambda x: f"{x:.4g}")
+        return f"{self.call}\nprofile likelihood\n\n{table}"
+
+    def __repr__(self) -> str:
+        return f"<mix2stan profile: {self.call}>"
+
+    def _repr_html_(self) -> str:
+        return result_page(self.call, "Profile likelihood", table_of(self._table()))
+
+    def _table(self) -> pd.DataFrame:
         table = self.limits.copy()
         table.insert(0, "estimate", self.estimates.values[list(table.index)])
-        heading = f"{self.call}\nprofile likelihood"
-        return f"{heading}\n\n{table.to_string(float_format=lambda x: f'{x:.4g}')}"
+        return table
 
 
 def profile(

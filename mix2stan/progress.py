@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from mix2stan.engines import Progress
+from mix2stan.engines.contract import ProgressCallback
 
-__all__ = ["show_progress"]
+__all__ = ["listening", "show_progress"]
 
 _LINES_PER_CHAIN = 4
 
 
 @contextlib.contextmanager
-def show_progress(chains: int, iterations: int) -> Iterator[Callable[[Progress], None]]:
+def listening(
+    wanted: ProgressCallback | bool | None, chains: int, iterations: int
+) -> Iterator[ProgressCallback | None]:
+    """What listens to chains: a function of the user's, bars if wanted, or nothing.
+
+    None wants them if standard error is a terminal.
+    """
+    if callable(wanted):
+        yield wanted
+    elif Console(stderr=True).is_terminal if wanted is None else wanted:
+        with show_progress(chains, iterations) as show:
+            yield show
+    else:
+        yield None
+
+
+@contextlib.contextmanager
+def show_progress(chains: int, iterations: int) -> Iterator[ProgressCallback]:
     """A function that shows the progress it is told, on standard error."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -43,7 +61,7 @@ def show_progress(chains: int, iterations: int) -> Iterator[Callable[[Progress],
         yield show
 
 
-def _plain_lines(console: Console) -> Callable[[Progress], None]:
+def _plain_lines(console: Console) -> ProgressCallback:
     said: dict[int, int] = {}
 
     def show(progress: Progress) -> None:

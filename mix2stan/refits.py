@@ -60,6 +60,9 @@ class Refits:
         Raises:
             Unsupported: if the effects of this model cannot be integrated out.
             Mix2stanError: if ``out`` holds another request.
+
+        >>> model.bootstrap(4, seed=1).replicates.shape
+        (4, 8)
         """
         from mix2stan.bootstrap import bootstrap
 
@@ -98,6 +101,9 @@ class Refits:
 
         Raises:
             EngineError: if the engine does not offer it, or it fails.
+
+        >>> model.approximate("laplace", seed=1).fixef().round(-1).to_dict()
+        {'(Intercept)': 250.0, 'Days': 10.0}
         """
         from mix2stan.engines import pick_engine
         from mix2stan.fit import Fit
@@ -149,6 +155,10 @@ class Refits:
         Raises:
             Unsupported: if the errors are correlated.
             Mix2stanError: if there are not so many rows or levels, or a fold cannot be fitted.
+
+        >>> held_out = model.kfold(2, seed=1, chains=2, warmup=200, draws=100)
+        >>> held_out.pointwise.columns.tolist()
+        ['fold', 'elpd']
         """
         from mix2stan.engines import Settings
         from mix2stan.kfold import kfold
@@ -177,6 +187,9 @@ class Refits:
         Raises:
             Unsupported: if the effects cannot be integrated out, or a parameter cannot be held.
             Mix2stanError: if there is no such parameter.
+
+        >>> model.profile(["sigma"]).limits.round(1).loc["sigma"].to_dict()
+        {'2.5%': 22.9, '97.5%': 28.9}
         """
         from mix2stan.engines import pick_engine
         from mix2stan.profiles import profile
@@ -197,6 +210,9 @@ class Refits:
 
         Raises:
             Mix2stanError: if there is no such method.
+
+        >>> model.confint("wald").round(1).loc["beta[Days]"].to_dict()
+        {'2.5%': 7.4, '97.5%': 13.5}
         """
         from mix2stan.engines import pick_engine
         from mix2stan.estimates import estimate

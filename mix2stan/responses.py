@@ -12,7 +12,7 @@ from mix2stan.censoring import bounds, intervals
 from mix2stan.design import Column
 from mix2stan.errors import FormulaError
 from mix2stan.families import FAMILIES, Support, on_link
-from mix2stan.graph import UNITS, Layer, ModelGraph, Response
+from mix2stan.graph import Layer, ModelGraph, Response
 from mix2stan.links import LINKS
 from mix2stan.matrices import Data
 from mix2stan.syntax import Call, Name, Node, format_number
@@ -125,8 +125,9 @@ def observed_layer(graph: ModelGraph, layer: Layer, data: Data) -> Array:
     """
     places = data.rows_of(layer.trait)
     values = data.vector(graph.response.expression)[places]
-    units = len(data.frame.column(Name(UNITS)).levels)
     response = Response(Name(layer.trait), layer.family, layer.link)
+    # the row of the data as given, before they were stacked
+    units = max(1, (data.raw.n if data.raw else data.rows) // len(graph.response.traits))
     rows = _Rows(response, Column.numeric(values), None, data.frame.rows[places] % units)
     return SUPPORTS[FAMILIES[layer.family].support](rows).y
 

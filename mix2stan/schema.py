@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.design import Column, Evaluation, Frame, Grouping, ModelFrame, grouping
+from mix2stan.design import Column, Evaluation, Frame, Grouping, ModelFrame, grouping, in_pandas
 from mix2stan.errors import DataError, suggestion
 from mix2stan.graph import UNITS, Factor, ModelGraph, Population
 from mix2stan.matrices import Data
@@ -99,7 +99,7 @@ class Schema:
         """The model's expressions on new data, or those of the fit if there are none.
 
         Args:
-            newdata: a pandas data frame; only the columns that are needed have to be there.
+            newdata: a data frame; only the columns that are needed have to be there.
             groups: whether the group terms are needed.
             response: whether the response, its weights and the structure of the errors are.
 
@@ -109,9 +109,12 @@ class Schema:
         """
         if newdata is None:
             return self.fitted
-        if not isinstance(newdata, pd.DataFrame):
-            kind = type(newdata).__name__
-            raise DataError(f"newdata has to be a pandas data frame, not {kind}")
+        frame = in_pandas(newdata)
+        if not isinstance(frame, pd.DataFrame):
+            raise DataError(f"newdata has to be a data frame, not {type(newdata).__name__}")
+        return self._new_rows(frame, groups, response)
+
+    def _new_rows(self, newdata: pd.DataFrame, groups: bool, response: bool) -> Rows:
         wanted = dict.fromkeys(self.population())
         terms = self.graph.groups if response else self.graph.groups_of("")
         terms = terms if groups else ()

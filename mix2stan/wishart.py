@@ -201,6 +201,8 @@ def _errors(graph: ModelGraph, prior: WishartPrior) -> list[Prior]:
         message = "the residual variance cannot be expanded"
         raise FormulaError(message, span=prior.span, hint="leave alpha.V of R away")
     free = [b for b in error_blocks(graph.residual) if b.free]
+    if graph.response.traits and graph.residual.correlation is not None:
+        return _of_responses(graph, prior)
     strata = len(free[0].labels) + 1 if free else 1
     V, nu = np.diag(_matrix(prior, strata)).tolist(), prior.nu[0]
     source, proper = _source(prior, strata), nu > 0
@@ -212,6 +214,17 @@ def _errors(graph: ModelGraph, prior: WishartPrior) -> list[Prior]:
         density = "inverse_gamma_ratios"
         priors.append(Prior(free[0].name, density, values, source, proper=proper))
     return priors
+
+
+def _of_responses(graph: ModelGraph, prior: WishartPrior) -> list[Prior]:
+    """All variances and covariances of the errors of several responses."""
+    q = len(graph.response.traits)
+    V, nu = _matrix(prior, q), prior.nu[0]
+    source, proper = _source(prior, q), nu > q - 1
+    values = (("nu", (nu,)), ("of_errors", tuple(V.ravel().tolist())))
+    together = [Prior(block, "with_sds", (), source, proper=proper) for block in ("sigma", "cor_L")]
+    whole = Prior("var_ratio", "inverse_wishart_errors", values, source, proper=proper)
+    return [together[0], whole, together[1]]
 
 
 # -- matrices --------------------------------------------------------------------------------------

@@ -252,6 +252,17 @@ PROGRAMS = {
         "rcov = ~us(trait):units)",
         strategy="auto",
     ),
+    "mixture": Case(
+        "grouseticks",
+        "MCMCglmm(cbind(cHEIGHT, TICKS) ~ trait - 1 + trait:YEAR, random = ~us(trait):BROOD, "
+        'rcov = ~us(trait):units, family = c("gaussian", "poisson"))',
+        strategy="auto",
+    ),
+    "mixture_sampled": Case(
+        "grouseticks",
+        "MCMCglmm(cbind(cHEIGHT, TICKS) ~ trait - 1, random = ~us(trait):BROOD, "
+        'rcov = ~idh(trait):units, family = c("gaussian", "poisson"))',
+    ),
     "errors_general": Case(
         "Orthodont",
         "gls(distance ~ age, correlation = corSymm(form = ~1 | Subject), "

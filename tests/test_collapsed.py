@@ -240,7 +240,7 @@ def test_both_strategies_have_one_posterior(name):
     case = PROGRAMS[name]
     fits = [
         m2s.model(case.call, table(case.data), prior=case.prior, strategy=s).sample(
-            chains=4, warmup=1000, draws=4000, seed=1
+            chains=4, warmup=1000, draws=4000, seed=1, adapt_delta=0.99
         )
         for s in ("collapsed", "noncentred")
     ]

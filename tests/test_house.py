@@ -47,7 +47,7 @@ FLOORS = (
     ("latent_data",),
     ("render", "stan_data", "labels", "prior_table"),
     ("engines", "inits", "chains"),
-    ("export", "compiler"),
+    ("export", "compiler", "progress"),
     ("partitions",),
     ("comparison",),
     ("translations",),
@@ -61,7 +61,7 @@ FLOORS = (
     ("prior_fit", "kfold"),
     ("refits",),
     ("model",),
-    ("calls", "progress", "anova", "pooled"),
+    ("calls", "anova", "pooled", "starter"),
     ("__init__",),
     ("cli", "__main__"),
 )

@@ -38,6 +38,10 @@ def binomial(df, eta, point):
     return stats.binom(9, special.expit(eta)).logpmf(df["s"])
 
 
+def weighted(df, eta, point):
+    return df["t"] * stats.poisson(np.exp(eta)).logpmf(df["y"])
+
+
 def gamma(df, eta, point):
     shape = point["shape"]
     return stats.gamma(shape, scale=np.exp(eta) / shape).logpdf(df["w"])
@@ -57,6 +61,7 @@ MODELS = {
         "glmer(cbind(s, n - s) ~ 1 + (1 | b) + (1 + x | c) + (1 | obs), family = binomial)",
         binomial,
     ),
+    "weighted": ("brm(y | weights(t) ~ x + (1 | a / b) + (1 | obs), family = poisson())", weighted),
     "coefficients alone": ("glmer(cbind(s, n - s) ~ x + (1 | obs), family = binomial)", binomial),
     "effects alone": (
         "glmer(cbind(s, n - s) ~ 0 + (1 | b) + (1 | obs), family = binomial)",

@@ -1,4 +1,4 @@
-"""The calls of the lecture that mix2stan starts from, verbatim, and what its slips are told."""
+"""The calls of the lecture that mix2stan starts from, its slips, and the examples."""
 
 from __future__ import annotations
 
@@ -101,10 +101,18 @@ def test_a_script_is_read_with_its_prompts_and_names():
 
 
 WORDS = {
+    "animal_bivariate.py": ["us(trait):units", "cor_animal[traitweight, traitlength]"],
+    "herds_cbpp.py": ["Be careful", "sd_herd", "row   (Intercept)"],
     "lecture_birds.py": ["cor(e_s, e_t) = φ^|s - t|", "corCompSymm: 1 parameter", "cor_phi"],
     "lecture_cones.py": ["different models", "no covariance of (Intercept) and Width"],
     "lecture_sct.py": ["lme(SCT ~ 1 + tarsus", "w_j = n_j / (n_j + σ² / V)", "together"],
     "lecture_squid.py": ["g = sqrt(DML)", "rcov = ~idh(fMONTH):units", "glmmTMB cannot express"],
+    "ticks_grouse.py": [
+        "integrated out, then drawn exactly: b_BROOD, b_LOCATION, beta",
+        'random = ~BROOD + LOCATION, family = "poisson"',
+    ],
+    "wine_ordinal.py": ["family = cumulative()", "thresholds[4|5]", "tempwarm > 0"],
+    "zeros_ticks.py": ["zi[cHEIGHT]", "simulated zeros: "],
     "lecture_table.py": ["V1 / (V1 + V2)", "r sqrt(V1 V2) is", "cs(0 + sex | dam)"],
 }
 

@@ -673,3 +673,13 @@ def test_equalto_is_a_covariance_known_altogether(g, stanli):
     assert m2s.compare(model, m2s.model(written, data)).same
     fit = model.sample(chains=1, warmup=200, draws=100, seed=1, engine="stanli")
     assert np.isfinite(fit.summary("all")["mean"]).all()
+
+
+def test_heritability_is_the_share_of_a_pedigree():
+    call = "MCMCglmm(y ~ 1, random = ~ animal, pedigree = ped, data = d)"
+    fit = m2s.model(call, world()).sample(chains=1, warmup=150, draws=50, seed=1, engine="stanli")
+    post = fit.posterior
+    additive, error = (post[name].values.ravel() ** 2 for name in ("sd_animal", "sigma"))
+    expected = np.mean(additive / (additive + error))
+    assert fit.variance_partition().loc["animal", "mean"] == pytest.approx(expected)
+    assert fit.variance_partition("data").loc["animal", "mean"] == pytest.approx(expected)

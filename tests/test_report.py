@@ -16,6 +16,7 @@ from mix2stan.documents import from_plain, to_html, to_plain
 from mix2stan.documents.highlight import highlighted
 from mix2stan.report import RECORD, record_run, report_run
 from tests.programs import PROGRAMS, model_of
+from tests.support.here import Here
 
 FAST = {"chains": 2, "warmup": 150, "draws": 60, "seed": 1, "engine": "stanli"}
 VOID = {"meta", "img", "br"}
@@ -106,8 +107,22 @@ def test_hostile_names_are_text(tmp_path):
     fit = model.sample(**FAST)
     page = check(fit.report(model, tmp_path / "r.html").read_text(encoding="utf-8"))
     assert HOSTILE in "".join(page.text)
-    for shown in (model, fit, model.reml(engine="stanli")):
-        check(shown._repr_html_())
+    other = m2s.model("lmer(y ~ 1 + (1 | `g<b>$a$b`))", df)
+    results = [
+        model.reml(engine="stanli"),
+        model.explain(),
+        model.sample_prior(5, seed=1),
+        model.bootstrap(2, seed=1, executor=Here()),
+        model.profile(list(model.ml("stanli").values.index[:2])),
+        model.kfold(2, seed=1, executor=Here(), chains=1, warmup=40, draws=20, engine="stanli"),
+        m2s.anova(other, model),
+        m2s.compare(other, model),
+        m2s.compare(model, model),
+    ]
+    for shown in (model, fit, *results):
+        page = check(shown._repr_html_())
+        assert len(page.of("article")) == 1
+        assert len(repr(shown).splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["slope", "poisson", "mean", "errors_ar1"])

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
+from narwhals.typing import IntoFrame
 
 from mix2stan.design.data_verbs import evaluate_data
 from mix2stan.design.evaluate import Evaluation
+from mix2stan.design.foreign import in_pandas, is_frame
 from mix2stan.design.frame import Column, Frame
 from mix2stan.design.grouping import Grouping, grouping, incidence
 from mix2stan.design.matrix import DesignSpec, design, independent_columns
@@ -20,7 +22,7 @@ from mix2stan.design.model_frame import ModelFrame, model_frame
 from mix2stan.design.stack import TRAIT, stack
 from mix2stan.design.tables import read_table
 from mix2stan.design.terms import Term, Terms, terms
-from mix2stan.errors import FormulaError
+from mix2stan.errors import DataError, FormulaError
 from mix2stan.parser import parse_expression
 
 __all__ = [
@@ -36,8 +38,10 @@ __all__ = [
     "design",
     "evaluate_data",
     "grouping",
+    "in_pandas",
     "incidence",
     "independent_columns",
+    "is_frame",
     "model_frame",
     "model_matrix",
     "read_table",
@@ -47,13 +51,13 @@ __all__ = [
 
 
 def model_matrix(
-    formula: str, data: pd.DataFrame, contrasts: Mapping[str, str] | None = None
+    formula: str, data: pd.DataFrame | IntoFrame, contrasts: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
     """R's ``model.matrix(formula, data)``.
 
     Args:
         formula: R text, such as ``"~ a * b + poly(x, 2)"``.
-        data: the data frame; rows with missing values are dropped.
+        data: the data frame, of pandas, polars or Arrow; rows with missing values are dropped.
         contrasts: contrast function by factor (``{"a": "contr.sum"}``); the keys ``"unordered"`` and
             ``"ordered"`` set the default, which is ``contr.treatment`` and ``contr.poly``.
 
@@ -63,12 +67,16 @@ def model_matrix(
 
     Raises:
         FormulaError: if the formula cannot be read or does not fit the data.
+        DataError: if the data are no data frame.
 
     >>> model_matrix("~ g + x", pd.DataFrame({"g": ["a", "b"], "x": [1.0, 2.0]})).columns.tolist()
     ['(Intercept)', 'gb', 'x']
     """
+    if not is_frame(data):
+        raise DataError(f"data has to be a data frame, not {type(data).__name__}")
+    rows: pd.DataFrame = in_pandas(data)
     try:
-        frame = Frame.of(data)
+        frame = Frame.of(rows)
         parts = terms(parse_expression(formula), columns=frame.names)
         wanted = dict.fromkeys((*parts.variables, *parts.offsets))
         variables = model_frame(tuple(wanted), frame, drop_levels=False)
@@ -76,4 +84,4 @@ def model_matrix(
     except FormulaError as error:
         raise error.at(formula) from None
     matrix = spec.matrix(variables)
-    return pd.DataFrame(matrix, columns=list(spec.names), index=data.index[variables.rows])
+    return pd.DataFrame(matrix, columns=list(spec.names), index=rows.index[variables.rows])

@@ -29,6 +29,10 @@ def read_table(source: str | Path | IO[bytes], columns: str | Path | None = None
 
     Raises:
         DataError: if a file is missing or cannot be read.
+
+    >>> from io import BytesIO
+    >>> read_table(BytesIO(b"y,g\\n1.5,a\\nNA,b"))["y"].tolist()
+    [1.5, nan]
     """
     types = _column_types(source, columns)
     as_strings = {c: "str" for c, t in types.items() if t["type"] in (*_FACTOR_TYPES, "character")}

@@ -169,6 +169,8 @@ def _takes_counts(family: Node) -> bool:
 
 def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -> Request:
     """``cbind(y1, y2) ~ trait - 1 + trait:x``: a row for every response, of the factor ``trait``."""
+    groups = related(random_groups(arguments), arguments)
+    prior = call_prior(arguments.get("prior"), len(groups), fixed=False)
     layers = _layers(_families(arguments), traits)
     name = Name(", ".join(map(str, traits)), span=traits[0].span.to(traits[-1].span))
     residual = errors_of_traits(arguments.get("rcov"), arguments.call.span)
@@ -180,8 +182,10 @@ def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -
     graph = ModelGraph(
         Response(name, traits=tuple(map(str, traits)), layers=layers),
         Population(Columns((formula.right,))),
-        related(random_groups(arguments), arguments),
+        groups,
         residual,
+        notes=() if "prior" in arguments.values else (_NO_PRIOR,),
+        prior=prior,
     )
     return replace(request(arguments, graph), stacked=traits)
 
@@ -195,7 +199,10 @@ def _layers(families: tuple[Node, ...], traits: tuple[Node, ...]) -> tuple[Layer
         if entry.may_be_layer
     }
     layers = []
-    for family, trait in zip(families, traits, strict=False):
+    if not families:
+        return ()
+    each = families * len(traits) if len(families) == 1 else families
+    for family, trait in zip(each, traits, strict=True):
         wanted = family.value if isinstance(family, String) else str(family)
         if wanted == "gaussian":
             continue

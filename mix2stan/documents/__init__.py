@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mix2stan.documents.frames import table_of
-from mix2stan.documents.html import to_html
+from mix2stan.documents.html import result_page, to_html
 from mix2stan.documents.markdown import to_markdown
 from mix2stan.documents.nodes import (
     Block,
@@ -40,6 +40,7 @@ __all__ = [
     "Text",
     "from_plain",
     "parts_of",
+    "result_page",
     "table_of",
     "to_html",
     "to_markdown",

@@ -25,7 +25,7 @@ from mix2stan.documents.nodes import (
 )
 from mix2stan.mathematics import mathml
 
-__all__ = ["to_html"]
+__all__ = ["result_page", "to_html"]
 
 _STYLE = """
 .mix2stan { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem }
@@ -71,6 +71,11 @@ def to_html(document: Document, *, whole: bool = True) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(document.title)}</title>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
+
+
+def result_page(title: str, heading: str, *blocks: Block) -> str:
+    """A result as an element for a notebook: the call, a heading, and what stands under it."""
+    return to_html(Document(title, (Section(heading, blocks),)), whole=False)
 
 
 def _body(document: Document) -> Iterator[str]:

@@ -106,7 +106,7 @@ def _end(graph: ModelGraph) -> list[Box]:
     parts += ["offset"] if graph.population.offsets else []
     effects = graph.groups_of("")
     parts += [f"{'' if g.columns.intercept_only else 'Z '}b_{g.id}" for g in effects]
-    lines = (str(response.expression), f"~ {response.family}")
+    lines = (str(response.expression), f"~ {response.family}", *map(str, response.layers))
     return [
         Box(_PREDICTOR, (f"{mean} =", " + ".join(parts) or "0"), "predictor"),
         Box(_RESPONSE, lines, "response"),

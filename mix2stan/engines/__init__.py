@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 
 from mix2stan.engines.contract import (
@@ -41,6 +42,8 @@ ENGINES: dict[str, tuple[str, str]] = {
 
 _VARIABLE = "MIX2STAN_ENGINE"
 
+_log = logging.getLogger(__name__)
+
 
 def pick_engine(name: str | None = "auto") -> Engine:
     """The engine of that name; ``"auto"``: CmdStan where it is installed, else stanli.
@@ -76,4 +79,5 @@ def engine_named(name: str, reason: str = "") -> Engine:
         engine: Engine = getattr(importlib.import_module(module), attribute)(reason)
     except ImportError as error:
         raise EngineError(f"the engine '{name}' is not installed: {error}") from error
+    _log.info("%s: %s", engine.version, reason or "as asked")
     return engine

@@ -45,6 +45,8 @@ _PROGRESS = re.compile(r"Iteration:\s*(\d+) / (\d+) .*\((Warmup|Sampling)\)")
 _TAIL = 20
 _DIGITS = 18
 
+_log = logging.getLogger(__name__)
+
 
 def cache_folder() -> Path:
     """Where compiled programs are kept; MIX2STAN_CACHE moves it."""
@@ -98,6 +100,7 @@ class CmdStan:
 def _compile(stan_code: str, folder: Path, executable: Path) -> None:
     """Compile beside the cache entry and move the result into place in one step."""
     work = Path(tempfile.mkdtemp(dir=folder))
+    _log.info("CmdStan compiles the program, once; that takes up to some minutes")
     try:
         source = work / "model.stan"
         source.write_text(stan_code, encoding="utf-8")

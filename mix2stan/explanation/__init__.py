@@ -46,8 +46,14 @@ class Explanation:
     def section(self, title: str) -> str:
         """One section as text, by its heading.
 
+        Args:
+            title: the heading.
+
         Raises:
             Mix2stanError: if there is no such section; the nearest is named.
+
+        >>> print(model.explain().section("Errors").splitlines()[-1].strip())
+        Var(e) = σ²
         """
         sections = {section.title: section for section in self.document}
         if title not in sections:
@@ -56,11 +62,19 @@ class Explanation:
         return to_text(Document(self.document.title, (sections[title],)))
 
     def markdown(self) -> str:
-        """As Markdown, mathematics as LaTeX between dollars."""
+        """As Markdown, mathematics as LaTeX between dollars.
+
+        >>> "$$" in model.explain().markdown()
+        True
+        """
         return to_markdown(self.document)
 
     def html(self) -> str:
-        """As a web page that needs nothing from outside, mathematics as MathML."""
+        """As a web page that needs nothing from outside, mathematics as MathML.
+
+        >>> model.explain().html().splitlines()[0]
+        '<!DOCTYPE html>'
+        """
         return to_html(self.document)
 
     def _repr_html_(self) -> str:

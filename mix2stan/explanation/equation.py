@@ -6,6 +6,7 @@ from mix2stan.documents import Block, Equation, Paragraph, Section, Text
 from mix2stan.explanation.facts import Facts, listed, plural
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, Predictor
+from mix2stan.links import LINKS
 from mix2stan.mathematics import (
     ONE,
     ZERO,
@@ -71,6 +72,11 @@ def equation(facts: Facts) -> Section:
         if further.link != "identity":
             left = Apply(further.link, (left,))
         lines.append(Equation(row(left, "=", _predictor(facts, further))))
+    for layer in graph.response.layers:
+        mean = LINKS[layer.link].stan.format(eta=f"y of {layer.trait}")
+        seen = FAMILIES[layer.family].said(mean)
+        text = f"{layer.trait} ~ {seen}: what is Gaussian is its predictor, residual included."
+        lines.append(Paragraph(text))
     for group in graph.groups:
         lines.append(Equation(_effects(facts, group)))
         if group.factor.relationship is not None:

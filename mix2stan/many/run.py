@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -23,6 +24,8 @@ __all__ = ["Failure", "Work", "arrays_or_raise", "run_many", "seed_of"]
 #: How often a task is tried.
 _ATTEMPTS = 3
 _MAX_SEED = 2**32
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ def run_many(
     kept = {} if store is None else store.results(len(work.items))
     results: dict[int, Arrays | Failure] = dict(kept)
     waiting = [i for i in range(len(work.items)) if i not in kept]
+    if kept:
+        _log.info("%d of %d %ss were there already", len(kept), len(work.items), work.what)
     if not waiting:
         return [results[i] for i in range(len(work.items))]
     place = place_of(executor, work.shared, len(waiting))
@@ -147,6 +152,7 @@ class _Loop:
         self, i: int, error: BaseException, queue: deque[int]
     ) -> Iterator[tuple[int, Failure]]:
         self._tries[i] += 1
+        _log.warning("%s %d failed, try %d: %s", self._work.what, i + 1, self._tries[i], error)
         if self._tries[i] < _ATTEMPTS:
             queue.append(i)
         else:
@@ -157,6 +163,8 @@ class _Loop:
         died = sorted([*died, *self._running.values()])
         self._running.clear()
         alone = len(died) == 1
+        numbers = ", ".join(str(i + 1) for i in died)
+        _log.warning("a process died running %s %s", self._work.what, numbers)
         if not self._place.restart():
             message = f"the executor lost its workers while running {self._work.what}s"
             raise Mix2stanError(message, hint=str(error)) from error

@@ -95,6 +95,8 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
     chosen = _centre_informed(chosen, context.data)
     sampled = [str(g.factor) for g in chosen.groups if not g.integrated]
     reason = "the response is Gaussian"
+    if graph.response.layers:
+        reason = "the predictors of all responses, residuals included, are Gaussian"
     if sampled:
         reason += f"; {' and '.join(sampled)} sampled, too many to be integrated out as well"
     return replace(chosen, strategy=Strategy("collapsed", reason))

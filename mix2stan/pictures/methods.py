@@ -28,6 +28,10 @@ class Pictures:
     Attributes:
         fit: the fit.
         make: what makes an empty figure; pyplot's, which notebooks show, unless another is given.
+
+    >>> figure = fit.plot.lines()
+    >>> figure.axes[0].get_xlabel()
+    'Days'
     """
 
     fit: Fit
@@ -41,6 +45,8 @@ class Pictures:
 
         Raises:
             Unsupported: if the model has no group effects.
+
+        >>> fit.plot.caterpillar().savefig(folder / "caterpillar.png")
         """
         return groups.caterpillar(self.make, self.fit, group)
 
@@ -56,6 +62,8 @@ class Pictures:
         Raises:
             Unsupported: without group effects, or unless errors are Gaussian, independent, and of one
                 variance.
+
+        >>> fit.plot.shrinkage().savefig(folder / "shrinkage.png")
         """
         return groups.shrinkage(self.make, self.fit, group)
 
@@ -80,6 +88,8 @@ class Pictures:
 
         Raises:
             Unsupported: if the model has no group effects, or its mean depends on no number.
+
+        >>> fit.plot.lines().savefig(folder / "lines.png")
         """
         return rows.lines(self.make, self.fit, variable, group, levels, draws)
 
@@ -93,11 +103,19 @@ class Pictures:
             variable: a variable of the population part; the first if None.
             by: another, for whose levels there is a curve each; of a number its mean, and a standard
                 deviation less and more.
+
+        Raises:
+            Unsupported: if the population part has no variable.
+
+        >>> fit.plot.effects().savefig(folder / "effects.png")
         """
         return rows.effects(self.make, self.fit, variable, by)
 
     def forest(self) -> Figure:
-        """All parameters but the single effects, by kind."""
+        """All parameters but the single effects, by kind.
+
+        >>> fit.plot.forest().savefig(folder / "forest.png")
+        """
         return chains.forest(self.make, self.fit)
 
     def trace(self, parameters: Sequence[str] | None = None) -> Figure:
@@ -106,6 +124,11 @@ class Pictures:
         Args:
             parameters: names of ``summary("all")``; if None all but the single effects, or of more
                 than twelve those with the fewest effective draws.
+
+        Raises:
+            Mix2stanError: for an unknown parameter.
+
+        >>> fit.plot.trace(["sigma"]).savefig(folder / "trace.png")
         """
         return chains.trace(self.make, self.fit, parameters)
 
@@ -119,6 +142,8 @@ class Pictures:
 
         Raises:
             Unsupported: if there is one chain only.
+
+        >>> fit.plot.rank().savefig(folder / "rank.png")
         """
         return chains.rank(self.make, self.fit, parameters)
 
@@ -127,6 +152,8 @@ class Pictures:
 
         Raises:
             Unsupported: of draws that NUTS has not made.
+
+        >>> fit.plot.energy().savefig(folder / "energy.png")
         """
         return chains.energy(self.make, self.fit)
 
@@ -136,6 +163,8 @@ class Pictures:
         Args:
             draws: how many data sets.
             seed: makes them reproducible.
+
+        >>> fit.plot.ppc(draws=5, seed=1).savefig(folder / "ppc.png")
         """
         return rows.ppc(self.make, self.fit, draws, seed)
 
@@ -147,5 +176,7 @@ class Pictures:
 
         Raises:
             Unsupported: if no effects are correlated.
+
+        >>> fit.plot.correlation().savefig(folder / "correlation.png")
         """
         return groups.correlation(self.make, self.fit, group)

@@ -8,6 +8,7 @@ from mix2stan.elimination import elimination
 from mix2stan.graph import ModelGraph
 from mix2stan.latent import error_term, underlying
 from mix2stan.plan.collapsed import CollapsedView, collapsed_view, dense_parts
+from mix2stan.plan.known import known_parts
 from mix2stan.plan.parts import Component, GroupView, Part, group_view
 from mix2stan.plan.predictors import predictor_view
 from mix2stan.plan.sampled import (
@@ -71,4 +72,5 @@ def latent(graph: ModelGraph) -> list[Part]:
     functions = ["functions/group_sums"] if model.block else []
     functions += ["functions/with_root"] if model.scale == "F" else []
     plan += [Part((Component(f, None),)) for f in functions]
-    return [*plan, *parameter_parts(graph, family), *function_parts(graph, family)]
+    plan += [*parameter_parts(graph, family), *known_parts(graph)]
+    return [*plan, *function_parts(graph, family)]

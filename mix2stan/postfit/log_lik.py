@@ -35,6 +35,7 @@ _STACK = 8_000_000
 def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
     """See :meth:`mix2stan.fit.Fit.log_lik`."""
     predictor = predictor_of(fit, draws=draws, seed=0, response=True)
+    predictor.refuse_layers()
     if by == "obs":
         values = _conditional(predictor)
         return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import pandas as pd
 
 if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
+
     from mix2stan.fit import Fit
     from mix2stan.pictures import Pictures
     from mix2stan.postfit.predict import Kind
@@ -27,7 +29,11 @@ class AfterFit:
 
     @property
     def plot(self) -> Pictures:
-        """Pictures of the fit, on matplotlib: ``fit.plot.caterpillar("Subject")`` and others."""
+        """Pictures of the fit, on matplotlib: ``fit.plot.caterpillar("Subject")`` and others.
+
+        >>> len(fit.plot.caterpillar().axes)
+        2
+        """
         from mix2stan.pictures import Pictures
 
         return Pictures(cast("Fit", self))
@@ -47,6 +53,9 @@ class AfterFit:
 
         Raises:
             Mix2stanError: if there is a file already, or the fit is of another model.
+
+        >>> fit.report(model, folder / "report.html").name
+        'report.html'
         """
         from mix2stan.report import report_fit
 
@@ -54,7 +63,7 @@ class AfterFit:
 
     def predict(
         self,
-        newdata: pd.DataFrame | None = None,
+        newdata: pd.DataFrame | IntoFrame | None = None,
         kind: Kind = "epred",
         re: Effects = "conditional",
         new_levels: NewLevels = "sample",
@@ -68,7 +77,8 @@ class AfterFit:
         they learnt, as in R's ``predict``.
 
         Args:
-            newdata: a data frame with the columns that are needed; the rows of the fit if None.
+            newdata: a data frame, of pandas, polars or Arrow, with the columns that are needed; the
+                rows of the fit if None.
             kind: ``"linpred"`` the linear predictor; ``"epred"`` the expected response, of trials the
                 probability; ``"response"`` random responses, of trials the number of successes.
             re: ``"conditional"`` with the effects of each level; ``"population"`` with all effects
@@ -88,6 +98,11 @@ class AfterFit:
         Raises:
             DataError: if ``newdata`` lacks a column, or a population factor has a new level.
             Unsupported: if the mean over effects does not exist for the link.
+
+        >>> fit.predict(sleepstudy.head(2), re="population").dims
+        ('chain', 'draw', 'obs')
+        >>> fit.predict(sleepstudy.head(2), summary=True).columns.tolist()
+        ['mean', 'sd', '2.5%', '50%', '97.5%']
         """
         from mix2stan.postfit.predict import predict
 
@@ -95,7 +110,14 @@ class AfterFit:
         return predict(fit, newdata, kind, re, new_levels, draws, seed, summary)
 
     def fitted(self, draws: int | None = None) -> pd.DataFrame:
-        """The expected response of every row, given the effects: ``mean sd 2.5% 50% 97.5%``."""
+        """The expected response of every row, given the effects: ``mean sd 2.5% 50% 97.5%``.
+
+        Args:
+            draws: how many draws; all if None.
+
+        >>> fit.fitted().shape
+        (180, 5)
+        """
         return cast(pd.DataFrame, self.predict(draws=draws, summary=True))
 
     def residuals(
@@ -111,6 +133,12 @@ class AfterFit:
                 distribution, randomised for counts (Dunn and Smyth 1996).
             draws: how many draws; all if None.
             seed: of the randomised ones.
+
+        Raises:
+            Mix2stanError: for another type.
+
+        >>> fit.residuals("pearson").shape
+        (180,)
         """
         from mix2stan.postfit.residuals import residuals
 
@@ -120,6 +148,16 @@ class AfterFit:
         """Data sets like the one of the fit, given the effects: a row per row, a column each.
 
         Each is of another draw, as long as there are enough.
+
+        Args:
+            n: how many data sets.
+            seed: makes them reproducible; drawn at random if None.
+
+        Raises:
+            Mix2stanError: for fewer than one.
+
+        >>> fit.simulate(3, seed=1).columns.tolist()
+        ['sim_1', 'sim_2', 'sim_3']
         """
         from mix2stan.postfit.predict import simulate
 
@@ -130,6 +168,13 @@ class AfterFit:
 
         They, and the data, become the groups ``posterior_predictive`` and ``observed_data`` of
         :attr:`idata`.
+
+        Args:
+            draws: how many draws; all if None.
+            seed: makes them reproducible; drawn at random if None.
+
+        >>> fit.posterior_predictive(draws=20, seed=1).shape
+        (4, 5, 180)
         """
         from mix2stan.postfit.groups import observed_data
 
@@ -159,6 +204,9 @@ class AfterFit:
         Raises:
             Unsupported: if the levels of the factor are not independent, or effects cannot be
                 integrated out.
+
+        >>> fit.log_lik(by="Subject").dims
+        ('chain', 'draw', 'Subject')
         """
         from mix2stan.postfit.groups import observed_data
         from mix2stan.postfit.log_lik import log_lik
@@ -187,6 +235,9 @@ class AfterFit:
 
         Raises:
             FormulaError: if a text is no comparison, or a name no quantity of the fit.
+
+        >>> fit.hypothesis("sd_Subject[Days] > 0.1 * sigma")["probability"].round(2).tolist()
+        [1.0]
         """
         from mix2stan.postfit.hypothesis import hypotheses
 
@@ -198,6 +249,12 @@ class AfterFit:
         The variance over the rows of the expected response, as a share of that with group effects
         plus the mean variance of an observation.  The row ``conditional`` has the expectation given
         the effects, ``marginal`` that of the population part alone.
+
+        Args:
+            draws: how many draws; all if None.
+
+        >>> fit.bayes_R2().index.tolist()
+        ['conditional', 'marginal']
         """
         from mix2stan.postfit.variance import bayes_R2
 
@@ -210,7 +267,9 @@ class AfterFit:
 
         With one intercept per level a term's share is the intraclass correlation, or repeatability,
         adjusted for the population part if that is there; slopes count with z' Sigma z, averaged over
-        the rows (Johnson 2014).
+        the rows (Johnson 2014).  The share of the term of a pedigree is the heritability, in the base
+        population: its variance is that of individuals whose parents are not related.  Of several
+        responses every one has its parts, as ``animal[tarsus]``.
 
         Args:
             scale: ``"link"``: of the predictor, the residual that of Nakagawa, Johnson and Schielzeth
@@ -221,6 +280,9 @@ class AfterFit:
 
         Returns:
             A row per part: ``variance``, its posterior mean, then the summary of its share.
+
+        >>> fit.variance_partition().index.tolist()
+        ['population', 'Subject', 'residual']
         """
         from mix2stan.postfit.variance import variance_partition
 
@@ -236,6 +298,9 @@ class AfterFit:
 
         Raises:
             Unsupported: unless errors are Gaussian, independent, and of one variance.
+
+        >>> fit.shrinkage().columns.tolist()
+        ['n', 'raw', 'pooled', 'formula', 'mean', 'sd', '2.5%', '97.5%']
         """
         from mix2stan.postfit.shrinkage import shrinkage
 
@@ -259,6 +324,12 @@ class AfterFit:
 
         Returns:
             A row per combination, with the columns of :meth:`Fit.summary`.
+
+        Raises:
+            Mix2stanError: for an unknown variable, or a grid of very many rows.
+
+        >>> fit.marginal_means("Days", at={"Days": [0, 9]}).index.tolist()
+        [0, 9]
         """
         from mix2stan.postfit.grid import marginal_means
 
@@ -277,6 +348,12 @@ class AfterFit:
                 in ``at`` they are compared.
             by: variables the differences are listed by.
             at: values of variables in the grid, as in :meth:`marginal_means`.
+
+        Raises:
+            Mix2stanError: for an unknown variable.
+
+        >>> fit.comparisons("Days").index.tolist()
+        ['+1']
         """
         from mix2stan.postfit.grid import comparisons
 
@@ -294,6 +371,12 @@ class AfterFit:
             variable: a column of numbers.
             by: variables the slopes are listed by.
             at: values of variables in the grid, as in :meth:`marginal_means`.
+
+        Raises:
+            Mix2stanError: for a factor, or an unknown variable.
+
+        >>> fit.slopes("Days")["mean"].round(-1).tolist()
+        [10.0]
         """
         from mix2stan.postfit.grid import slopes
 

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.distributions import DISTRIBUTIONS
+from mix2stan.distributions import DISTRIBUTIONS, distribution_of
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
+from mix2stan.links import LINKS
 from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.predictor import NEW_LEVELS, Effects, NewLevels, Predictor
 from mix2stan.postfit.sample import Sample, sample_of
@@ -33,7 +34,7 @@ _ERRORS = 1_000_000
 
 def predict(
     fit: Fit,
-    newdata: pd.DataFrame | None,
+    newdata: object,
     kind: Kind,
     re: Effects,
     new_levels: NewLevels,
@@ -63,7 +64,7 @@ def predict(
 
 def predictor_of(
     fit: Fit,
-    newdata: pd.DataFrame | None = None,
+    newdata: object = None,
     re: Effects = "conditional",
     new_levels: NewLevels = "sample",
     draws: int | None = None,
@@ -155,12 +156,34 @@ KINDS: dict[str, Callable[[_Task, slice], Array]] = {
 
 def simulator(predictor: Predictor) -> Callable[[slice, Array], Array]:
     """A function that draws responses of a block of rows at its predictor, shape (m, S)."""
+    layers, data = predictor.graph.response.layers, predictor.rows.data
+    draw = _of_family(predictor)
+    if not layers:
+        return draw
+    rows = {layer: np.isin(np.arange(data.rows), data.rows_of(layer.trait)) for layer in layers}
+
+    def seen(block: slice, eta: Array) -> Array:
+        """The Gaussian responses, those seen through families drawn given them."""
+        y = draw(block, eta)
+        for i, (layer, own) in enumerate(rows.items()):
+            rng = np.random.default_rng([predictor.seed, _ERRORS + 1 + i, block.start])
+            mean, here = LINKS[layer.link].inverse(y[own[block]]), own[block]
+            y[here] = distribution_of(layer.family).simulate(rng, mean, {})
+        return y
+
+    return seen
+
+
+def _of_family(predictor: Predictor) -> Callable[[slice, Array], Array]:
+    """The same, without what responses are seen through."""
     correlation = predictor.graph.residual.correlation
     seed = predictor.seed
 
     def independent(block: slice, eta: Array) -> Array:
         rng = np.random.default_rng([seed, _ERRORS, block.start])
         parameters = predictor.parameters(block, eta)
+        if predictor.graph.response.layers:
+            return np.asarray(eta + parameters["sigma"] * rng.standard_normal(eta.shape))
         return np.asarray(predictor.distribution.simulate(rng, predictor.mu(eta), parameters))
 
     if correlation is None:

@@ -95,6 +95,7 @@ class Predictor:
     def distribution(self) -> Distribution:
         """That of the response within its bounds, whether it was observed or is censored."""
         response = self.graph.response
+        self.refuse_layers()
         row = distribution_of(response.family)
         return row if response.truncation is None else bounded(row, response.family)
 
@@ -107,6 +108,12 @@ class Predictor:
         if self.graph.response.censoring is not None:
             message = f"{what} of a censored response cannot be computed"
             raise Unsupported(message, hint="log_lik() and predict() take what is known of it")
+
+    def refuse_layers(self) -> None:
+        """Stop where responses are seen through families of their own."""
+        for layer in self.graph.response.layers:
+            message = f"this cannot be computed for several responses of which {layer}"
+            raise Unsupported(message, hint='kind = "linpred" can')
 
     def blocks(self) -> Iterator[slice]:
         """The rows in pieces that fit into memory."""
@@ -125,11 +132,18 @@ class Predictor:
             eta += self._part(number, group, codes, Z)
         return eta
 
-    def random_variance(self, block: slice, groups: tuple[Group, ...] | None = None) -> Array:
-        """The variance of the mean's random part, z' Sigma z summed over terms, shape (m, S)."""
+    def random_variance(
+        self, block: slice, groups: tuple[Group, ...] | None = None, base: bool = False
+    ) -> Array:
+        """The variance of the mean's random part, z' Sigma z summed over terms, shape (m, S).
+
+        With ``base`` that of related levels is of one whose ancestors are not related, as founders are.
+        """
         groups = self.graph.groups_of("") if groups is None else groups
         for group in groups:
-            independent(group)
+            known = group.factor.relationship
+            if not (base and known is not None and known.role == "pedigree"):
+                independent(group)
         m = block.stop - block.start
         total = np.zeros((m, self.sample.size))
         for group in groups:
@@ -164,6 +178,7 @@ class Predictor:
 
     def mu(self, eta: Array) -> Array:
         """The inverse link."""
+        self.refuse_layers()
         return np.asarray(LINKS[self.graph.response.link].inverse(eta))
 
     def parameters(self, block: slice, eta: Array) -> dict[str, Array]:

@@ -73,11 +73,21 @@ def variance_partition(fit: Fit, scale: str, draws: int | None) -> pd.DataFrame:
     """See :meth:`mix2stan.fit.Fit.variance_partition`."""
     one_of("scale", scale, SCALES)
     predictor = without_groups(predictor_of(fit, draws=draws, seed=0, response=True))
-    parts = SCALES[scale](predictor)
-    total = np.sum(list(parts.values()), axis=0)
-    table = _summary(predictor, {name: part / total for name, part in parts.items()})
-    table.insert(0, "variance", [float(part.mean()) for part in parts.values()])
-    return table
+    if scale == "data":
+        # what is seen through a family has no variance of its own there
+        predictor.refuse_layers()
+    tables = []
+    for trait in predictor.graph.response.traits or ("",):
+        where = np.ones(predictor.rows.n, dtype=bool)
+        if trait:
+            where = np.isin(np.arange(predictor.rows.n), predictor.rows.data.rows_of(trait))
+        found = SCALES[scale](predictor, where)
+        parts = {f"{name}[{trait}]" if trait else name: part for name, part in found.items()}
+        total = np.sum(list(parts.values()), axis=0)
+        table = _summary(predictor, {name: part / total for name, part in parts.items()})
+        table.insert(0, "variance", [float(part.mean()) for part in parts.values()])
+        tables.append(table)
+    return pd.concat(tables)
 
 
 def _terms(predictor: Predictor) -> dict[str, str]:
@@ -89,21 +99,24 @@ def _terms(predictor: Predictor) -> dict[str, str]:
     }
 
 
-def _on_link_scale(predictor: Predictor) -> dict[str, Array]:
-    """Variances of the population part, of each term, and of the distribution, shape (S,)."""
-    n, names = predictor.rows.n, _terms(predictor)
+def _on_link_scale(predictor: Predictor, where: NDArray[np.bool_]) -> dict[str, Array]:
+    """Variances of the population part, of each term, and of the distribution, shape (S,).
+
+    They are averages over the rows in ``where``, shape (n,).
+    """
+    n, names = int(where.sum()), _terms(predictor)
     population = _Spread()
     sums = {g.id: np.zeros(predictor.sample.size) for g in predictor.graph.groups_of("")}
     residual = np.zeros(predictor.sample.size)
     for block in predictor.blocks():
-        eta = predictor.linear(block)
-        population.add(eta)
+        eta, own = predictor.linear(block), where[block]
+        population.add(eta[own])
         variance = np.zeros(eta.shape)
         for group in predictor.graph.groups_of(""):
-            part = predictor.random_variance(block, (group,))
-            sums[group.id] += part.sum(axis=0)
+            part = predictor.random_variance(block, (group,), base=True)
+            sums[group.id] += part[own].sum(axis=0)
             variance += part
-        residual += _distribution_variance(predictor, block, eta, variance).sum(axis=0)
+        residual += _distribution_variance(predictor, block, eta, variance)[own].sum(axis=0)
     parts = {"population": population.variance}
     parts |= {names[g]: total / n for g, total in sums.items()}
     return parts | {"residual": residual / n}
@@ -125,6 +138,8 @@ def _distribution_variance(predictor: Predictor, block: slice, eta: Array, v: Ar
     if FAMILIES[response.family].support in ("binary", "trials"):
         return np.full(eta.shape, _LATENT[response.link])
     parameters = predictor.parameters(block, eta)
+    if response.layers:
+        return np.asarray(parameters["sigma"] ** 2 + 0 * eta)
     row = predictor.distribution
     if row.mean_link == "log":
         return np.asarray(2 * row.shift(parameters) + 0 * eta)
@@ -135,32 +150,33 @@ def _distribution_variance(predictor: Predictor, block: slice, eta: Array, v: Ar
     return np.asarray(row.variance(predictor.mu(eta), parameters) / slope**2)
 
 
-def _on_data_scale(predictor: Predictor) -> dict[str, Array]:
+def _on_data_scale(predictor: Predictor, where: NDArray[np.bool_]) -> dict[str, Array]:
     """The same of the response itself; effects of terms are integrated one by one.
 
     A term's part is the variance of the expectation given its effect (de Villemereuil, Schielzeth,
     Nakagawa and Morrissey 2016); what effects do together beyond that is ``interaction``.
     """
-    n, names, S = predictor.rows.n, _terms(predictor), predictor.sample.size
+    n, names, S = int(where.sum()), _terms(predictor), predictor.sample.size
     population = _Spread()
     sums = {g.id: np.zeros(S) for g in predictor.graph.groups_of("")}
     random, residual = np.zeros(S), np.zeros(S)
     for block in predictor.blocks():
-        eta = predictor.linear(block)
+        eta, own = predictor.linear(block), where[block]
         parameters = _of_one_trial(predictor, block, eta)
         parts = {
-            g.id: predictor.random_variance(block, (g,)) for g in predictor.graph.groups_of("")
+            g.id: predictor.random_variance(block, (g,), base=True)
+            for g in predictor.graph.groups_of("")
         }
         whole = np.sum(list(parts.values()), axis=0) if parts else np.zeros(eta.shape)
         mean, square = _moments(predictor, eta, whole, 0 * whole, parameters)
-        population.add(mean)
-        random += (square - mean**2).sum(axis=0)
+        population.add(mean[own])
+        random += (square - mean**2)[own].sum(axis=0)
         for name, part in parts.items():
             mean, square = _moments(predictor, eta, part, whole - part, parameters)
-            sums[name] += (square - mean**2).sum(axis=0)
+            sums[name] += (square - mean**2)[own].sum(axis=0)
         for x, w in zip(*nodes(_NODES), strict=True):
             mu = predictor.mu(eta + x * np.sqrt(whole))
-            residual += w * predictor.distribution.variance(mu, parameters).sum(axis=0)
+            residual += w * predictor.distribution.variance(mu, parameters)[own].sum(axis=0)
     found = {"population": population.variance}
     found |= {names[g]: total / n for g, total in sums.items()}
     if len(sums) > 1:
@@ -192,7 +208,7 @@ def _moments(
 
 
 #: The scales of a partition, from a predictor without group effects.
-SCALES: dict[str, Callable[[Predictor], dict[str, Array]]] = {
+SCALES: dict[str, Callable[[Predictor, NDArray[np.bool_]], dict[str, Array]]] = {
     "link": _on_link_scale,
     "data": _on_data_scale,
 }

@@ -32,6 +32,11 @@ class Known:
         matrix: an array or a scipy sparse matrix, shape (n, n).
         labels: the n levels, in the order of its rows.
         inverse: whether it is the inverse of the covariance, as MCMCglmm's ``ginverse``.
+
+    >>> A = Known([[1.0, 0.5], [0.5, 1.0]], ["a", "b"])
+    >>> df = pd.DataFrame({"y": [1.0, 2.0, 4.0], "g": ["a", "b", "a"]})
+    >>> m2s.MCMCglmm("y ~ 1", random="~ g", ginverse={"g": A}, data=df).labels.groups[0].levels
+    ('a', 'b')
     """
 
     matrix: Any
@@ -121,6 +126,7 @@ def known_matrix(given: Any, inverse: bool) -> KnownMatrix:
             raise DataError("the matrix holds other things than numbers") from None
     elif isinstance(given, Known):
         labels, matrix, inverse = _texts(given.labels), given.matrix, given.inverse
+        matrix = matrix if sparse.issparse(matrix) else np.asarray(matrix)
         _no_duplicates(labels)
     else:
         hint = "give a data frame with labels, or m2s.Known(matrix, labels, inverse=True)"

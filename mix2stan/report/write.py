@@ -74,7 +74,7 @@ def check_free(path: str | Path, force: bool) -> Path:
     """
     target = Path(path)
     if target.is_dir():
-        raise Mix2stanError(f"{target} is a folder", hint="name a file, such as report.html")
+        raise Mix2stanError(f"{target} is a folder", hint="name a file in it")
     if not target.parent.is_dir():
         raise Mix2stanError(f"there is no folder {target.parent}")
     if target.exists() and not force:

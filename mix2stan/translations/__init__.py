@@ -58,6 +58,8 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
         raise Mix2stanError(f"there is no package '{to}' to translate to", hint=hint)
     source = source_of(read(given, data))
     _check_categories(source, to)
+    if source.graph.response.traits and to != "MCMCglmm":
+        raise refuse(to, "several responses of one call", "MCMCglmm can")
     if source.graph.predictors and to not in ("glmmTMB", "brms"):
         named = " and ".join(p.parameter for p in source.graph.predictors)
         raise refuse(to, f"a predictor of {named}", "glmmTMB's dispformula may")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, Relationship, Residual, Response
+from mix2stan.graph import Group, ModelGraph, Relationship, Response
 from mix2stan.syntax import Call, Name, Node, format_number, quote_name
 from mix2stan.translations.parts import (
     Source,
@@ -40,11 +40,19 @@ def write(source: Source) -> str:
     groups, family = list(graph.groups), ""
     response, data = str(graph.response.expression), source.data
     ordered = FAMILIES[graph.response.family].ordinal is not None
-    if ordered:
-        family = _ordered(graph.response)
+    if graph.response.traits:
+        traits, layers = graph.response.traits, {x.trait: x for x in graph.response.layers}
+        response = f"cbind({', '.join(traits)})"
+        names = [
+            FAMILIES[layers[t].family].mcmcglmm[0] if t in layers else "gaussian" for t in traits
+        ]
+        families = ", ".join(f'"{name}"' for name in names)
+        family = f"c({families})"
+    elif ordered:
+        family = f'"{_ordered(graph.response)}"'
     elif not graph.response.linear:
         groups.remove(_overdispersion(source))
-        family = _family(source)
+        family = f'"{_family(source)}"'
         response, data = _named_counts(graph.response.expression, data)
     formulas = graph.population.columns.formulas
     # the first threshold is zero, so there has to be an intercept
@@ -57,8 +65,8 @@ def write(source: Source) -> str:
         "MCMCglmm",
         f"{response} ~ {fixed}",
         f"random = ~{random}" if random else "",
-        _rcov(graph.residual),
-        f'family = "{family}"' if family else "",
+        _rcov(graph),
+        f"family = {family}" if family else "",
         *_relationships(groups),
         f"data = {data}",
         _prior(groups, graph.response.latent_sd**2 if ordered else None),
@@ -153,9 +161,12 @@ def _inverse(known: Relationship) -> str:
     return f"solve({known.source})" if known.role == "covariance" else str(known.source)
 
 
-def _rcov(residual: Residual) -> str:
+def _rcov(graph: ModelGraph) -> str:
+    residual, several = graph.residual, bool(graph.response.traits)
     if residual.plain:
-        return ""
+        return "rcov = ~trait:units" if several else ""
+    if several and residual.correlation is not None:
+        return "rcov = ~us(trait):units"
     match residual.variances:
         case (part,) if residual.correlation is None:
             if part.kind == "varIdent" and part.strata is not None and not part.fixed:
