@@ -162,6 +162,31 @@ def test_the_density_with_standard_errors(call, engine):
     assert found == pytest.approx(SE[call].logpdf(DATA["y"]).sum(), rel=1e-10)
 
 
+def test_intervals_with_weights_and_standard_errors(engine):
+    df = DATA.assign(late=DATA["y"] > 1.5)
+    scale, y = np.hypot(0.8, df["s"]), df["y"]
+    law, w = stats.norm(MU, scale), df["w"]
+    censored = np.where(df["late"], law.logsf(y), law.logpdf(y))
+    inside = law.logpdf(y) - np.log(law.cdf(9) - law.cdf(-9))
+    count = stats.poisson(np.exp(MU))
+    counted = count.logpmf(df["k"] + 1) - np.log(count.sf(0))
+    calls = {
+        "brm(y | cens(late) + se(s, sigma = TRUE) ~ x)": censored.sum(),
+        "brm(y | cens(late) + se(s, sigma = TRUE) + weights(w) ~ x)": (w * censored).sum(),
+        "brm(y | trunc(lb = -9, ub = 9) + weights(w) + se(s, sigma = TRUE) ~ x)": (
+            w * inside
+        ).sum(),
+        "brm(k + 1 | trunc(lb = 1) + weights(w) ~ x, family = poisson())": (w * counted).sum(),
+    }
+    for call, expected in calls.items():
+        found = m2s.model(call, df).loglik(POINT, engine.name)
+        assert found == pytest.approx(expected, rel=1e-10), call
+    nothing = m2s.model("brm(y | cens(late) ~ 0)", df).loglik({**POINT, "beta": {}}, engine.name)
+    law = stats.norm(0, 0.8)
+    expected = np.where(df["late"], law.logsf(y), law.logpdf(y)).sum()
+    assert nothing == pytest.approx(expected, rel=1e-10)
+
+
 def test_a_meta_analysis_finds_the_truth():
     rng = np.random.default_rng(2)
     n = 300
@@ -201,6 +226,7 @@ SAME = [
     ("brm(y | weights(w) ~ x)", "lm(y ~ x, weights = w)", False),
     ("brm(y | weights(w) ~ x)", "brm(y | weights(s) ~ x)", False),
     ("brm(y | se(s) ~ x)", "brm(y | se(s, sigma = TRUE) ~ x)", False),
+    ("brm(y | weights(w) + se(s) ~ x)", "brm(y | se(s) + weights(w) ~ x)", True),
     ("brm(y | se(s) ~ x)", "gls(y ~ x, weights = varFixed(~ I(s^2)))", False),
 ]
 
@@ -216,6 +242,7 @@ TRANSLATED = [
     ("brm(k | weights(w) ~ x, family = poisson())", "glmmTMB", "weights = w"),
     ("brm(y | se(s) ~ x + (1 | g))", "brms", "brm(y | se(s) ~ x + (1 | g), "),
     ("brm(y | se(s, sigma = TRUE) ~ x)", "brms", "brm(y | se(s, sigma = TRUE) ~ x, "),
+    ("brm(y | se(s) + cens(k > 3) ~ x)", "brms", "brm(y | cens(k > 3) + se(s) ~ x, "),
     (
         "brm(b | trials(n) + weights(w) ~ x, family = binomial())",
         "brms",
@@ -240,7 +267,6 @@ REFUSED = [
     ("brm(k | rate(n) ~ x, family = negbinomial())", "rate\\(\\) of a negbinomial"),
     ("brm(f | weights(w) ~ x, family = categorical())", "weights of a categorical"),
     ("brm(k | weights(w) ~ x, family = zero_inflated_poisson())", "weights of a zero_inflated"),
-    ("brm(k | weights(w) + cens(k > 3) ~ x, family = poisson())", "censored"),
     ("glm(p ~ x, weights = w, family = Gamma)", "divide the dispersion of a Gamma"),
 ]
 

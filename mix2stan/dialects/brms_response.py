@@ -48,7 +48,8 @@ def describe(formula: Formula, distribution: Distribution) -> Described:
         return Described(Response(left, *distribution))
     expression, terms = left.operands
     described = Described(Response(expression, *distribution))
-    for term in summands(terms):
+    # how errors are expressed depends on the rest
+    for term in sorted(summands(terms), key=lambda t: isinstance(t, Call) and t.function == "se"):
         if not isinstance(term, Call) or term.function not in _ADDITIONS:
             hint = suggestion(str(term), _ADDITIONS, what="those that can")
             raise Unsupported(f"{term} cannot be expressed", span=term.span, hint=hint)
