@@ -261,6 +261,8 @@ REFUSED = [
     ("brm(y | weights(w, scale = TRUE) ~ x)", "scaled"),
     ("brm(y | weights() ~ x)", "needs weights"),
     ("brm(y | se() ~ x)", "needs standard errors"),
+    ("brm(y | se(x) ~ 1 + (1 | g))", "standard errors have to be positive; x is negative in row"),
+    ("brm(y | se(0 * s) ~ 1)", "standard errors have to be positive; 0 \\* s is 0 in row 1"),
     ("brm(y | se(x, sigma = TRUE) ~ 1)", "x is -.* in row .*: a standard error is positive"),
     ("brm(k | se(s) ~ x, family = poisson())", "poisson"),
     ("brm(bf(y | se(s) ~ x, sigma ~ x))", "sigma is known, and has a formula"),

@@ -9,9 +9,8 @@ from mix2stan.graph import (
     ModelGraph,
     Population,
     Residual,
-    VarianceFunction,
 )
-from mix2stan.syntax import Argument, Call, Node, Number, Operator, format_number
+from mix2stan.syntax import Argument, Call, Node, Operator, format_number
 from mix2stan.translations.glmmtmb import log_sd_terms
 from mix2stan.translations.lme4 import with_units
 from mix2stan.translations.parts import (
@@ -109,8 +108,8 @@ def _errors_alone(graph: ModelGraph) -> Node | None:
     """The standard errors where errors have no other variance than theirs."""
     known = dict(graph.response.known).get("sigma") == 1 and graph.residual.correlation is None
     match graph.residual.variances:
-        case (VarianceFunction("varFixed", Operator("^", (s, Number(value=2.0)))),) if known:
-            return s
+        case (part,) if known:
+            return part.standard_errors
     return None
 
 
