@@ -406,6 +406,14 @@ class VarianceFunction:
                 return weights
         return None
 
+    @property
+    def standard_errors(self) -> Node | None:
+        """The standard deviations s it stands for, if it is the known variance s^2."""
+        match self:
+            case VarianceFunction("varFixed", Operator("^", (s, Number(2.0)))):
+                return s
+        return None
+
     def __str__(self) -> str:
         parts = [str(part) for part in (self.covariate, self.strata) if part is not None]
         fixed = [f"{name} = {value:g}" for name, given in self.fixed for _, value in given]

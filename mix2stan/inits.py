@@ -85,6 +85,7 @@ def _of_gaussian(
         return [_collapsed(graph, data, rng) for _ in range(chains)]
     X = _design(graph, data)
     y = np.asarray(data["y"], dtype=float)
+    y = y.argmax(axis=1) + 1.0 if y.ndim == 2 else y
     seen = Observed(y, np.asarray(data.get("trials", np.ones(len(y))), dtype=float))
     known = np.broadcast_to(np.asarray(data.get("known", 0.0), dtype=float), y.shape)
     thresholds = _thresholds(graph, data)

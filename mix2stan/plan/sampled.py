@@ -178,6 +178,8 @@ def _words(graph: ModelGraph, family: Family) -> str:
 
 def _declaration(family: Family) -> str:
     """The response in the data block."""
+    if family.several:
+        return "array[N, C] int<lower=0> y"
     if family.categories:
         return "array[N] int<lower=1, upper=C> y"
     return "array[N] int<lower=0> y" if family.integer else "vector[N] y"
