@@ -216,6 +216,10 @@ class Fit(AfterFit):
         if "sigma" in dict(self.labels.predictors):
             hint = "summary('fixef') has its coefficients"
             raise Mix2stanError("sigma has a predictor, so a value for every row", hint=hint)
+        known = {} if self._schema is None else dict(self._schema.graph.response.known)
+        if "sigma" in known:
+            hint = "se() has the standard deviations of the errors, row by row"
+            raise Mix2stanError(f"sigma is known to be {known['sigma']:g}", hint=hint)
         if "sigma" not in self.labels.parameters:
             family = self.labels.family
             raise Mix2stanError(f"a {family} response has no residual standard deviation")

@@ -82,6 +82,8 @@ LONG = (
     "matern",
     "collapsed_errors_many",
     "known_covariance_centred",
+    "bounded_counts",
+    "tweedie_dispersion",
 )
 
 

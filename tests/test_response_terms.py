@@ -196,6 +196,8 @@ def test_a_meta_analysis_finds_the_truth():
     df["z"] = df["y"] + rng.normal(size=n) * 0.6
     alone = m2s.model("brm(y | se(s) ~ 1 + (1 | g))", df).sample(**SETTINGS)
     assert "sigma" not in alone.summary().index
+    with pytest.raises(m2s.Mix2stanError, match="sigma is known"):
+        alone.sigma()
     beside = m2s.model("brm(z | se(s, sigma = TRUE) ~ 1 + (1 | g))", df).sample(**SETTINGS)
     for fit, truth in ((alone, (0.5, 0.4)), (beside, (0.5, 0.4, 0.6))):
         table = fit.summary()

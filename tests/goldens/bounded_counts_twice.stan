@@ -1,6 +1,6 @@
-// brm(TICKS | trunc(lb = 0, ub = 90) ~ cHEIGHT, family = geometric())
+// brm(TICKS | trunc(lb = 0, ub = 90) ~ cHEIGHT, family = poisson())
 //
-//   y ~ neg_binomial_2(exp(X beta), 1), truncated
+//   y ~ poisson(exp(X beta)), truncated
 data {
   int<lower=1> N; // observations
   array[N] int<lower=0> y; // TICKS
@@ -29,14 +29,14 @@ transformed parameters {
 }
 model {
   vector[N] eta = Q * theta;
-  y ~ neg_binomial_2(exp(eta), 1);
+  y ~ poisson(exp(eta));
   for (i in 1 : N) {
-    real below = neg_binomial_2_lcdf(y_below[i] | exp(eta[i]), 1);
+    real below = poisson_lcdf(y_below[i] | exp(eta[i]));
     if (below < log(0.5)) {
-      target += -log_diff_exp(neg_binomial_2_lcdf(y_upper[i] | exp(eta[i]), 1), below);
+      target += -log_diff_exp(poisson_lcdf(y_upper[i] | exp(eta[i])), below);
     } else {
-      target += -log_diff_exp(neg_binomial_2_lccdf(y_below[i] | exp(eta[i]), 1),
-                              neg_binomial_2_lccdf(y_upper[i] | exp(eta[i]), 1));
+      target += -log_diff_exp(poisson_lccdf(y_below[i] | exp(eta[i])),
+                              poisson_lccdf(y_upper[i] | exp(eta[i])));
     }
   }
 

@@ -1,6 +1,6 @@
-// brm(TICKS | cens(TICKS > 9) ~ cHEIGHT + (1 | LOCATION), family = negbinomial())
+// brm(TICKS | cens(TICKS > 9) ~ cHEIGHT + (1 | LOCATION), family = poisson())
 //
-//   y          ~ neg_binomial_2(exp(X beta + b_LOCATION[LOCATION]), shape), censored
+//   y          ~ poisson(exp(X beta + b_LOCATION[LOCATION])), censored
 //   b_LOCATION ~ normal(0, sd_LOCATION)
 data {
   int<lower=1> N; // observations
@@ -29,7 +29,6 @@ data {
   vector[K - 1] beta_loc;
   vector<lower=0>[K - 1] beta_scale;
   real<lower=0> sd_LOCATION_scale;
-  real<lower=0> shape_rate;
 }
 transformed data {
   matrix[N, K] Q = X * R_inverse;
@@ -39,8 +38,6 @@ parameters {
 
   real<lower=0> sd_LOCATION;
   vector[J_LOCATION] z_LOCATION; // b_LOCATION, non-centred
-
-  real<lower=0> shape; // the larger, the less spread
 }
 transformed parameters {
   vector[K] beta = R_inverse * theta;
@@ -51,21 +48,21 @@ model {
   vector[N] eta = Q * theta;
   eta += b_LOCATION[LOCATION];
   if (N_observed > 0) {
-    y[observed] ~ neg_binomial_2(exp(eta[observed]), shape);
+    y[observed] ~ poisson(exp(eta[observed]));
   }
   if (N_left > 0) {
-    target += neg_binomial_2_lcdf(y[left] | exp(eta[left]), shape);
+    target += poisson_lcdf(y[left] | exp(eta[left]));
   }
   if (N_right > 0) {
-    target += neg_binomial_2_lccdf(y[right] | exp(eta[right]), shape);
+    target += poisson_lccdf(y[right] | exp(eta[right]));
   }
   for (i in interval) {
-    real below = neg_binomial_2_lcdf(y[i] | exp(eta[i]), shape);
+    real below = poisson_lcdf(y[i] | exp(eta[i]));
     if (below < log(0.5)) {
-      target += log_diff_exp(neg_binomial_2_lcdf(y_upper[i] | exp(eta[i]), shape), below);
+      target += log_diff_exp(poisson_lcdf(y_upper[i] | exp(eta[i])), below);
     } else {
-      target += log_diff_exp(neg_binomial_2_lccdf(y[i] | exp(eta[i]), shape),
-                             neg_binomial_2_lccdf(y_upper[i] | exp(eta[i]), shape));
+      target += log_diff_exp(poisson_lccdf(y[i] | exp(eta[i])),
+                             poisson_lccdf(y_upper[i] | exp(eta[i])));
     }
   }
 
@@ -73,5 +70,4 @@ model {
   beta[2 : K] ~ normal(beta_loc, beta_scale);
   sd_LOCATION ~ student_t(3, 0, sd_LOCATION_scale);
   z_LOCATION ~ std_normal();
-  shape ~ gamma(2, shape_rate);
 }
