@@ -112,6 +112,18 @@ def test_categories_keep_their_order(tmp_path):
     assert there.labels.coefficients == here.labels.coefficients == ("(Intercept)", "fmid", "fhigh")
 
 
+@pytest.mark.parametrize("held", [1, 2**24])
+def test_levels_of_any_size(held, tmp_path, monkeypatch):
+    monkeypatch.setattr("mix2stan.partitions.reduction._NUMBERS", held * 50)
+    monkeypatch.setattr("mix2stan.partitions.sources._ROWS", 10_000)
+    df = rows()
+    df["g"] = np.where(np.arange(len(df)) % 3, "most", df["g"])
+    df["flag"] = df["x"] > -100
+    for call in ("lmer(y ~ x + (x | g))", "lmer(y ~ x + (1 | flag))"):
+        here = m2s.model(call, df)
+        same(m2s.model(call, folder(df, tmp_path / call[-6:-2], 2)), here)
+
+
 @pytest.mark.parametrize("values", [[3.0], [1, 2, 3, 4], [5, 5, 5, 5, 1], range(101)])
 def test_medians_are_exact(values, monkeypatch):
     from mix2stan.partitions import medians

@@ -57,8 +57,9 @@ class Look:
         by_size = declared is not None and pd.api.types.is_numeric_dtype(declared.dtype)
         numbers = np.zeros(0)
         if column.kind == "numeric":
-            numbers = pd.unique(column.values[np.isfinite(column.values)])
-            numbers = np.sort(numbers) if name in self.as_levels else numbers[:_NUMBERS]
+            finite = column.values[np.isfinite(column.values)]
+            few = pd.unique(finite[: 100 * _NUMBERS])[:_NUMBERS]
+            numbers = pd.unique(finite) if name in self.as_levels else few
         empty = declared is None and bool(column.missing.all())
         kind = None if empty else column.kind
         return Seen(kind, column.levels, declared is not None, by_size, numbers)

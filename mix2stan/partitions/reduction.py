@@ -25,8 +25,9 @@ __all__ = ["Reduced", "reduce_rows"]
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-#: Rows that are reduced at a time within a level, at least.
-_CHUNK = 64
+#: Rows of a level that are reduced together, if they are not fewer than columns, and numbers that are
+#: held at a time.
+_BLOCK, _NUMBERS = 64, 2**24
 
 
 class Reduced(Data):
@@ -109,6 +110,27 @@ class _Triangles:
     high: float
 
 
+class _Sum:
+    """Triangles (J, p, p) of the rows so far."""
+
+    def __init__(self, levels: int, width: int) -> None:
+        self.triangles = np.zeros((levels, width, width))
+        self.counts = np.zeros(levels, dtype=np.int64)
+        self.low, self.high = np.inf, -np.inf
+
+    def add(self, part: _Triangles) -> None:
+        both = np.concatenate([self.triangles[part.levels], part.triangles], axis=1)
+        self.triangles[part.levels] = np.linalg.qr(both, mode="r")
+        self.counts[part.levels] += part.counts
+        self.low, self.high = min(self.low, part.low), max(self.high, part.high)
+
+    def present(self) -> _Triangles:
+        """Of the levels that have rows."""
+        levels = np.flatnonzero(self.counts)
+        counts, triangles = self.counts[levels], self.triangles[levels]
+        return _Triangles(levels, counts, triangles, self.low, self.high)
+
+
 @dataclass(frozen=True)
 class _Reduction:
     """Makes triangles of the rows of a partition."""
@@ -118,13 +140,18 @@ class _Reduction:
     factor: Factor | None
     vectors: tuple[Node, ...]
     formulas: tuple[Node, ...]
+    levels: int
+    width: int
 
-    def __call__(self, partition: pd.DataFrame) -> _Triangles | None:
-        if not len(partition):
-            return None
-        data = self.reading.rows(partition)
-        if not data.rows:
-            return None
+    def __call__(self, partition: pd.DataFrame) -> _Triangles:
+        total, block = _Sum(self.levels, self.width), max(1, _NUMBERS // self.width)
+        for start in range(0, len(partition), block):
+            data = self.reading.rows(partition.iloc[start : start + block])
+            if data.rows:
+                total.add(self._of(data))
+        return total.present()
+
+    def _of(self, data: Data) -> _Triangles:
         rows = np.column_stack(
             [
                 np.ones(data.rows),
@@ -132,13 +159,12 @@ class _Reduction:
                 *(data.matrix(Columns((f,))) for f in self.formulas),
             ]
         )
-        y, p = data.response(self.graph), rows.shape[1]
-        levels, codes, counts = np.unique(
-            self._codes(data), return_inverse=True, return_counts=True
-        )
-        triangles = np.zeros((len(levels), p, p))
-        _add(triangles, codes, rows)
-        return _Triangles(levels, counts, triangles, float(y.min()), float(y.max()))
+        y, codes = data.response(self.graph), self._codes(data)
+        counts = np.bincount(codes)
+        levels = np.flatnonzero(counts)
+        codes = (np.cumsum(counts > 0) - 1)[codes]
+        triangles = _triangles(codes, counts[levels], rows)
+        return _Triangles(levels, counts[levels], triangles, float(y.min()), float(y.max()))
 
     def _codes(self, data: Data) -> Index:
         """The place of every row's level among those of all rows."""
@@ -146,10 +172,7 @@ class _Reduction:
             return np.zeros(data.rows, dtype=np.int64)
         (variable,) = self.factor.variables
         found, known = (d.frame.column(variable) for d in (data, self.reading.data))
-        if found.is_factor:
-            return np.asarray(found.values)
-        numbers = np.unique(known.values)
-        return np.asarray(np.searchsorted(numbers, found.values), dtype=np.int64)
+        return np.asarray(np.searchsorted(np.unique(known.values), found.values), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -184,18 +207,11 @@ def reduce_rows(graph: ModelGraph, reading: Reading, source: Source, dropped: in
     factor = graph.groups[0].factor if graph.groups else None
     levels = coded.grouping(factor).levels if factor else ("",)
     p = 1 + len(vectors) + sum(len(coded.spec(f).names) for f in formulas)
-    triangles = np.zeros((len(levels), p, p))
-    counts = np.zeros(len(levels), dtype=np.int64)
-    low, high = np.inf, -np.inf
-    work = _Reduction(reading, graph, factor, vectors, formulas)
+    work = _Reduction(reading, graph, factor, vectors, formulas, len(levels), p)
+    total = _Sum(len(levels), p)
     for part in source.each(work, reading.columns):
-        if part is None:
-            continue
-        both = np.concatenate([triangles[part.levels], part.triangles], axis=1)
-        triangles[part.levels] = np.linalg.qr(both, mode="r")
-        counts[part.levels] += part.counts
-        low, high = min(low, part.low), max(high, part.high)
-    whole = triangles.reshape(-1, p)
+        total.add(part)
+    whole = total.triangles.reshape(-1, p)
     columns: dict[Node | None, Array] = {None: whole[:, :1]}
     end = 1
     for vector in vectors:
@@ -213,23 +229,27 @@ def reduce_rows(graph: ModelGraph, reading: Reading, source: Source, dropped: in
         counted = source.each(_Responses(reading, graph, count, centre), reading.columns)
         return (part for part in counted if part is not None)
 
-    response = Passed(passes, low, high)
-    return Reduced(coded, columns, groupings, int(counts.sum()), dropped, response)
+    response = Passed(passes, total.low, total.high)
+    return Reduced(coded, columns, groupings, int(total.counts.sum()), dropped, response)
 
 
-def _add(triangles: Array, codes: Index, rows: Array) -> None:
-    """Rows (n, p) into the triangles (J, p, p) of their levels, in place."""
-    order = np.argsort(codes, kind="stable")
-    codes, rows = codes[order], rows[order]
-    present, first, sizes = np.unique(codes, return_index=True, return_counts=True)
+def _triangles(codes: Index, counts: Index, rows: Array) -> Array:
+    """The triangles (j, p, p) of rows (n, p) of j levels, all of which have some.
+
+    Every level is divided into blocks of a few rows, so that sums are short and rounding errors few;
+    the triangles of its blocks stand on each other and are reduced again, until there is one.
+    """
+    # small whole numbers are sorted fastest
+    rows = rows[np.argsort(codes.astype(np.min_scalar_type(len(counts))), kind="stable")]
     p = rows.shape[1]
-    chunk = max(_CHUNK, int(2 * sizes.mean()))
-    within = np.arange(len(codes)) - np.repeat(first, sizes)
-    level = np.repeat(np.arange(len(present)), sizes)
-    for start in range(0, int(sizes.max()), chunk):
-        here = np.flatnonzero((within >= start) & (within < start + chunk))
-        some, index = np.unique(level[here], return_inverse=True)
-        stacked = np.zeros((len(some), p + chunk, p))
-        stacked[:, :p] = triangles[present[some]]
-        stacked[index, p + within[here] - start] = rows[here]
-        triangles[present[some]] = np.linalg.qr(stacked, mode="r")
+    most = max(_BLOCK, 2 * p)
+    while True:
+        blocks = -(-counts // most)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        block = np.repeat(np.cumsum(blocks) - blocks, counts) + within // most
+        stacked = np.zeros((int(blocks.sum()), max(p, min(most, int(counts.max()))), p))
+        stacked[block, within % most] = rows
+        triangles: Array = np.asarray(np.linalg.qr(stacked, mode="r"))
+        if len(triangles) == len(counts):
+            return triangles
+        counts, rows = blocks * p, triangles.reshape(-1, p)
