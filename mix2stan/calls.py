@@ -10,7 +10,7 @@ from mix2stan.compiler import DataArgument
 from mix2stan.design import is_frame
 from mix2stan.errors import Mix2stanError
 from mix2stan.model import Model, model
-from mix2stan.prior_choice import PriorArgument
+from mix2stan.priors.choice import PriorArgument
 from mix2stan.relationships import Known
 from mix2stan.syntax import String, format_number, quote_name
 

@@ -51,7 +51,7 @@ Priors = Annotated[
         '"brms; sd_Subject ~ exponential(1)".',
     ),
 ]
-Strategy = Annotated[str, typer.Option(help="auto, collapsed, noncentred or centred.")]
+Strategy = Annotated[str, typer.Option(help="auto, collapsed, noncentred, centred or latent.")]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="The file to write; printed if not given.")
 ]

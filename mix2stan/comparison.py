@@ -151,7 +151,8 @@ def _responses(a: Compiled, b: Compiled) -> list[str]:
         return [f"family: {said[0]} in the first, {said[1]} in the second"]
     one, other = observed(a.graph, a.data), observed(b.graph, b.data)
     found = []
-    if not same_columns(one.y[:, None], other.y[:, None]):
+    mine, others = (s.y[:, None] if s.counts is None else s.counts for s in (one, other))
+    if not same_columns(mine, others):
         found.append(f"response: {ours.expression} and {theirs.expression} have other values")
     if ours.truncation != theirs.truncation:
         found.append(

@@ -21,7 +21,7 @@ from mix2stan.matrices import Data, bind
 from mix2stan.parser import parse
 from mix2stan.passes import Context, run_passes
 from mix2stan.plan import Plan, plan
-from mix2stan.prior_choice import PriorArgument, prior_choice
+from mix2stan.priors.choice import PriorArgument, prior_choice
 from mix2stan.relationships import Known
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data

@@ -22,7 +22,7 @@ from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.latent import error_term
 from mix2stan.links import LINKS
 from mix2stan.names import index_name
-from mix2stan.residual_priors import residual_starts
+from mix2stan.priors.residual import residual_starts
 from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed, stand_in
 
@@ -85,6 +85,7 @@ def _of_gaussian(
         return [_collapsed(graph, data, rng) for _ in range(chains)]
     X = _design(graph, data)
     y = np.asarray(data["y"], dtype=float)
+    y = y.argmax(axis=1) + 1.0 if y.ndim == 2 else y
     seen = Observed(y, np.asarray(data.get("trials", np.ones(len(y))), dtype=float))
     known = np.broadcast_to(np.asarray(data.get("known", 0.0), dtype=float), y.shape)
     thresholds = _thresholds(graph, data)

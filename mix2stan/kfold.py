@@ -25,7 +25,7 @@ from mix2stan.inits import starting_points
 from mix2stan.labels import labels_of
 from mix2stan.many import Store, Work, arrays_or_raise, fingerprint, run_many, seed_of
 from mix2stan.matrices import Data
-from mix2stan.postfit.log_lik import _conditional as pointwise
+from mix2stan.postfit.log_lik import pointwise
 from mix2stan.postfit.predictor import Predictor
 from mix2stan.postfit.sample import sample_of
 from mix2stan.schema import Levels, Rows, Schema

@@ -353,6 +353,8 @@ def bind(
     for part in graph.residual.variances:
         if part.weights is not None:
             _check_weights(part.weights, frame)
+        if part.standard_errors is not None and graph.response.known:
+            _check_weights(part.standard_errors, frame, "standard errors")
     wanted = variables_of(graph, names)
     # an interval without a second end goes on for ever
     censoring = graph.response.censoring
@@ -388,7 +390,7 @@ def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
     return df.assign(**{UNITS: pd.Categorical(np.arange(1, len(df) + 1))})
 
 
-def _check_weights(weights: Node, frame: Frame) -> None:
+def _check_weights(weights: Node, frame: Frame, what: str = "weights") -> None:
     """Weights are 1 / variance: each has to be a positive number; rows that lack one are dropped."""
     alone = model_frame((weights,), frame)
     column = alone.column(weights)
@@ -397,10 +399,12 @@ def _check_weights(weights: Node, frame: Frame) -> None:
     wrong = np.flatnonzero(~(column.values > 0))
     if len(wrong):
         value, row = column.values[wrong[0]], int(alone.rows[wrong[0]]) + 1
-        what = "negative" if value < 0 else "0"
-        message = f"weights have to be positive; {weights} is {what} in row {row}"
+        wrongly = "negative" if value < 0 else "0"
+        message = f"{what} have to be positive; {weights} is {wrongly} in row {row}"
         hint = "an observation of weight 0 says nothing: leave it out with subset"
-        raise FormulaError(message, span=weights.span, hint=hint if value == 0 else None)
+        raise FormulaError(
+            message, span=weights.span, hint=hint if value == 0 and what == "weights" else None
+        )
 
 
 def _check_not_the_response(group: Group, response: Node, frame: Frame) -> None:

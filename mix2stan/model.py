@@ -20,8 +20,8 @@ from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
 from mix2stan.partitions import compile_given
-from mix2stan.prior_choice import PriorArgument
-from mix2stan.prior_table import prior_table
+from mix2stan.priors.choice import PriorArgument
+from mix2stan.priors.table import prior_table
 from mix2stan.refits import Refits
 from mix2stan.schema import remember
 
@@ -131,7 +131,7 @@ class Model(Refits):
         >>> model.priors.loc["sigma", "density"]
         'student_t(3, 0, 59.339)'
         """
-        from mix2stan.prior_implied import with_implied
+        from mix2stan.priors.implied import with_implied
 
         return with_implied(prior_table(self.meaning), self.meaning, self.stan_data)
 
@@ -261,8 +261,8 @@ class Model(Refits):
         >>> model.sample_prior(100, seed=1).prior_predictive.shape
         (1, 100, 180)
         """
-        from mix2stan.prior_draws import prior_draws
         from mix2stan.prior_fit import PriorSample
+        from mix2stan.priors.draws import prior_draws
 
         if draws < 1:
             raise Mix2stanError(f"there cannot be {draws} draws")
@@ -478,7 +478,9 @@ def model(
             where ``set`` names the set for the rest; or both as text, as they are printed:
             ``"brms; sd_Subject ~ exponential(1)"``.  The numbers are data of the program.
         strategy: how the posterior is computed, never what it is: ``"collapsed"`` integrates effects
-            and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them;
+            and coefficients out and draws them exactly afterwards, ``"noncentred"`` samples them, and
+            ``"latent"`` samples the predictor of a model with an effect of every row, as a Gaussian
+            response given which the rest is integrated out;
             ``"auto"`` collapses where it pays.  A mapping from grouping factors, or identifiers of
             terms, to ``"integrated"`` or ``"noncentred"`` says it term by term.
 

@@ -17,7 +17,7 @@ from mix2stan.fit import Fit
 from mix2stan.graph import ModelGraph
 from mix2stan.labels import Labels
 from mix2stan.matrices import Data
-from mix2stan.prior_density import log_prior
+from mix2stan.priors.density import log_prior
 from mix2stan.schema import Schema
 
 __all__ = ["PriorSample", "add_log_prior", "sensitivity"]

@@ -72,7 +72,7 @@ def resampling_factor(graph: ModelGraph, data: Data, wanted: str | None) -> Fact
         name: factor
         for name, factor in factors.items()
         if not any(
-            f is not factor and _within(data.grouping(factor), data.grouping(f))
+            f is not factor and data.grouping(factor).within(data.grouping(f))
             for f in factors.values()
         )
     }
@@ -80,12 +80,6 @@ def resampling_factor(graph: ModelGraph, data: Data, wanted: str | None) -> Fact
         names = ", ".join(map(repr, outer or factors))
         raise Mix2stanError("the groups to resample are not clear", hint=f"group= one of {names}")
     return next(iter(outer.values()))
-
-
-def _within(inner: Grouping, outer: Grouping) -> bool:
-    """Whether every level of one factor is within one level of the other."""
-    pairs = np.unique(inner.codes * len(outer.levels) + outer.codes)
-    return len(pairs) == len(inner.levels)
 
 
 def resample_cases(
@@ -126,7 +120,7 @@ def resample_groups(
     groupings = {}
     for f in factors:
         own = data.grouping(f)
-        if _within(own, levels):
+        if own.within(levels):
             whole = copy * len(own.levels) + own.codes[rows]
             used, codes = np.unique(whole, return_inverse=True)
             groupings[f] = Grouping(codes.astype(np.int64), tuple(map(str, used.tolist())))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mix2stan.graph import ErrorCorrelation, Prior, Residual, VarianceFunction
-from mix2stan.prior_text import PriorText, prior_texts
+from mix2stan.priors.text import PriorText, prior_texts
 from mix2stan.residuals import CORRELATIONS, VARIANCES, ErrorBlock, error_blocks, has_unit
 
 __all__ = ["ErrorsView", "ParameterView", "VarianceView", "errors_view"]

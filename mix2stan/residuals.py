@@ -46,7 +46,7 @@ class ErrorParameter:
         name: nlme's word for it.
         stan: its Stan name.
         bounds: its Stan constraint, in which ``{name}`` is the Stan name.
-        prior: a row of :data:`mix2stan.priors.DENSITIES`.
+        prior: a row of :data:`mix2stan.priors.rows.DENSITIES`.
         start: where its estimation starts.
         about: what it is, for a comment.
         size: number of elements of a vector; None for a number.

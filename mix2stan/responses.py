@@ -15,7 +15,7 @@ from mix2stan.families import FAMILIES, Support, on_link
 from mix2stan.graph import Layer, ModelGraph, Response
 from mix2stan.links import LINKS
 from mix2stan.matrices import Data
-from mix2stan.syntax import Name, Node, format_number
+from mix2stan.syntax import Call, Name, Node, format_number
 
 __all__ = [
     "SUPPORTS",
@@ -40,6 +40,7 @@ class Observed:
         y: shape (N,); of binomial rows the number of successes.
         trials: shape (N,); ones where the family knows no trials.
         levels: the names of the categories, y being their numbers from 1 on; else empty.
+        counts: shape (N, C); of every category, y being then the most frequent one of a row.
         lower: shape (N,); of censored responses what y is at least, maybe minus infinity, and
             ``upper`` what it is at most: equal where it was observed.
     """
@@ -49,6 +50,7 @@ class Observed:
     levels: tuple[str, ...] = ()
     lower: Array | None = None
     upper: Array | None = None
+    counts: Array | None = None
 
 
 def observed(graph: ModelGraph, data: Data) -> Observed:
@@ -388,6 +390,35 @@ def _categories(rows: _Rows) -> Observed:
     return Observed(np.asarray(y, dtype=float), np.ones(len(y)), levels)
 
 
+def _several_counts(rows: _Rows) -> Observed:
+    """``cbind(a, b, c)``: counts of every category, and what they add up to, if that is given."""
+    expression = rows.response.expression
+    if rows.column.is_factor or rows.column.numbers().ndim != 2:
+        hint = "write cbind(a, b, c) | trials(n); one category a row is family = categorical"
+        raise rows.error(f"{expression} is no counts of several categories", hint)
+    counts = rows.column.numbers()
+    hint = "every column counts one category"
+    rows.all(np.asarray((counts >= 0).all(axis=1)), "counts are not negative", hint)
+    rows.all(np.asarray(_whole(counts).all(axis=1)), "counts are whole numbers", hint)
+    total = counts.sum(axis=1)
+    if rows.weights is not None:
+        hint = "trials() has the sum of the counts of the row"
+        rows.all(total == rows.weights, "that is not its number of trials", hint)
+    empty = np.flatnonzero(counts.sum(axis=0) == 0)
+    if len(empty):
+        message = f"column {empty[0] + 1} of {expression} is 0 in all rows"
+        raise rows.error(message, "leave out a category that was never seen")
+    return Observed(counts.argmax(axis=1) + 1.0, total, _names(expression, counts), counts=counts)
+
+
+def _names(expression: Node, counts: Array) -> tuple[str, ...]:
+    """The names of the categories: what is bound together, or the numbers of the columns."""
+    match expression:
+        case Call(function="cbind", args=args) if len(args) == counts.shape[1]:
+            return tuple(a.name or str(a.value) for a in args)
+    return tuple(str(i + 1) for i in range(counts.shape[1]))
+
+
 #: How a response of each kind is read and checked.
 SUPPORTS: dict[Support, Callable[[_Rows], Observed]] = {
     "real": _real,
@@ -401,5 +432,6 @@ SUPPORTS: dict[Support, Callable[[_Rows], Observed]] = {
     "binary": _binary,
     "trials": _trials,
     "categories": _categories,
+    "several_counts": _several_counts,
     "angle": _angle,
 }

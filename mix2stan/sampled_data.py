@@ -105,6 +105,8 @@ def response_data(graph: ModelGraph, data: Data, rows: Index) -> dict[str, Any]:
             entries |= {f"N_{name}": len(places), name: places}
     if seen.levels:
         entries["C"] = len(seen.levels)
+    if seen.counts is not None:
+        entries["y"] = seen.counts[rows].astype(np.int64)
     entries |= dict(graph.response.known)
     powers, noise = powers_of(graph, data), noise_of(graph, data)
     entries |= {} if powers is None else {"weight": powers[rows]}

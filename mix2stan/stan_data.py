@@ -14,7 +14,7 @@ from mix2stan.families import PARAMETERS
 from mix2stan.graph import ModelGraph
 from mix2stan.latent_data import latent_data
 from mix2stan.matrices import Data
-from mix2stan.priors import MATRICES, SINGLE
+from mix2stan.priors.rows import MATRICES, SINGLE
 from mix2stan.residual_data import residual_entries
 from mix2stan.residuals import error_blocks, known_errors
 from mix2stan.sampled_data import group_data, sampled_data

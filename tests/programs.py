@@ -335,6 +335,11 @@ PROGRAMS = {
     "exposure": Case(
         "cbpp", "brm(incidence | rate(size) ~ period + (1 | herd), family = poisson())"
     ),
+    "multinomial": Case(
+        "cbpp",
+        "brm(cbind(size - incidence, incidence) | trials(size) ~ period + (1 | herd), "
+        "family = multinomial())",
+    ),
     "von_mises": Case(
         "sleepstudy",
         "brm(bf((Days - 4.5) / 2 ~ 1 + (1 | Subject), kappa ~ Reaction), family = von_mises())",

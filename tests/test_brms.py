@@ -87,7 +87,7 @@ CANNOT = [
     ("brm(y ~ x + (1 | ID | g) + (1 | ID | h))", "correlated by ID"),
     ("brm(bf(y ~ x + (1 | ID | g), sigma ~ (1 | ID | g)))", "correlated by ID"),
     ("brm(bf(y ~ a * x, a ~ 1, nl = TRUE))", "nl|a"),
-    ("brm(mvbind(y, p) ~ x)", "several responses"),
+    ("brm(bf(y ~ x) + bf(p ~ x))", "several responses"),
     ("brm(bf(y ~ x) + bf(p ~ x))", "several responses"),
     ("brm(y ~ x + ar(time = t, gr = g))", "regresses residuals"),
     ("brm(y ~ x + ar(t, g, p = 2, cov = TRUE))", "order 1"),

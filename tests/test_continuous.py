@@ -97,6 +97,14 @@ def test_residuals_of_angles_go_the_shorter_way():
     assert set(np.sign(fit.predict(kind="response").values.ravel())) == {-1.0, 1.0}
 
 
+def test_packages_without_a_family_are_told():
+    data = pd.DataFrame({"y": [1.0, 0.5, 0, 1], "x": [0.0, 1, 2, 4]})
+    for call in ("glmmTMB(y ~ x, family = tweedie)", "brm(y ~ x, family = skew_normal())"):
+        for package in ("lme4", "nlme"):
+            with pytest.raises(m2s.Unsupported, match=f"{package} cannot express a response"):
+                m2s.translate(call, package, data)
+
+
 REFUSED = [
     ("glmmTMB(y - 2 ~ x, family = tweedie)", "in row 1: a tweedie response is not negative"),
     ("glmmTMB(y ~ x, ziformula = ~ 1, family = tweedie)", "zeros of a tweedie"),

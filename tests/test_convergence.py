@@ -32,7 +32,11 @@ def by_arviz(draws):
     data = data.assign_coords({d: np.arange(data.sizes[d]) for d in data.dims})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = az.ess(data, method="bulk"), az.ess(data, method="tail"), az.rhat(data)
+        found = (
+            az.ess(data, method="bulk"),
+            az.ess(data, method="tail", prob=(0.05, 0.95)),
+            az.rhat(data),
+        )
     return [np.asarray(f["x"].values, dtype=float) for f in found]
 
 

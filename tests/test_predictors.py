@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import mix2stan as m2s
-from mix2stan.priors import PRIOR_SETS
+from mix2stan.priors.sets import PRIOR_SETS
 
 RNG = np.random.default_rng(11)
 N = 60

@@ -12,7 +12,7 @@ from mix2stan.engines import engine_named
 from mix2stan.inits import starting_points
 from mix2stan.likelihood import switched_off
 from mix2stan.plan import plan
-from mix2stan.prior_density import log_prior
+from mix2stan.priors.density import log_prior
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from tests.conftest import table

@@ -9,7 +9,7 @@ from scipy import stats
 
 import mix2stan as m2s
 from mix2stan.graph import Prior
-from mix2stan.prior_numbers import draw, lkj_roots
+from mix2stan.priors.numbers import draw, lkj_roots
 from tests.conftest import table
 from tests.test_priors import DENSITIES
 

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 import mix2stan as m2s
-from mix2stan.densities import STATED, parse_density
 from mix2stan.errors import nearest
+from mix2stan.priors.densities import STATED, parse_density
 from tests.conftest import table
 
 SLOPE = "lmer(Reaction ~ Days + (Days | Subject))"

@@ -73,6 +73,30 @@ def test_weights_multiply_the_log_likelihood(call, engine):
     assert found == pytest.approx((powers * WEIGHTED[call]).sum(), rel=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("family", "link"), [("cumulative", "logit"), ("cumulative", "cloglog"), ("acat", "logit")]
+)
+def test_weights_of_ordered_categories(family, link, engine):
+    df = DATA.assign(o=pd.Categorical.from_codes(RNG.integers(0, 3, N), ["l", "m", "h"], True))
+    df["twice"] = 2 * np.ones(N)
+    call = f'brm(o {{}} ~ x, family = {family}(link = "{link}"))'
+    point = {"beta": {"x": 0.3}, "thresholds": [-0.5, 0.9], "u": []}
+    once, twice = (
+        m2s.model(call.format(w), df).loglik(point, engine.name) for w in ("", "| weights(twice)")
+    )
+    assert twice == pytest.approx(2 * once, rel=1e-10)
+    for row in (0, 5):
+        some = df.assign(w=np.arange(N) == row)
+        alone = m2s.model(call.format("| weights(1 + w)"), some).loglik(point, engine.name) - once
+        rest = m2s.model(call.format("| weights(1 - w)"), some).loglik(point, engine.name)
+        assert alone == pytest.approx(once - rest, rel=1e-8)
+
+
+def test_what_weights_mean_elsewhere_is_said():
+    said = str(m2s.model("glmmTMB(y ~ x, weights = w)", DATA).explain())
+    assert "multiplies the" in said and "sigma^2 / w" in said
+
+
 def test_whole_weights_are_repeated_rows():
     df = DATA.assign(times=RNG.integers(0, 4, N))
     once = df.loc[df.index.repeat(df["times"])].reset_index(drop=True)
@@ -138,6 +162,31 @@ def test_the_density_with_standard_errors(call, engine):
     assert found == pytest.approx(SE[call].logpdf(DATA["y"]).sum(), rel=1e-10)
 
 
+def test_intervals_with_weights_and_standard_errors(engine):
+    df = DATA.assign(late=DATA["y"] > 1.5)
+    scale, y = np.hypot(0.8, df["s"]), df["y"]
+    law, w = stats.norm(MU, scale), df["w"]
+    censored = np.where(df["late"], law.logsf(y), law.logpdf(y))
+    inside = law.logpdf(y) - np.log(law.cdf(9) - law.cdf(-9))
+    count = stats.poisson(np.exp(MU))
+    counted = count.logpmf(df["k"] + 1) - np.log(count.sf(0))
+    calls = {
+        "brm(y | cens(late) + se(s, sigma = TRUE) ~ x)": censored.sum(),
+        "brm(y | cens(late) + se(s, sigma = TRUE) + weights(w) ~ x)": (w * censored).sum(),
+        "brm(y | trunc(lb = -9, ub = 9) + weights(w) + se(s, sigma = TRUE) ~ x)": (
+            w * inside
+        ).sum(),
+        "brm(k + 1 | trunc(lb = 1) + weights(w) ~ x, family = poisson())": (w * counted).sum(),
+    }
+    for call, expected in calls.items():
+        found = m2s.model(call, df).loglik(POINT, engine.name)
+        assert found == pytest.approx(expected, rel=1e-10), call
+    nothing = m2s.model("brm(y | cens(late) ~ 0)", df).loglik({**POINT, "beta": {}}, engine.name)
+    law = stats.norm(0, 0.8)
+    expected = np.where(df["late"], law.logsf(y), law.logpdf(y)).sum()
+    assert nothing == pytest.approx(expected, rel=1e-10)
+
+
 def test_a_meta_analysis_finds_the_truth():
     rng = np.random.default_rng(2)
     n = 300
@@ -177,6 +226,7 @@ SAME = [
     ("brm(y | weights(w) ~ x)", "lm(y ~ x, weights = w)", False),
     ("brm(y | weights(w) ~ x)", "brm(y | weights(s) ~ x)", False),
     ("brm(y | se(s) ~ x)", "brm(y | se(s, sigma = TRUE) ~ x)", False),
+    ("brm(y | weights(w) + se(s) ~ x)", "brm(y | se(s) + weights(w) ~ x)", True),
     ("brm(y | se(s) ~ x)", "gls(y ~ x, weights = varFixed(~ I(s^2)))", False),
 ]
 
@@ -192,6 +242,7 @@ TRANSLATED = [
     ("brm(k | weights(w) ~ x, family = poisson())", "glmmTMB", "weights = w"),
     ("brm(y | se(s) ~ x + (1 | g))", "brms", "brm(y | se(s) ~ x + (1 | g), "),
     ("brm(y | se(s, sigma = TRUE) ~ x)", "brms", "brm(y | se(s, sigma = TRUE) ~ x, "),
+    ("brm(y | se(s) + cens(k > 3) ~ x)", "brms", "brm(y | cens(k > 3) + se(s) ~ x, "),
     (
         "brm(b | trials(n) + weights(w) ~ x, family = binomial())",
         "brms",
@@ -210,13 +261,14 @@ REFUSED = [
     ("brm(y | weights(w, scale = TRUE) ~ x)", "scaled"),
     ("brm(y | weights() ~ x)", "needs weights"),
     ("brm(y | se() ~ x)", "needs standard errors"),
+    ("brm(y | se(x) ~ 1 + (1 | g))", "standard errors have to be positive; x is negative in row"),
+    ("brm(y | se(0 * s) ~ 1)", "standard errors have to be positive; 0 \\* s is 0 in row 1"),
     ("brm(y | se(x, sigma = TRUE) ~ 1)", "x is -.* in row .*: a standard error is positive"),
     ("brm(k | se(s) ~ x, family = poisson())", "poisson"),
     ("brm(bf(y | se(s) ~ x, sigma ~ x))", "sigma is known, and has a formula"),
     ("brm(k | rate(n) ~ x, family = negbinomial())", "rate\\(\\) of a negbinomial"),
     ("brm(f | weights(w) ~ x, family = categorical())", "weights of a categorical"),
     ("brm(k | weights(w) ~ x, family = zero_inflated_poisson())", "weights of a zero_inflated"),
-    ("brm(k | weights(w) + cens(k > 3) ~ x, family = poisson())", "censored"),
     ("glm(p ~ x, weights = w, family = Gamma)", "divide the dispersion of a Gamma"),
 ]
 

@@ -217,3 +217,45 @@ def test_mcmcglmms_prior_of_the_errors(stanli):
     np.testing.assert_allclose(np.diff(ours), np.diff(theirs), rtol=1e-6)
     with pytest.raises(m2s.Unsupported, match="cannot be drawn from"):
         models[0].sample_prior(20)
+
+
+@pytest.mark.parametrize(
+    ("ours", "mcmcglmm"),
+    [
+        (
+            "brm(mvbind(a, b) ~ x + (1 |p| g))",
+            "MCMCglmm(cbind(a, b) ~ trait - 1 + trait:x, random = ~us(trait):g, rcov = ~us(trait):units)",
+        ),
+        (
+            "brm(bf(mvbind(a, b) ~ x + (1 | g)) + set_rescor(FALSE))",
+            "MCMCglmm(cbind(a, b) ~ trait - 1 + trait:x, random = ~idh(trait):g, rcov = ~idh(trait):units)",
+        ),
+        (
+            "brm(bf(mvbind(a, b) ~ 1 + (1 + x |i| g)) + set_rescor(TRUE), family = gaussian())",
+            "MCMCglmm(cbind(a, b) ~ trait - 1, random = ~us(trait + trait:x):g, rcov = ~us(trait):units)",
+        ),
+        (
+            "brm(mvbind(a, b) ~ 0 + x + (1 + x | g))",
+            "MCMCglmm(cbind(a, b) ~ trait:x - 1, random = ~us(at.level(trait, 'a') + "
+            "at.level(trait, 'a'):x):g + us(at.level(trait, 'b') + at.level(trait, 'b'):x):g, "
+            "rcov = ~us(trait):units)",
+        ),
+    ],
+)
+def test_brms_has_them_too(ours, mcmcglmm):
+    a, b = m2s.model(ours, data()), m2s.model(mcmcglmm, data())
+    found = m2s.compare(a, b)
+    assert found.same, str(found)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "brm(mvbind(a, b) ~ x, family = poisson())",
+        "brm(bf(a ~ x) + bf(b ~ x))",
+        "brm(bf(mvbind(a, b) ~ x, sigma ~ x))",
+    ],
+)
+def test_what_brms_can_and_we_cannot(call):
+    with pytest.raises(m2s.Unsupported, match="several responses"):
+        m2s.model(call, data())

@@ -28,6 +28,11 @@ class Grouping:
     codes: NDArray[np.int64]
     levels: tuple[str, ...]
 
+    def within(self, outer: Grouping) -> bool:
+        """Whether the rows of every level are in one level of another factor."""
+        pairs = np.unique(self.codes.astype(np.int64) * len(outer.levels) + outer.codes)
+        return len(pairs) == len(np.unique(self.codes))
+
 
 def grouping(
     variables: Sequence[Node],

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import Bar, grouping_factors, split_bars, summands
 from mix2stan.dialects.brms_response import describe
+from mix2stan.dialects.brms_several import lower_several, responses_of
 from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.predictors import Further, further_predictor, with_known
 from mix2stan.errors import FormulaError, Unsupported
@@ -90,7 +91,9 @@ def lower_brm(call: Call) -> Request:
         Unsupported: for a term or a family that cannot be expressed.
     """
     arguments = match_arguments(call, _BRM)
-    formula, within = _formula(arguments)
+    formula, within, rescor = _formula(arguments)
+    if responses_of(formula):
+        return _several(arguments, formula, within, rescor)
     given = within.family if within.family is not None else arguments.get("family")
     described = describe(formula, _family(given))
     response = with_known(described.response, within.known)
@@ -115,6 +118,28 @@ def lower_brm(call: Call) -> Request:
     return request(arguments, graph)
 
 
+def _several(
+    arguments: Arguments, formula: Formula, within: _Within, rescor: Node | None
+) -> Request:
+    """Several responses of one formula, nothing said of them one by one."""
+    if within.formulas or within.known:
+        message = "formulas of parameters of several responses cannot be expressed"
+        raise Unsupported(message, span=formula.span, hint="one response in a call of its own can")
+
+    def terms(bar: Bar) -> tuple[list[Group], bool]:
+        return _terms(bar), _split_id(bar.columns)[1] is not None
+
+    fixed, bars = split_bars(_with_intercept(formula.right))
+    ids = [i for bar in bars if (i := _split_id(bar.columns)[1]) is not None]
+    if len(set(map(str, ids))) < len(ids):
+        _check_ids(bars)
+    fixed, correlation = _special_terms(fixed)
+    if correlation is not None:
+        message = "series of several responses cannot be expressed"
+        raise Unsupported(message, span=correlation.span, hint="set_rescor(TRUE) can")
+    return lower_several(arguments, formula, rescor, terms)
+
+
 # -- formula ---------------------------------------------------------------------------------------
 
 
@@ -126,14 +151,20 @@ class _Within(NamedTuple):
     known: tuple[Argument, ...] = ()
 
 
-def _formula(arguments: Arguments) -> tuple[Formula, _Within]:
-    """The formula of the mean, and what ``bf()`` says besides."""
-    node = arguments.get("formula")
-    if isinstance(node, Operator) and node.symbol == "+" and _is_bf(node.operands[0]):
-        message = "several responses cannot be expressed"
-        raise Unsupported(message, span=node.span, hint="one response in a call of its own")
+def _formula(arguments: Arguments) -> tuple[Formula, _Within, Node | None]:
+    """The formula of the mean, what ``bf()`` says besides, and what ``set_rescor()`` does."""
+    node, rescor = arguments.get("formula"), None
+    match node:
+        case Operator("+", (first, Call(function="set_rescor", args=(given, *_)))) if _is_bf(first):
+            node, rescor = first, given.value
+        case Operator("+", (first, *_)) if _is_bf(first):
+            message = "several responses with formulas of their own cannot be expressed"
+            hint = "bf(mvbind(y1, y2) ~ x) + set_rescor(TRUE) can"
+            raise Unsupported(message, span=node.span, hint=hint)
+    if isinstance(node, Formula):
+        return node, _Within(), rescor
     if not _is_bf(node):
-        return arguments.formula("formula", "brm(y ~ x + (1 | g))"), _Within()
+        return arguments.formula("formula", "brm(y ~ x + (1 | g))"), _Within(), rescor
     assert isinstance(node, Call)
     first, *others = node.args or (Argument(None, node),)
     if not isinstance(first.value, Formula):
@@ -156,7 +187,7 @@ def _formula(arguments: Arguments) -> tuple[Formula, _Within]:
                 message = f"this part of {node.function}() cannot be expressed: {value}"
                 hint = "bf(y ~ x, sigma ~ x + (1 | g)), formulas of parameters, can"
                 raise Unsupported(message, span=argument.span, hint=hint)
-    return first.value, _Within(tuple(formulas), family, tuple(known))
+    return first.value, _Within(tuple(formulas), family, tuple(known)), rescor
 
 
 def _further(

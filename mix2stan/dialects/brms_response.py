@@ -9,6 +9,7 @@ from mix2stan.dialects.arguments import Signature, match_arguments
 from mix2stan.dialects.bars import summands
 from mix2stan.dialects.families import Distribution
 from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.families import FAMILIES
 from mix2stan.graph import Censoring, Residual, Response, Truncation, VarianceFunction
 from mix2stan.syntax import Argument, Call, Constant, Formula, Node, Number, Operator
 
@@ -35,7 +36,9 @@ def describe(formula: Formula, distribution: Distribution) -> Described:
     if left is None:
         hint = f"write brm(y ~ {formula.right})"
         raise FormulaError("the formula has no response", span=formula.span, hint=hint)
-    if isinstance(left, Call) and left.function in ("mvbind", "cbind"):
+    counts = FAMILIES[distribution.family].several
+    together = ("mvbind",) if counts else ("mvbind", "cbind")
+    if isinstance(left, Call) and left.function in together:
         message = "several responses cannot be expressed"
         hint = "one response in a call of its own"
         if left.function == "cbind":
@@ -45,7 +48,8 @@ def describe(formula: Formula, distribution: Distribution) -> Described:
         return Described(Response(left, *distribution))
     expression, terms = left.operands
     described = Described(Response(expression, *distribution))
-    for term in summands(terms):
+    # how errors are expressed depends on the rest
+    for term in sorted(summands(terms), key=lambda t: isinstance(t, Call) and t.function == "se"):
         if not isinstance(term, Call) or term.function not in _ADDITIONS:
             hint = suggestion(str(term), _ADDITIONS, what="those that can")
             raise Unsupported(f"{term} cannot be expressed", span=term.span, hint=hint)
@@ -54,9 +58,11 @@ def describe(formula: Formula, distribution: Distribution) -> Described:
 
 
 def _trials(described: Described, term: Call) -> Described:
-    """``y | trials(n)`` as ``cbind(y, n - y)``."""
+    """``y | trials(n)`` as ``cbind(y, n - y)``; of counts of categories n is their sum."""
     response = described.response
     y, n = response.expression, _only(term)
+    if FAMILIES[response.family].several:
+        return replace(described, response=replace(response, weights=n))
     failures = Operator("+", (n, Operator("-", (y,))), span=term.span)
     parts = (Argument(None, y), Argument(None, failures))
     pair = Call("cbind", parts, span=y.span)

@@ -10,7 +10,7 @@ from mix2stan.errors import FormulaError, Span, Unsupported
 from mix2stan.graph import UNITS, ErrorCorrelation, Factor, Residual, VarianceFunction
 from mix2stan.syntax import Argument, Call, Formula, Name, Node, Operator, String
 
-__all__ = ["errors_of", "errors_of_traits"]
+__all__ = ["correlated_responses", "errors_of", "errors_of_traits", "unequal_responses"]
 
 _TRAIT = Name("trait")
 
@@ -62,15 +62,24 @@ def errors_of_traits(rcov: Node | None, call: Span) -> Residual:
             case Name(name="trait"):
                 return Residual()
             case Call(function="idh", args=(Argument(value=Name(name="trait")),)):
-                return Residual((_variances([_TRAIT], rcov.span),))
+                return unequal_responses(rcov.span)
             case Call(function="us", args=(Argument(value=Name(name="trait")),)):
-                places = Call("as.integer", (Argument(None, _TRAIT),), span=rcov.span)
-                block = Factor((Name(UNITS),))
-                correlation = ErrorCorrelation("corSymm", (places,), block, span=rcov.span)
-                return Residual((_variances([_TRAIT], rcov.span),), correlation)
+                return correlated_responses(rcov.span)
     message = "this residual structure of several responses cannot be expressed"
     hint = "rcov = ~ us(trait):units, ~ idh(trait):units and ~ trait:units can"
     raise Unsupported(message, span=rcov.span, hint=hint)
+
+
+def unequal_responses(span: Span) -> Residual:
+    """A variance for every one of several responses that are stacked."""
+    return Residual((_variances([_TRAIT], span),))
+
+
+def correlated_responses(span: Span) -> Residual:
+    """The same, the errors of one row of the data correlated."""
+    places = Call("as.integer", (Argument(None, _TRAIT),), span=span)
+    correlation = ErrorCorrelation("corSymm", (places,), Factor((Name(UNITS),)), span=span)
+    return replace(unequal_responses(span), correlation=correlation)
 
 
 def _right(rcov: Node) -> Node:

@@ -123,7 +123,9 @@ def lower_multinom(call: Call) -> Request:
     if bars:
         hint = "brm(y ~ x + (1 | g), family = categorical()) has"
         raise FormulaError("multinom() has no random terms", span=bars[0].term.span, hint=hint)
-    response = Response(response_of(formula, "multinom"), "categorical", "logit")
+    left = response_of(formula, "multinom")
+    counts = isinstance(left, Call) and left.function == "cbind"
+    response = Response(left, "multinomial" if counts else "categorical", "logit")
     return request(arguments, ModelGraph(response, Population(Columns((fixed,)))))
 
 

@@ -9,7 +9,7 @@ from mix2stan.covariances import COVARIANCES, parameter_of
 from mix2stan.drawing.figure import Arrow, Box, Figure, Plate
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, Group, ModelGraph, Prior
-from mix2stan.prior_text import describe
+from mix2stan.priors.text import describe
 from mix2stan.residuals import error_blocks
 from mix2stan.syntax import Node
 

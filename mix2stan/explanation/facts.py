@@ -16,7 +16,7 @@ from mix2stan.graph import Columns, Factor, Group, ModelGraph
 from mix2stan.links import LINKS
 from mix2stan.mathematics import Math, Matrix, Sign, Symbol, renamed
 from mix2stan.matrices import Data
-from mix2stan.prior_table import prior_table
+from mix2stan.priors.table import prior_table
 from mix2stan.syntax import Node
 
 __all__ = ["Facts", "listed", "plural", "shown"]

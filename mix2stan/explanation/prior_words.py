@@ -11,7 +11,7 @@ from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Block, Items, Paragraph, Section, Table, Text
 from mix2stan.explanation.facts import Facts
 from mix2stan.graph import Prior
-from mix2stan.priors import DENSITIES
+from mix2stan.priors.rows import DENSITIES
 from mix2stan.syntax import format_number
 
 __all__ = ["implied", "priors"]

@@ -199,10 +199,17 @@ def _weights(call: Call) -> Iterator[str]:
             f"weights = {node} is varFixed to nlme, a variance proportional to {node.right}; "
             "weights of lm() and lmer() are the inverse, a variance of sigma^2 / w"
         )
+    elif call.function == "glmmTMB":
+        yield (
+            f"weights = {node}: numbers of trials of a binomial response; glmmTMB multiplies the "
+            "log-likelihood by them otherwise, as brms' weights() does; lm() and lmer() take the "
+            "variance as sigma^2 / w"
+        )
     elif isinstance(node, Name) and call.function not in ("gls", "lme"):
         yield (
-            f"weights = {node}: numbers of trials of a binomial response; of a Gaussian one "
-            "lm() and lmer() take the variance as sigma^2 / w, nlme as proportional to w"
+            f"weights = {node}: numbers of trials of a binomial response, powers of the likelihood "
+            "of counts; of a Gaussian response lm() and lmer() take the variance as sigma^2 / w, "
+            "nlme as proportional to w, glmmTMB powers again"
         )
 
 

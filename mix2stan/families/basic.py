@@ -34,6 +34,7 @@ Support = Literal[
     "binary",
     "trials",
     "categories",
+    "several_counts",
     "angle",
 ]
 
@@ -144,8 +145,13 @@ class Family:
 
     @property
     def categories(self) -> bool:
-        """Whether the response is one of several categories, numbered from 1."""
-        return self.support == "categories"
+        """Whether the response is one of several categories, numbered from 1, or counts of them."""
+        return self.support in ("categories", "several_counts")
+
+    @property
+    def several(self) -> bool:
+        """Whether the response is counts of several categories, a column each."""
+        return self.support == "several_counts"
 
     @property
     def may_be_layer(self) -> bool:

@@ -1,4 +1,4 @@
-"""Responses that are one of several categories."""
+"""Responses that are one of several categories, or counts of them."""
 
 from __future__ import annotations
 
@@ -42,6 +42,16 @@ ROWS: dict[str, Family] = {
         integer=True,
         natural={"logit": "categorical_rows(mu)"},
         link_functions={"logit": "functions/categorical"},
+    ),
+    "multinomial": Family(
+        links=("logit",),
+        support="several_counts",
+        density="multinomial(softmax([0, mu]))",
+        r_names=("multinomial",),
+        variance=np.ones_like,
+        integer=True,
+        natural={"logit": "multinomial_rows(mu)"},
+        functions="functions/multinomial",
     ),
     "cumulative": replace(
         _thresholds("cumulative", "logit", "probit"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["PARAMETERS", "Numbers", "Parameter", "parameter_row"]
 
 Array = NDArray[np.float64]
-#: A density of :data:`mix2stan.priors.DENSITIES` and the numbers of its slots.
+#: A density of :data:`mix2stan.priors.rows.DENSITIES` and the numbers of its slots.
 Numbers = tuple[str, tuple[tuple[str, float], ...]]
 
 

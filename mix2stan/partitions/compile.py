@@ -16,7 +16,7 @@ from mix2stan.partitions.reduction import reduce_rows
 from mix2stan.partitions.sources import Source, source_of
 from mix2stan.passes import Context, run_passes
 from mix2stan.plan import plan
-from mix2stan.prior_choice import PriorArgument, prior_choice
+from mix2stan.priors.choice import PriorArgument, prior_choice
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Name

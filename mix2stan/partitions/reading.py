@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.design import Column, Evaluation, ModelFrame
+from mix2stan.design import Column, Evaluation, Frame, ModelFrame
 from mix2stan.dialects import Request
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import UNITS, ModelGraph
@@ -63,6 +63,11 @@ def read(request: Request, source: Source) -> tuple[Reading, int]:
     """
     graph = request.graph
     wanted = variables_of(graph, source.names)
+    # a name misspelt is found before all rows are read
+    named = Evaluation(Frame(dict.fromkeys(source.names, Column.numeric([np.nan])), 1))
+    for node in wanted:
+        if isinstance(node, Name):
+            named.variable(node)
     kinds = _kinds(source, wanted)
     evaluation = Evaluation(kinds.skeleton(source.names))
     sketch = {node: evaluation.variable(node) for node in wanted}

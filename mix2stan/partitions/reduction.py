@@ -17,7 +17,7 @@ from mix2stan.partitions.medians import Count
 from mix2stan.partitions.reading import Reading
 from mix2stan.partitions.sources import Source
 from mix2stan.partitions.summaries import Passed, ReducedSummaries
-from mix2stan.priors import Summaries
+from mix2stan.priors.summaries import Summaries
 from mix2stan.syntax import Node
 
 __all__ = ["Reduced", "reduce_rows"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.partitions.medians import Count, median
-from mix2stan.priors import Summaries
+from mix2stan.priors.summaries import Summaries
 
 __all__ = ["Passed", "ReducedSummaries"]
 

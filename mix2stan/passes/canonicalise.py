@@ -8,8 +8,8 @@ from mix2stan.covariances import COVARIANCES
 from mix2stan.design import terms
 from mix2stan.graph import Columns, Covariance, Group, ModelGraph
 from mix2stan.passes.context import Context
+from mix2stan.priors.wishart import side_by_side
 from mix2stan.syntax import Number
-from mix2stan.wishart import side_by_side
 
 __all__ = ["canonicalise"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.matrices import Data
-from mix2stan.prior_choice import PriorChoice
-from mix2stan.priors import Summaries
+from mix2stan.priors.choice import PriorChoice
+from mix2stan.priors.summaries import Summaries
 
 __all__ = ["Context"]
 

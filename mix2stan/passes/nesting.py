@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from mix2stan.graph import Factor, Group, ModelGraph
 from mix2stan.passes.context import Context
 
@@ -19,10 +17,5 @@ def with_holders(graph: ModelGraph, context: Context) -> ModelGraph:
 
 
 def _holders(group: Group, graph: ModelGraph, context: Context) -> tuple[Factor, ...]:
-    own = context.data.grouping(group.factor).codes
-    found = []
-    for factor in dict.fromkeys(g.factor for g in graph.groups if g.factor != group.factor):
-        pairs = np.column_stack([own, context.data.grouping(factor).codes])
-        if len(np.unique(pairs, axis=0)) == group.factor.levels:
-            found.append(factor)
-    return tuple(found)
+    own, others = context.data.grouping(group.factor), dict.fromkeys(g.factor for g in graph.groups)
+    return tuple(f for f in others if f != group.factor and own.within(context.data.grouping(f)))

@@ -9,13 +9,14 @@ import numpy as np
 from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import ModelGraph, Predictor, Prior, note
 from mix2stan.passes.context import Context
-from mix2stan.predictor_priors import Predicted, predictor_priors
-from mix2stan.priors import Summaries, default_priors
-from mix2stan.residual_priors import residual_priors
+from mix2stan.priors.predictors import Predicted, predictor_priors
+from mix2stan.priors.residual import residual_priors
+from mix2stan.priors.sets import default_priors
+from mix2stan.priors.stated import state
+from mix2stan.priors.summaries import Summaries
+from mix2stan.priors.traits import by_response
+from mix2stan.priors.wishart import unlike
 from mix2stan.responses import link_scale, observed
-from mix2stan.stated_priors import state
-from mix2stan.trait_priors import by_response
-from mix2stan.wishart import unlike
 
 __all__ = ["set_priors"]
 

@@ -78,12 +78,12 @@ def _check_added(graph: ModelGraph, context: Context) -> None:
     if powers is None:
         return
     hint = "a row that counts twice can stand in the data twice"
-    if family.categories or family.row_sets:
+    if (family.categories and not family.ordinal) or family.row_sets:
         message = f"weights of a {response.family} model cannot be expressed"
         raise Unsupported(message, span=powers.span, hint=hint)
-    if response.cut or not graph.residual.plain:
-        what = "a censored or truncated response" if response.cut else "errors with a structure"
-        raise Unsupported(f"weights of {what} cannot be expressed", span=powers.span, hint=hint)
+    if not graph.residual.plain:
+        message = "weights beside errors with a structure cannot be expressed"
+        raise Unsupported(message, span=powers.span, hint=hint)
 
 
 def _without_effect(graph: ModelGraph, context: Context) -> ModelGraph:

@@ -13,7 +13,7 @@ from mix2stan.plan.latent import latent
 from mix2stan.plan.parts import Component, GroupView, Part, Plan, comment, functions_of
 from mix2stan.plan.sampled import ModelView, sampled
 from mix2stan.plan.whitened import whitened
-from mix2stan.priors import DENSITIES
+from mix2stan.priors.rows import DENSITIES
 from mix2stan.residuals import known_errors
 
 __all__ = ["Component", "GroupView", "ModelView", "Part", "Plan", "plan"]

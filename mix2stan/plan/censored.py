@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mix2stan.families import Family
 from mix2stan.graph import ModelGraph
 from mix2stan.links import LINKS
+from mix2stan.plan.weighted import with_noise
 
 __all__ = ["censored_likelihood", "truncated_likelihood"]
 
@@ -21,47 +22,61 @@ class _Law:
     """The distribution of the response as Stan text, some rows at a time.
 
     ``vectors`` are the names in its ``arguments`` that have an element per row, ``counts`` is
-    whether the response has whole numbers.
+    whether the response has whole numbers, and ``weighted`` whether rows count by their weights.
     """
 
     name: str
     arguments: str
     vectors: tuple[str, ...]
     counts: bool
+    weighted: bool = False
 
     def of(self, rows: str) -> str:
         """The arguments of some rows, of all if none are named."""
         if not rows:
             return self.arguments
-        names = re.compile(rf"\b({'|'.join(map(re.escape, self.vectors))})\b")
+        names = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, self.vectors))})(?!\w)")
         return names.sub(rf"\1[{rows}]", self.arguments)
 
     def at(self, function: str, y: str, rows: str = "") -> str:
         """``lpdf``, ``lpmf``, ``lcdf`` or ``lccdf`` at y, summed over rows."""
         return f"{self.name}_{function}({y}{f'[{rows}]' if rows else ''} | {self.of(rows)}"
 
+    def of_row(self, function: str, y: str) -> str:
+        """The same of row i."""
+        return self.at(function, y, "i").replace("./", "/").replace(".*", "*")
+
+    def added(self, function: str, y: str, rows: str = "", sign: str = "") -> list[str]:
+        """Statements that add such a function of some rows, or of all, to the log density."""
+        if self.weighted:
+            added = f"  target += {sign}weight[i] * {self.of_row(function, y)};"
+            return [f"for (i in {rows or '1 : N'}) {{", added, "}"]
+        return self.of_rows(rows, f"target += {sign}{self.at(function, y, rows)};")
+
     def of_rows(self, rows: str, statement: str) -> list[str]:
         """A statement about some rows, if there are any: stanli takes no empty arrays of counts."""
-        if not self.counts:
+        if not self.counts or not rows:
             return [statement]
         return [f"if (N_{rows} > 0) {{", f"  {statement}", "}"]
 
-    def between(self, indent: str, row: str, upper: str, lower: str, sign: str) -> list[str]:
-        """Statements that add, or subtract, the log probability of the interval of a row.
+    def between(self, rows: str, upper: str, lower: str, sign: str = "") -> list[str]:
+        """Statements that add, or subtract, the log probability of the interval of every row.
 
         In the upper half of the distribution it is a difference of upper tails, which are not all one.
         """
         below, beyond = (
-            [self.at(function, y, row).replace("./", "/") for y in (upper, lower)]
-            for function in ("lcdf", "lccdf")
+            [self.of_row(function, y) for y in (upper, lower)] for function in ("lcdf", "lccdf")
         )
+        sign += "weight[i] * " * self.weighted
         return [
-            f"{indent}real below = {below[1]};",
-            f"{indent}if (below < log(0.5)) {{",
-            f"{indent}  target += {sign}log_diff_exp({below[0]}, below);",
-            f"{indent}}} else {{",
-            *_filled(f"{indent}  target += {sign}log_diff_exp(", (beyond[1], beyond[0])),
-            f"{indent}}}",
+            f"for (i in {rows}) {{",
+            f"  real below = {below[1]};",
+            "  if (below < log(0.5)) {",
+            f"    target += {sign}log_diff_exp({below[0]}, below);",
+            "  } else {",
+            *_filled(f"    target += {sign}log_diff_exp(", (beyond[1], beyond[0])),
+            "  }",
+            "}",
         ]
 
 
@@ -74,28 +89,30 @@ def _filled(head: str, arguments: tuple[str, str]) -> list[str]:
 
 
 def _law(graph: ModelGraph, family: Family, eta: str) -> _Law:
-    mean = LINKS[graph.response.link].stan.format(eta=eta)
-    name, arguments = family.density.format(mu=mean).split("(", 1)
-    return _Law(name, arguments, (eta, *(p.parameter for p in graph.predictors)), family.integer)
+    response = graph.response
+    mean = LINKS[response.link].stan.format(eta=eta)
+    text = family.density.format(mu=mean)
+    text = text if response.noise is None else with_noise(text)
+    name, arguments = text.split("(", 1)
+    vectors = (eta, "se", *(p.parameter for p in graph.predictors))
+    return _Law(name, arguments, vectors, family.integer, response.powers is not None)
 
 
-def _density(graph: ModelGraph, law: _Law, rows: str = "") -> str:
-    """The statement of the density, its constants where they are asked for."""
-    if graph.strategy.kind == "joint":
-        return f"target += {law.at('lpmf' if law.counts else 'lpdf', 'y', rows)};"
-    return f"y{f'[{rows}]' if rows else ''} ~ {law.name}({law.of(rows)};"
+def _density(graph: ModelGraph, law: _Law, rows: str = "") -> list[str]:
+    """The statements of the density, its constants where they are asked for."""
+    if graph.strategy.kind == "joint" or law.weighted:
+        return law.added("lpmf" if law.counts else "lpdf", "y", rows)
+    return law.of_rows(rows, f"y{f'[{rows}]' if rows else ''} ~ {law.name}({law.of(rows)};")
 
 
 def censored_likelihood(graph: ModelGraph, family: Family, eta: str) -> str:
     """The statements; ``eta`` is the predictor as text, a vector with an element per row."""
     law = _law(graph, family, eta)
     lines = [
-        *law.of_rows("observed", _density(graph, law, "observed")),
-        *law.of_rows("left", f"target += {law.at('lcdf', 'y', 'left')};"),
-        *law.of_rows("right", f"target += {law.at('lccdf', 'y', 'right')};"),
-        "for (i in interval) {",
-        *law.between("  ", "i", "y_upper", "y", ""),
-        "}",
+        *_density(graph, law, "observed"),
+        *law.added("lcdf", "y", "left"),
+        *law.added("lccdf", "y", "right"),
+        *law.between("interval", "y_upper", "y"),
     ]
     return "\n".join(lines)
 
@@ -107,14 +124,11 @@ def truncated_likelihood(graph: ModelGraph, family: Family, eta: str) -> str:
     """
     law, truncation = _law(graph, family, eta), graph.response.truncation
     assert truncation is not None
-    lines = [_density(graph, law)]
+    lines, lower = _density(graph, law), "y_below" if law.counts else "y_lower"
     if truncation.lower is None:
-        lines.append(f"target += -{law.at('lcdf', 'y_upper')};")
-    elif truncation.upper is None and law.counts:
-        lines += law.of_rows("cut", f"target += -{law.at('lccdf', 'y_below', 'cut')};")
+        lines += law.added("lcdf", "y_upper", sign="-")
     elif truncation.upper is None:
-        lines.append(f"target += -{law.at('lccdf', 'y_lower')};")
+        lines += law.added("lccdf", lower, "cut" if law.counts else "", "-")
     else:
-        lower = "y_below" if law.counts else "y_lower"
-        lines += ["for (i in 1 : N) {", *law.between("  ", "i", "y_upper", lower, "-"), "}"]
+        lines += law.between("1 : N", "y_upper", lower, "-")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from mix2stan.plan.parts import (
     terms,
     texts,
 )
-from mix2stan.prior_text import PriorText
+from mix2stan.priors.text import PriorText
 from mix2stan.residual_views import errors_view
 from mix2stan.residuals import known_errors
 

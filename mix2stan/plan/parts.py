@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mix2stan.covariances import COVARIANCES, Parameter
 from mix2stan.graph import Group, ModelGraph, Prior
-from mix2stan.prior_text import PriorText, prior_texts
+from mix2stan.priors.text import PriorText, prior_texts
 
 __all__ = [
     "Component",

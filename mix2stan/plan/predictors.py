@@ -17,7 +17,7 @@ from mix2stan.plan.parts import (
     group_view,
     texts,
 )
-from mix2stan.prior_text import PriorText
+from mix2stan.priors.text import PriorText
 
 __all__ = ["PredictorView", "group_parts", "population_parts", "predicted_parts", "predictor_view"]
 

@@ -22,7 +22,7 @@ from mix2stan.plan.predictors import (
 )
 from mix2stan.plan.weighted import weighted_likelihood, with_noise
 from mix2stan.plan.whitened import StructuredView, structured
-from mix2stan.prior_text import PriorText
+from mix2stan.priors.text import PriorText
 from mix2stan.residual_views import errors_view
 
 __all__ = [
@@ -178,6 +178,8 @@ def _words(graph: ModelGraph, family: Family) -> str:
 
 def _declaration(family: Family) -> str:
     """The response in the data block."""
+    if family.several:
+        return "array[N, C] int<lower=0> y"
     if family.categories:
         return "array[N] int<lower=1, upper=C> y"
     return "array[N] int<lower=0> y" if family.integer else "vector[N] y"

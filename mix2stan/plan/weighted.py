@@ -24,7 +24,7 @@ def weighted_likelihood(graph: ModelGraph, family: Family, text: str) -> str:
         text: the density, ``name(arguments)``, of all rows at once.
     """
     name, arguments = text.split("(", 1)
-    whole = family.functions is not None
+    whole = family.functions is not None or graph.response.link in family.link_functions
     row = "i : i" if whole else "i"
     vectors = ["eta", "trials", "se", *(p.parameter for p in graph.predictors)]
     indexed = re.sub(rf"\b({'|'.join(vectors)})\b(?!\()", rf"\1[{row}]", arguments)

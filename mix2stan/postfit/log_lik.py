@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.design import Grouping
 from mix2stan.distributions import probability
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.graph import Factor, ModelGraph
@@ -21,7 +22,7 @@ from mix2stan.responses import observed, powers_of
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
 
-__all__ = ["log_lik"]
+__all__ = ["log_lik", "pointwise"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -37,7 +38,7 @@ def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
     predictor = predictor_of(fit, draws=draws, seed=0, response=True)
     predictor.refuse_layers()
     if by == "obs":
-        values = _conditional(predictor)
+        values = pointwise(predictor)
         return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)
     graph = fit.schema.graph
     factor = _factor_named(graph, by)
@@ -48,7 +49,7 @@ def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
     for group in graph.groups:
         independent(group)
     levels = predictor.rows.data.grouping(factor)
-    _check_nested(predictor.graph, predictor.rows.data, levels.codes, by)
+    _check_nested(predictor.graph, predictor.rows.data, levels, by)
     marginal = _gaussian if predictor.graph.response.linear else _by_quadrature
     values = marginal(predictor, levels.codes, len(levels.levels))
     return predictor.sample.labelled(values, levels.levels, fit.labels.response, dim=by)
@@ -62,9 +63,9 @@ def _factor_named(graph: ModelGraph, by: str) -> Factor:
     return factors[by]
 
 
-def _check_nested(graph: ModelGraph, data: Data, codes: Index, by: str) -> None:
+def _check_nested(graph: ModelGraph, data: Data, levels: Grouping, by: str) -> None:
     """Refuse a factor whose levels share anything that is not integrated within one of them."""
-    others = {str(g.factor): data.grouping(g.factor).codes for g in graph.groups}
+    others = {str(g.factor): data.grouping(g.factor) for g in graph.groups}
     correlation = graph.residual.correlation
     for group in graph.groups:
         if group.coupled:
@@ -73,16 +74,15 @@ def _check_nested(graph: ModelGraph, data: Data, codes: Index, by: str) -> None:
     if correlation is not None and correlation.block is None:
         raise Unsupported(f"the errors of the levels of {by} are correlated")
     if correlation is not None and correlation.block is not None:
-        others[f"the errors' {correlation.block}"] = data.grouping(correlation.block).codes
+        others[f"the errors' {correlation.block}"] = data.grouping(correlation.block)
     for name, inner in others.items():
-        pairs = np.unique(np.column_stack([inner, codes]), axis=0)
-        if len(pairs) > len(np.unique(inner)):
+        if not inner.within(levels):
             message = f"the levels of {by} are not independent: they share levels of {name}"
             raise Unsupported(message, hint='by = "obs" is given the effects')
 
 
-def _conditional(predictor: Predictor) -> Array:
-    """Shape (n, S)."""
+def pointwise(predictor: Predictor) -> Array:
+    """The log-likelihood of every row given its effects, shape (n, S)."""
     if predictor.graph.residual.correlation is not None:
         return _of_correlated(predictor)
     density, weights = _density(predictor), _weights(predictor)

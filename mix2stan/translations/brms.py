@@ -9,9 +9,8 @@ from mix2stan.graph import (
     ModelGraph,
     Population,
     Residual,
-    VarianceFunction,
 )
-from mix2stan.syntax import Argument, Call, Node, Number, Operator, format_number
+from mix2stan.syntax import Argument, Call, Node, Operator, format_number
 from mix2stan.translations.glmmtmb import log_sd_terms
 from mix2stan.translations.lme4 import with_units
 from mix2stan.translations.parts import (
@@ -38,7 +37,7 @@ _HAS = frozenset(
     beta_binomial Gamma inverse.gaussian exponential weibull beta zero_one_inflated_beta
     zero_inflated_poisson zero_inflated_negbinomial zero_inflated_binomial
     zero_inflated_beta_binomial zero_inflated_beta hurdle_poisson hurdle_negbinomial hurdle_gamma
-    hurdle_lognormal von_mises asym_laplace cumulative sratio cratio acat
+    hurdle_lognormal von_mises asym_laplace multinomial cumulative sratio cratio acat
     categorical
     """.split()
 )
@@ -84,6 +83,9 @@ def _left(graph: ModelGraph) -> str:
     additions = [str(one) for one in (response.censoring, response.truncation) if one is not None]
     left = str(expression)
     match expression:
+        case Call(args=args) if FAMILIES[response.family].several:
+            total = response.weights or " + ".join(str(a.value) for a in args)
+            additions.append(f"trials({total})")
         case _ if response.weights is not None:
             left = f"round({expression} * ({response.weights}))"
             additions.append(f"trials({response.weights})")
@@ -106,8 +108,8 @@ def _errors_alone(graph: ModelGraph) -> Node | None:
     """The standard errors where errors have no other variance than theirs."""
     known = dict(graph.response.known).get("sigma") == 1 and graph.residual.correlation is None
     match graph.residual.variances:
-        case (VarianceFunction("varFixed", Operator("^", (s, Number(value=2.0)))),) if known:
-            return s
+        case (part,) if known:
+            return part.standard_errors
     return None
 
 

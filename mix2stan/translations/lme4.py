@@ -27,6 +27,10 @@ _NEAREST = {
 }
 
 
+#: Families that glm() and glmer() have.
+_HAS = frozenset("gaussian poisson binomial bernoulli Gamma inverse.gaussian".split())
+
+
 def write(source: Source) -> str:
     """``lmer``, ``glmer`` or ``glmer.nb``; ``lm``, ``glm`` or ``glm.nb`` without random terms."""
     graph = source.graph
@@ -36,6 +40,8 @@ def write(source: Source) -> str:
         function = "glmer.nb" if grouped else "glm.nb"
         if graph.response.link != "log":
             raise refuse("lme4", f"glmer.nb with link {graph.response.link}", "its link is log")
+    elif family not in _HAS:
+        raise refuse("lme4", f"a response that is {family}", "glmmTMB or brms may")
     elif not graph.response.linear:
         function = "glmer" if grouped else "glm"
         extra = f"family = {family_text(graph)}"

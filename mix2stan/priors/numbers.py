@@ -17,7 +17,7 @@ from scipy import stats
 
 from mix2stan.errors import Unsupported
 from mix2stan.graph import Prior
-from mix2stan.priors import DENSITIES
+from mix2stan.priors.rows import DENSITIES
 
 __all__ = ["JOINT", "Joint", "draw", "lkj_roots", "log_density"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mix2stan.densities import Written, parse_density
 from mix2stan.errors import FormulaError, Mix2stanError, Span
+from mix2stan.priors.densities import Written, parse_density
 
 __all__ = ["PriorArgument", "PriorChoice", "prior_choice"]
 

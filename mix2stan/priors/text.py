@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mix2stan.graph import Prior
-from mix2stan.priors import DENSITIES, MATRICES, SINGLE, Density
+from mix2stan.priors.rows import DENSITIES, MATRICES, SINGLE, Density
 from mix2stan.syntax import format_number
 
 __all__ = ["PriorText", "describe", "is_proper", "prior_texts"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from mix2stan.graph import ModelGraph, Prior
-from mix2stan.prior_names import element_names
-from mix2stan.prior_text import describe, is_proper
+from mix2stan.priors.names import element_names
+from mix2stan.priors.text import describe, is_proper
 
 __all__ = ["prior_table"]
 

@@ -28,7 +28,7 @@ class StatedDensity:
     """A density by its Stan name.
 
     Attributes:
-        row: the row of :data:`mix2stan.priors.DENSITIES` that says it.
+        row: the row of :data:`mix2stan.priors.rows.DENSITIES` that says it.
         slots: what its numbers are called there, in Stan's order.
         positive: the slots that have to be positive.
         support: where it is not zero; None where its numbers say so.
@@ -99,7 +99,7 @@ class Written:
 
     @property
     def row(self) -> str:
-        """The row of :data:`mix2stan.priors.DENSITIES`."""
+        """The row of :data:`mix2stan.priors.rows.DENSITIES`."""
         return STATED[self.name].row
 
     @property

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mix2stan.graph import ModelGraph, Prior
 from mix2stan.matrices import Data
-from mix2stan.priors import Summaries
+from mix2stan.priors.summaries import Summaries
 from mix2stan.syntax import Name
 
 __all__ = ["by_response"]

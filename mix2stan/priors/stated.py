@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mix2stan.covariances import parameter_of
-from mix2stan.densities import LKJ, Written
 from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.families import PARAMETERS
 from mix2stan.graph import ModelGraph, Prior
-from mix2stan.prior_names import block_names, element_names
-from mix2stan.priors import DENSITIES, SINGLE
+from mix2stan.priors.densities import LKJ, Written
+from mix2stan.priors.names import block_names, element_names
+from mix2stan.priors.rows import DENSITIES, SINGLE
 from mix2stan.residuals import error_blocks
 from mix2stan.syntax import format_number
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mix2stan.families import Numbers, Parameter, parameter_row
 from mix2stan.graph import Group, Prior
-from mix2stan.priors import Summaries, block_prior, group_priors
+from mix2stan.priors.sets import block_prior, group_priors
+from mix2stan.priors.summaries import Summaries
 
 __all__ = ["PREDICTED_SETS", "Predicted", "predictor_priors"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.graph import ModelGraph, Prior
-from mix2stan.prior_numbers import log_density
-from mix2stan.priors import DENSITIES
+from mix2stan.priors.numbers import log_density
+from mix2stan.priors.rows import DENSITIES
 
 __all__ = ["log_prior"]
 

@@ -13,13 +13,13 @@ from mix2stan.errors import Mix2stanError, Unsupported
 from mix2stan.families import PARAMETERS
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior
 from mix2stan.matrices import Data
-from mix2stan.prior_names import element_names
-from mix2stan.prior_numbers import JOINT, Joint, draw
-from mix2stan.prior_text import is_proper
-from mix2stan.priors import DENSITIES
+from mix2stan.priors.names import element_names
+from mix2stan.priors.numbers import JOINT, Joint, draw
+from mix2stan.priors.rows import DENSITIES
+from mix2stan.priors.stated import support_of
+from mix2stan.priors.text import is_proper
 from mix2stan.relationships import Kinship
 from mix2stan.residuals import error_blocks, stationary
-from mix2stan.stated_priors import support_of
 
 __all__ = ["block_draws", "improper_names", "prior_draws"]
 

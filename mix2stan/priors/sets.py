@@ -1,7 +1,4 @@
-"""Prior densities, and the named sets of default priors.
-
-Scales are data, not text: a density row has slots (``loc``, ``scale``, ``rate``) that become data of
-the Stan program, so that one compiled program serves every data set of its shape.
+"""The named sets of default priors.
 
 The sets follow their packages to the letter: brms 2.23 (``def_scale_prior``), rstanarm 2.32
 (``default_prior_coef`` and friends, ``decov``).
@@ -11,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,204 +17,15 @@ from mix2stan.covariances import COVARIANCES, Parameter, constants_of
 from mix2stan.errors import FormulaError, suggestion
 from mix2stan.families import FAMILIES, PARAMETERS, Numbers, single_parameters
 from mix2stan.graph import Group, ModelGraph, Prior
-from mix2stan.wishart import call_priors
+from mix2stan.priors.summaries import Summaries
+from mix2stan.priors.wishart import call_priors
 
-__all__ = [
-    "DENSITIES",
-    "MATRICES",
-    "PRIOR_SETS",
-    "SINGLE",
-    "Density",
-    "Summaries",
-    "block_prior",
-    "default_priors",
-    "group_priors",
-]
+__all__ = ["PRIOR_SETS", "block_prior", "default_priors", "group_priors"]
 
 Array = NDArray[np.float64]
 
 #: The standard normal density at 0 over the logistic one.
 _PROBIT = 4 / math.sqrt(2 * math.pi)
-#: Slots that are one number, or a matrix, whatever the size of the block.
-SINGLE, MATRICES = frozenset({"eta", "nu"}), frozenset({"scale_matrix", "of_errors"})
-
-
-@dataclass(frozen=True)
-class Density:
-    """A row of :data:`DENSITIES`.
-
-    Attributes:
-        text: the Stan density, with its data slots in braces; empty if there is nothing to say.
-        slots: the names of the data slots, in order.
-        proper: whether it integrates to one.
-        functions: the template with the Stan function it needs, if any.
-        joint: whether it is one density of several parameters, which cannot be changed one by one.
-        words: what it is called, if that is not its text.
-    """
-
-    text: str
-    slots: tuple[str, ...] = ()
-    proper: bool = True
-    functions: str | None = None
-    joint: bool = False
-    words: str = ""
-
-
-DENSITIES: dict[str, Density] = {
-    "flat": Density("", proper=False),
-    "normal": Density("normal({loc}, {scale})", ("loc", "scale")),
-    "student_t": Density("student_t(3, {loc}, {scale})", ("loc", "scale")),
-    "half_student_t": Density("student_t(3, 0, {scale})", ("scale",)),
-    "exponential": Density("exponential({rate})", ("rate",)),
-    "lkj": Density("lkj_corr_cholesky(1)"),
-    "uniform": Density(""),
-    "lognormal": Density("lognormal({loc}, {scale})", ("loc", "scale")),
-    "normal_sigma": Density("normal(0, sigma)"),
-    "std_normal": Density("std_normal()"),
-    "normal_0": Density("normal(0, {scale})", ("scale",)),
-    "lognormal_1": Density("lognormal(0, 1)"),
-    "uniform_0_1": Density("uniform(0, 1)"),
-    "uniform_1_1": Density("uniform(-1, 1)"),
-    "uniform_rho": Density("uniform(cor_rho_lower, 1)"),
-    "exponential_sigma": Density("exponential(1 / sigma)"),
-    "gamma_2": Density("gamma(2, {rate})", ("rate",)),
-    "gamma_small": Density("gamma(0.01, {rate})", ("rate",)),
-    "uniform_unit": Density("beta(1, 1)"),
-    "decov_1": Density("decov(1)", functions="functions/decov", joint=True),
-    "decov": Density("decov(sigma)", functions="functions/decov", joint=True),
-    # what a user can ask for besides: all numbers are data
-    "student": Density("student_t({df}, {loc}, {scale})", ("df", "loc", "scale")),
-    "cauchy": Density("cauchy({loc}, {scale})", ("loc", "scale")),
-    "gamma": Density("gamma({shape}, {rate})", ("shape", "rate")),
-    "inv_gamma": Density("inv_gamma({shape}, {scale})", ("shape", "scale")),
-    "beta": Density("beta({a}, {b})", ("a", "b")),
-    "logistic": Density("logistic({loc}, {scale})", ("loc", "scale")),
-    "double_exponential": Density("double_exponential({loc}, {scale})", ("loc", "scale")),
-    "between": Density("", words="uniform({lower}, {upper})"),
-    "lkj_eta": Density("lkj_corr_cholesky({eta})", ("eta",)),
-    # MCMCglmm's, of covariance matrices, as densities of standard deviations and a root
-    "multi_normal": Density(
-        "multi_normal({loc}, {scale_matrix})", ("loc", "scale_matrix"), joint=True
-    ),
-    "inverse_gamma": Density(
-        "inverse_gamma_sd({nu}, {V})",
-        ("nu", "V"),
-        functions="functions/inverse_gamma_sd",
-        words="inverse_wishart(nu = {nu}, V = {V}), of the variance",
-    ),
-    "inverse_gammas": Density(
-        "inverse_gamma_sds({df}, {V})",
-        ("df", "V"),
-        functions="functions/inverse_gamma_sds",
-        joint=True,
-        words="inverse_wishart(nu = {df}, V = {V}), of the variance",
-    ),
-    "inverse_gamma_ratios": Density(
-        "inverse_gamma_ratios(sigma, {nu}, {V})",
-        ("nu", "V"),
-        functions="functions/inverse_gamma_ratios",
-        joint=True,
-        words="inverse_wishart(nu = {nu}, V = {V}), of the variance (sigma times this)^2",
-    ),
-    "inverse_wishart": Density(
-        "inverse_wishart_sds({L}, {nu}, {scale_matrix})",
-        ("nu", "scale_matrix"),
-        functions="functions/inverse_wishart_sds",
-        joint=True,
-        words="inverse_wishart(nu = {nu}), of the covariance matrix",
-    ),
-    "scaled_inverse_wishart": Density(
-        "scaled_inverse_wishart_sds({L}, {nu}, {V}, {alpha_V})",
-        ("nu", "V", "alpha_V"),
-        functions="functions/scaled_inverse_wishart_sds",
-        joint=True,
-        words="scaled inverse_wishart(nu = {nu}), of the covariance matrix",
-    ),
-    "inverse_wishart_root": Density(
-        "inverse_wishart_root({nu})",
-        ("nu",),
-        functions="functions/inverse_wishart_root",
-        words="correlations of inverse_wishart(nu = {nu})",
-    ),
-    "inverse_wishart_errors": Density(
-        "inverse_wishart_errors(sigma, cor_L, {nu}, {of_errors})",
-        ("nu", "of_errors"),
-        functions="functions/inverse_wishart_errors",
-        joint=True,
-        words="inverse_wishart(nu = {nu}), of the errors' covariance matrix",
-    ),
-    "with_sds": Density("", joint=True, words="in the density of the covariance matrix"),
-}
-
-
-@dataclass(frozen=True)
-class Summaries:
-    """What the default priors need to know of the data.
-
-    Attributes:
-        y: the response on the scale of the predictor, shape (N,); None if it does not say how large
-            effects are (links of probabilities), then their unit is that of the link.
-        X: the population design, shape (N, K), its intercept first if ``intercept``.
-        intercept: whether the first column of X is the intercept.
-        words: what y is called in sources.
-    """
-
-    y: Array | None
-    X: Array
-    intercept: bool
-    words: str = "y"
-
-    @property
-    def mean(self) -> float:
-        return 0.0 if self.y is None else float(np.mean(self.y))
-
-    @property
-    def sd(self) -> float:
-        """Standard deviation of the response, 1 if it is constant."""
-        if self.y is None:
-            return 1.0
-        return float(np.std(self.y, ddof=1)) or 1.0 if len(self.y) > 1 else 1.0
-
-    @property
-    def median(self) -> float:
-        return 0.0 if self.y is None else float(np.median(self.y))
-
-    @property
-    def mad(self) -> float:
-        """R's ``mad``: the median absolute deviation times 1.4826."""
-        return 0.0 if self.y is None else float(1.4826 * np.median(np.abs(self.y - self.median)))
-
-    @property
-    def rms(self) -> float:
-        """Root mean square of the response, 1 if it is zero throughout."""
-        return 1.0 if self.y is None else float(np.sqrt(np.mean(self.y**2))) or 1.0
-
-    @property
-    def rms_X(self) -> Array:
-        """Root mean square of each column of X."""
-        return np.asarray(np.sqrt(np.mean(self.X**2, axis=0)))
-
-    @property
-    def centre_words(self) -> str:
-        """The mean of the response, in words."""
-        return "0" if self.y is None else f"mean({self.words})"
-
-    def times(self, factor: str, statistic: str) -> str:
-        """A multiple of a statistic of the response, in words."""
-        return factor if self.y is None else f"{factor} {statistic}({self.words})"
-
-    def slope_scales(self, factor: float) -> Array:
-        """``factor`` over the standard deviation of each column of X (over 1 for a constant one)."""
-        spread = np.std(self.X, axis=0, ddof=1) if len(self.X) > 1 else np.ones(self.X.shape[1])
-        return factor / np.where(spread > 0, spread, 1.0)
-
-    def constant_in_columns(self) -> Array | None:
-        """Weights c with X c = 1, if the columns span the constant, else None."""
-        ones = np.ones(len(self.X))
-        weights: Array = np.linalg.lstsq(self.X, ones, rcond=None)[0].astype(float)
-        return weights if np.allclose(self.X @ weights, ones, atol=1e-8) else None
-
-
 SetRule = Callable[[ModelGraph, Summaries], list[Prior]]
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import parameter_of
 from mix2stan.graph import Group, ModelGraph
-from mix2stan.prior_draws import block_draws
-from mix2stan.prior_names import element_names
+from mix2stan.priors.draws import block_draws
+from mix2stan.priors.names import element_names
 from mix2stan.syntax import format_number
 
 __all__ = ["with_implied"]

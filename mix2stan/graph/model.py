@@ -1,0 +1,99 @@
+"""The whole model, and how it is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from mix2stan.graph.errors import Residual
+from mix2stan.graph.priors import CallPrior, Prior
+from mix2stan.graph.response import Response
+from mix2stan.graph.terms import Columns, Group, Population, Predictor
+from mix2stan.syntax import Node
+
+__all__ = ["ModelGraph", "Strategy", "note"]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How the posterior is computed; never what it is.
+
+    ``kind`` is ``noncentred`` (effects are sampled as standard normals), ``centred`` (each term as
+    its parameterisation says), ``joint`` (non-centred, constants kept), ``collapsed`` (the
+    coefficients, and the effects of those terms that say so, are integrated out and drawn exactly
+    afterwards), ``profiled`` (collapsed, the coefficients at their maximum: maximum likelihood) or
+    ``latent`` (the predictor is sampled as the response of a Gaussian model, which is collapsed;
+    ``errors`` identifies the term whose effects, one per row, are its errors);
+    ``reason`` says why in words.  ``pooled`` says that equal observations are summed.
+    """
+
+    kind: str = "noncentred"
+    reason: str = ""
+    pooled: bool = False
+    errors: str = ""
+
+    @property
+    def samples_effects(self) -> bool:
+        """Whether the effects are parameters of the program."""
+        return self.kind in ("noncentred", "centred", "joint")
+
+
+@dataclass(frozen=True)
+class ModelGraph:
+    """A whole model.
+
+    ``population`` is that of the mean and ``predictors`` are the further ones, each of a parameter
+    that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
+    call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
+    their way, in order.  ``prior`` is what the call itself says of priors.
+    """
+
+    response: Response
+    population: Population
+    groups: tuple[Group, ...] = ()
+    residual: Residual = field(default=Residual())
+    priors: tuple[Prior, ...] = field(default=(), compare=False)
+    call: str = field(default="", compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    strategy: Strategy = field(default=Strategy(), compare=False)
+    predictors: tuple[Predictor, ...] = ()
+    prior: CallPrior | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        lines = [f"{self.response} ~ {self.population}"]
+        lines += [f"  + {g}" for g in self.groups_of("")]
+        for predictor in self.predictors:
+            lines += [f"  {predictor}"]
+            lines += [f"    + {g}" for g in self.groups_of(predictor.parameter)]
+        return "\n".join([*lines, *([] if self.residual.plain else [f"  errors {self.residual}"])])
+
+    @property
+    def mean(self) -> Predictor:
+        """The predictor of the mean."""
+        return Predictor("", self.response.link, self.population)
+
+    @property
+    def every_predictor(self) -> tuple[Predictor, ...]:
+        """All predictors, that of the mean first."""
+        return (self.mean, *self.predictors)
+
+    @property
+    def shared_columns(self) -> Columns:
+        """The population's columns: those of the mean, or of every category where it has none."""
+        alone = self.predictors and not self.population.columns.names
+        return self.predictors[0].population.columns if alone else self.population.columns
+
+    def groups_of(self, parameter: str) -> tuple[Group, ...]:
+        """The group terms of one predictor, of the mean's where the parameter is empty."""
+        return tuple(g for g in self.groups if g.owner == parameter)
+
+    def formulas(self) -> tuple[Node, ...]:
+        """All design formulas, population first, that of the log standard deviation last."""
+        populations = (p.population.columns for p in self.every_predictor)
+        parts = (*populations, *(g.columns for g in self.groups))
+        last = () if self.residual.dispersion is None else (self.residual.dispersion,)
+        return (*(f for part in parts for f in part.formulas), *last)
+
+
+def note(graph: ModelGraph, *remarks: str) -> ModelGraph:
+    """The graph with further remarks for the user."""
+    return replace(graph, notes=(*graph.notes, *remarks))

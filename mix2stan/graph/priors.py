@@ -1,0 +1,74 @@
+"""What a call says of priors, and the priors of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mix2stan.errors import Span
+from mix2stan.syntax import NOWHERE
+
+__all__ = ["CallPrior", "Prior", "Rows", "WishartPrior"]
+
+
+#: A matrix, row by row.
+Rows = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class WishartPrior:
+    """MCMCglmm's prior of the covariance of a term or of the errors.
+
+    Attributes:
+        kind: the structure it was written for.
+        nu: degrees of freedom; one, or one per column of independent effects.
+        V: the scale matrix over nu; empty for the identity.
+        alpha_mu: means of the scales of expanded parameters; empty for zeros.
+        alpha_V: their covariance; empty if the parameters are not expanded.
+    """
+
+    kind: str
+    nu: tuple[float, ...] = (0.0,)
+    V: Rows = ()
+    alpha_mu: tuple[float, ...] = ()
+    alpha_V: Rows = ()
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class CallPrior:
+    """MCMCglmm's prior of what is no group term: the coefficients, the errors.
+
+    ``mean`` and ``variance`` are those of the coefficients, empty for 0 and 1e10.
+    """
+
+    mean: tuple[float, ...] = ()
+    variance: Rows = ()
+    residual: WishartPrior = WishartPrior("us")
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The prior of one block of parameters: a row of :data:`mix2stan.priors.rows.DENSITIES`.
+
+    ``block`` is the Stan identifier it is about (``beta``, ``sd_Subject``, ``L_Subject``, ``sigma``;
+    ``intercept`` for the mean response).  ``values`` are the numbers of the density's data slots, one
+    per element of the block, and ``source`` says in words where they came from.  A prior of some
+    elements alone has their ``places``, counted from 0; the block then has several priors.
+    ``proper`` is whether its numbers let it integrate to one.
+    """
+
+    block: str
+    density: str
+    values: tuple[tuple[str, tuple[float, ...]], ...] = field(default=(), compare=False)
+    source: str = field(default="", compare=False)
+    places: tuple[int, ...] = ()
+    proper: bool = field(default=True, compare=False)
+
+    @property
+    def stem(self) -> str:
+        """What the Stan names of its data begin with."""
+        return f"{self.block}_{self.density}" if self.places else self.block
+
+    def __str__(self) -> str:
+        return f"{self.block} ~ {self.density}"

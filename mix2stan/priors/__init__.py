@@ -1,0 +1,1 @@
+"""Priors: their densities, the default sets, what a user or a call states, and what they imply."""

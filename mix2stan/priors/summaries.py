@@ -1,0 +1,80 @@
+"""What default priors need to know of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Summaries"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Summaries:
+    """What the default priors need to know of the data.
+
+    Attributes:
+        y: the response on the scale of the predictor, shape (N,); None if it does not say how large
+            effects are (links of probabilities), then their unit is that of the link.
+        X: the population design, shape (N, K), its intercept first if ``intercept``.
+        intercept: whether the first column of X is the intercept.
+        words: what y is called in sources.
+    """
+
+    y: Array | None
+    X: Array
+    intercept: bool
+    words: str = "y"
+
+    @property
+    def mean(self) -> float:
+        return 0.0 if self.y is None else float(np.mean(self.y))
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the response, 1 if it is constant."""
+        if self.y is None:
+            return 1.0
+        return float(np.std(self.y, ddof=1)) or 1.0 if len(self.y) > 1 else 1.0
+
+    @property
+    def median(self) -> float:
+        return 0.0 if self.y is None else float(np.median(self.y))
+
+    @property
+    def mad(self) -> float:
+        """R's ``mad``: the median absolute deviation times 1.4826."""
+        return 0.0 if self.y is None else float(1.4826 * np.median(np.abs(self.y - self.median)))
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the response, 1 if it is zero throughout."""
+        return 1.0 if self.y is None else float(np.sqrt(np.mean(self.y**2))) or 1.0
+
+    @property
+    def rms_X(self) -> Array:
+        """Root mean square of each column of X."""
+        return np.asarray(np.sqrt(np.mean(self.X**2, axis=0)))
+
+    @property
+    def centre_words(self) -> str:
+        """The mean of the response, in words."""
+        return "0" if self.y is None else f"mean({self.words})"
+
+    def times(self, factor: str, statistic: str) -> str:
+        """A multiple of a statistic of the response, in words."""
+        return factor if self.y is None else f"{factor} {statistic}({self.words})"
+
+    def slope_scales(self, factor: float) -> Array:
+        """``factor`` over the standard deviation of each column of X (over 1 for a constant one)."""
+        spread = np.std(self.X, axis=0, ddof=1) if len(self.X) > 1 else np.ones(self.X.shape[1])
+        return factor / np.where(spread > 0, spread, 1.0)
+
+    def constant_in_columns(self) -> Array | None:
+        """Weights c with X c = 1, if the columns span the constant, else None."""
+        ones = np.ones(len(self.X))
+        weights: Array = np.linalg.lstsq(self.X, ones, rcond=None)[0].astype(float)
+        return weights if np.allclose(self.X @ weights, ones, atol=1e-8) else None
