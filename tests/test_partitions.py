@@ -171,6 +171,7 @@ AWKWARD = [
     "lmer(y ~ whole + factor(id > 30) + (1 | factor(id)))",
     "lmer(y ~ ifelse(x > 0, category, 'none') + (1 | g))",
     "lmer(y ~ relevel(category, 'b') + as.numeric(whole) + (1 | floor(id / 10)))",
+    "lmer(y ~ cut(x, c(-9, 0, 3, 8, 9)) + (1 | cut(id, c(-2, 40, 80, 200))))",
     "lm(y ~ interaction(grade, flag) + I(x^2))",
     "lmer(y ~ g + (1 | id))",
 ]
@@ -245,8 +246,9 @@ def test_rows_that_do_not_fit_are_refused_as_in_memory(change, call, message):
 @needs_dask
 def test_a_part_of_a_frame_is_no_data():
     frame = dask.from_pandas(rows(60, 3), npartitions=2)
-    with pytest.raises(m2s.DataError, match="not a Dask Array"):
-        m2s.model("lm(y ~ x)", frame.to_dask_array())
+    for part in (frame["x"], frame.to_dask_array()):
+        with pytest.raises(m2s.DataError, match="has to be a data frame, not"):
+            m2s.model("lm(y ~ x)", part)
     named = m2s.model("lm(y ~ x, data = d)", {"d": frame})
     assert named.stan_data["N"] == 60
 
@@ -278,6 +280,7 @@ def test_worker_processes_reduce_to_the_same():
     [
         ("lmer(y ~ x + (1 | g) + (1 | f))", "several grouping factors"),
         ("lmer(y ~ poly(x, 2) + (1 | g))", "learns from all rows"),
+        ("lmer(y ~ cut(x, 3) + (1 | g))", "learns from all rows"),
         ("lmer(y ~ x + (1 | g:f))", "combinations"),
         ("glmer(id ~ x + (1 | g), family = poisson)", "its response is poisson"),
         ("lmer(y ~ x + (1 | g), subset = x > 0)", "subset"),

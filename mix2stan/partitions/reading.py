@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.design import Column, Evaluation, Frame, ModelFrame
+from mix2stan.design.functions import FUNCTIONS
 from mix2stan.dialects import Request
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import UNITS, ModelGraph
@@ -107,10 +108,20 @@ def _makes_factor(node: Node) -> bool:
 
 def _check_states(source: Source, evaluation: Evaluation) -> None:
     for node in evaluation.states:
+        if _is_given(node):
+            continue
         if not _makes_factor(node):
             raise refusal(source, f"{node} learns from all rows")
         if len({name.name for name in names_in(node)}) > 1:
             raise refusal(source, f"{node} makes levels of several columns")
+
+
+def _is_given(node: Node) -> bool:
+    """Whether a call learns nothing, having been told: ``cut()`` with its breaks."""
+    if not isinstance(node, Call) or node.function != "cut":
+        return False
+    breaks = FUNCTIONS["cut"].match(node)["breaks"]
+    return not names_in(breaks) and Evaluation(Frame({}, 0)).numbers(breaks).size > 1
 
 
 # -- the levels in use -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import narwhals as nw
 import pandas as pd
 
 from mix2stan.errors import DataError
@@ -48,9 +49,7 @@ def source_of(data: object) -> Source | None:
     if isinstance(data, str | Path):
         return Parquet(Path(data))
     rows = next(iter(data.values())) if isinstance(data, Mapping) and len(data) == 1 else data
-    if type(rows).__module__.partition(".")[0] == "dask":
-        return DaskFrame(rows)
-    return None
+    return DaskFrame(rows) if nw.dependencies.is_dask_dataframe(rows) else None
 
 
 class Parquet:
@@ -98,9 +97,6 @@ class DaskFrame:
     whole = "compute() it into a data frame, or a sample of it"
 
     def __init__(self, data: Any) -> None:
-        if not hasattr(data, "partitions") or not hasattr(data, "columns"):
-            kind = type(data).__name__
-            raise DataError(f"data has to be a Dask data frame, not a Dask {kind}")
         self._data = data
         self.names: tuple[str, ...] = tuple(str(name) for name in data.columns)
 
