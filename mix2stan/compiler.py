@@ -35,7 +35,7 @@ DataArgument = pd.DataFrame | IntoFrame | Mapping[str, pd.DataFrame | IntoFrame 
 #: The same with all frames those of pandas.
 Given = pd.DataFrame | Mapping[str, pd.DataFrame | Known | str]
 
-_FRAMES = "those of pandas, polars and Arrow can be given"
+_FRAMES = "those of pandas, polars and Arrow can be given, and of Dask as data of a model"
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from mix2stan.links import LINKS
 from mix2stan.relationships import Kinship, read_relationship
 from mix2stan.syntax import Formula, Name, Node, Number
 
-__all__ = ["Data", "RandomTerm", "bind"]
+__all__ = ["Data", "RandomTerm", "bind", "variables_of"]
 
 Array = NDArray[np.float64]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -348,6 +348,24 @@ def bind(
     names = Frame.of(df).names
     frame = Frame.of(_with_units(graph, df))
     response = graph.response.expression
+    for group in graph.groups:
+        _check_not_the_response(group, response, frame)
+    for part in graph.residual.variances:
+        if part.weights is not None:
+            _check_weights(part.weights, frame)
+        if part.standard_errors is not None and graph.response.known:
+            _check_weights(part.standard_errors, frame, "standard errors")
+    wanted = variables_of(graph, names)
+    # an interval without a second end goes on for ever
+    censoring = graph.response.censoring
+    unbounded = () if censoring is None else (response, *censoring.variables())
+    model = model_frame(wanted, frame, na_action=na_action, unbounded=unbounded)
+    return Data(model, names, response, contrasts, frame, given)
+
+
+def variables_of(graph: ModelGraph, names: Sequence[str]) -> tuple[Node, ...]:
+    """The expressions of a lowered graph that rows must have values of; ``names`` are the columns."""
+    response = graph.response.expression
     wanted: dict[Node, None] = {response: None}
     wanted |= dict.fromkeys(graph.response.added())
     if graph.response.truncation is not None:
@@ -359,21 +377,10 @@ def bind(
         parts = terms(Formula(response, formula), columns=names)
         wanted |= dict.fromkeys((*parts.variables, *parts.offsets))
     for group in graph.groups:
-        _check_not_the_response(group, response, frame)
         wanted |= dict.fromkeys(group.factor.variables)
-    for part in graph.residual.variances:
-        if part.weights is not None:
-            _check_weights(part.weights, frame)
-        if part.standard_errors is not None and graph.response.known:
-            _check_weights(part.standard_errors, frame, "standard errors")
     for predictor in graph.every_predictor:
         wanted |= dict.fromkeys(predictor.population.offsets)
-    wanted |= dict.fromkeys(graph.residual.variables())
-    # an interval without a second end goes on for ever
-    censoring = graph.response.censoring
-    unbounded = () if censoring is None else (response, *censoring.variables())
-    model = model_frame(tuple(wanted), frame, na_action=na_action, unbounded=unbounded)
-    return Data(model, names, response, contrasts, frame, given)
+    return tuple(wanted | dict.fromkeys(graph.residual.variables()))
 
 
 def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:

@@ -28,6 +28,8 @@ from mix2stan.schema import remember
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from dask.dataframe import DataFrame as DaskDataFrame
+
     from mix2stan.engines import Progress
     from mix2stan.estimates import Estimates
     from mix2stan.fit import Fit
@@ -452,7 +454,7 @@ class Model(Refits):
 
 def model(
     text: str,
-    data: DataArgument | str | Path,
+    data: DataArgument | str | Path | DaskDataFrame,
     *,
     prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
@@ -466,8 +468,10 @@ def model(
             the names in the text to data frames; besides the rows, first, it may hold what the call
             names of relationships: a pedigree, a data frame with the columns ``animal``, ``sire`` and
             ``dam``; a covariance matrix, a data frame with labels, or a :class:`mix2stan.Known`; a
-            phylogeny, Newick text.  Or a folder of Parquet files, whose rows are reduced batch by
-            batch and never all in memory: for Gaussian models with at most one grouping factor.
+            phylogeny, Newick text.  Or a folder of Parquet files, or a Dask data frame, whose rows
+            are reduced partition by partition, on the scheduler that is active, and never all in
+            memory: for Gaussian models with at most one grouping factor.  There are about seven
+            passes over the rows; ``persist()`` what is expensive to compute.
         prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"``, ``"mcmcglmm"`` or
             ``"flat"``, or if nothing is said that of the call (MCMCglmm's ``prior =``);
             or Stan densities by the names in ``model.priors``, ``{"sd_Subject": "exponential(1)"}``,

@@ -139,8 +139,10 @@ def test_what_is_no_frame_is_refused(given, sleepstudy):
 
 def test_a_frame_of_dask_is_not_gathered(sleepstudy):
     frames = pytest.importorskip("dask.dataframe")
+    frame = frames.from_pandas(sleepstudy, npartitions=2)
+    assert m2s.model("lm(Reaction ~ Days)", frame).data.reduced
     with pytest.raises(m2s.DataError, match="has to be a data frame"):
-        m2s.model("lm(Reaction ~ Days)", frames.from_pandas(sleepstudy, npartitions=2))
+        m2s.model_matrix("~ Days", frame)
 
 
 def test_polars_is_not_imported_for_pandas():

@@ -54,12 +54,13 @@ class ModelFrame:
         """
         wanted = tuple(self.columns) if expressions is None else expressions
         evaluation = Evaluation(frame, dict(self.states))
+        found = {node: evaluation.variable(node) for node in wanted}
+        rows, dropped = _complete_rows(found, frame.n)
         columns = {}
-        for node in wanted:
-            old, new = self.columns[node], evaluation.variable(node)
+        for node, column in found.items():
+            old, new = self.columns[node], column.rows(rows) if dropped else column
             columns[node] = _recode(new, old, node) if old.is_factor else new
-        rows, dropped = _complete_rows(columns, frame.n)
-        return ModelFrame({k: c.rows(rows) for k, c in columns.items()}, rows, dropped, self.states)
+        return ModelFrame(columns, rows, dropped, self.states)
 
 
 def model_frame(

@@ -6,7 +6,6 @@ import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -71,8 +70,8 @@ class Source:
 
 def names_given(compiled: Compiled) -> frozenset[str]:
     """The names of all columns of the data, which a call in R text is read with."""
-    given = compiled.given
-    if isinstance(given, str | Path):
+    given: Any = compiled.given
+    if compiled.data.reduced:
         return frozenset(compiled.data.names_of_data)
     frames: list[Any] = [given] if isinstance(given, pd.DataFrame) else list(given.values())
     frames = [frame for frame in frames if isinstance(frame, pd.DataFrame)]
