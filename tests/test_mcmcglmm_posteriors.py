@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mix2stan as m2s
-from mix2stan.inference_data import convergence
+from mix2stan.convergence import convergence
 from tests.conftest import FIXTURES, table
 
 CASES = {
