@@ -113,7 +113,15 @@ def parts(model, point):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_density_is_the_marginal_one(name, engine):
+def test_the_density_is_the_marginal_one(name, stanli):
+    check_density(name, stanli)
+
+
+def test_the_density_is_that_on_every_engine(engine):
+    check_density("nested", engine)
+
+
+def check_density(name, engine):
     call, density = MODELS[name]
     df = made()
     model = m2s.model(call, df, strategy="latent")

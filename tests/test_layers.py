@@ -94,7 +94,15 @@ def exact(model, point):
         ("c, s", '"poisson", "exponential"'),
     ],
 )
-def test_the_density_is_the_marginal_one(responses, families, rcov, engine):
+def test_the_density_is_the_marginal_one(responses, families, rcov, stanli):
+    check_density(responses, families, rcov, stanli)
+
+
+def test_the_density_is_that_on_every_engine(engine):
+    check_density("a, c", '"gaussian", "poisson"', "us(trait):units", engine)
+
+
+def check_density(responses, families, rcov, engine):
     call = CALL.replace("a, c", responses).replace('"gaussian", "poisson"', families)
     model = m2s.model(call.replace("us(trait):units", rcov), made())
     program = engine.compile(model.stan_code, model.stan_data)
