@@ -8,6 +8,7 @@ need them for all at once.  Tests hold the two against each other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +39,17 @@ def convergence(draws: Array) -> tuple[Array, Array, Array]:
     out = np.full((3, n), np.nan)
     if length < 4:
         return out[0], out[1], out[2]
-    for start in range(0, n, _CHUNK):
+    several = chains > 1
+
+    def chunk(start: int) -> None:
         part = np.ascontiguousarray(np.moveaxis(draws[:, :, start : start + _CHUNK], 2, 0))
         finite = np.isfinite(part).all(axis=(1, 2))
         if finite.any():
-            out[:, start : start + len(part)][:, finite] = _of_finite(part[finite], chains > 1)
+            out[:, start : start + len(part)][:, finite] = _of_finite(part[finite], several)
+
+    # sorting and transforms leave the interpreter to others
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(chunk, range(0, n, _CHUNK)))
     return out[0], out[1], out[2]
 
 
