@@ -225,8 +225,7 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
     squares = float(np.sum(data["r"] ** 2)) if parts.sampled else float(data["rr_0"])
     spread = float(np.sqrt(squares / data["N"])) or 1.0
     start: dict[str, Any] = {"sigma": spread * _factor(rng)}
-    if any(p.block == "intercept" and p.density == "student_t" for p in graph.priors):
-        start["mix_intercept"] = _factor(rng)
+    start |= _heavy_intercept(graph, rng)
     means = _mean_squares(graph, data)
     for group in parts.block + parts.dense:
         scale = spread / np.maximum(np.sqrt(means[group.id]), 1e-12)
@@ -234,6 +233,12 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
     for group in parts.sampled:
         start |= _effects(group, data, spread, rng)
     return start
+
+
+def _heavy_intercept(graph: ModelGraph, rng: np.random.Generator) -> dict[str, Any]:
+    """The variance that mixes normals to Student's t, if that is the prior of the intercept."""
+    heavy = any(p.block == "intercept" and p.density == "student_t" for p in graph.priors)
+    return {"mix_intercept": _factor(rng)} if heavy else {}
 
 
 def _latent(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -245,11 +250,9 @@ def _latent(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator) -
     start: dict[str, Any] = {
         parameter: family.start(parameter) * _factor(rng) for parameter in single_parameters(graph)
     }
-    if any(p.block == "intercept" and p.density == "student_t" for p in graph.priors):
-        start["mix_intercept"] = _factor(rng)
+    start |= _heavy_intercept(graph, rng)
     for group in graph.groups:
-        Z = np.atleast_2d(group.columns.names)
-        start |= _variances(group, np.full(Z.shape[1], 0.5), rng)
+        start |= _variances(group, np.full(len(group.columns.names), 0.5), rng)
     effects = np.zeros(len(predictor))
     effects[data[term.index] - 1] = predictor + 0.5 * rng.standard_normal(len(predictor))
     return start | {f"m_{name}": effects}
@@ -264,8 +267,7 @@ def _whitened(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator)
     spread = float(np.sqrt(squares[0])) or 1.0
     sigma = np.sqrt(np.sum(np.square(data["rows"][:, 0] / multipliers)) / observations) or 1.0
     start: dict[str, Any] = {"sigma": float(sigma) * _factor(rng), **errors}
-    if any(p.block == "intercept" and p.density == "student_t" for p in graph.priors):
-        start["mix_intercept"] = _factor(rng)
+    start |= _heavy_intercept(graph, rng)
     means = _dense_squares(parts, data, squares[1:])
     place = 1 + data.get("D", data.get("K", 0))
     chain = tuple(g for terms in parts.chain for g in terms)

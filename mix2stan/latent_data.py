@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from mix2stan.collapsed_data import coefficient_prior, dense_columns, orthogonaliser
+from mix2stan.collapsed_data import coefficient_prior, dense_columns, orthogonaliser, row_order
 from mix2stan.elimination import elimination
 from mix2stan.glm_fit import least_squares
 from mix2stan.graph import ModelGraph, Parameterisation
@@ -31,9 +31,7 @@ def latent_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """
     below, ones = underlying(graph), np.ones(data.rows)
     parts = elimination(below.groups, below.residual)
-    order = np.arange(data.rows)
-    if parts.block:
-        order = np.argsort(data.grouping(parts.block[0].factor).codes, kind="stable")
+    order = row_order(below, data)
     entries = response_data(graph, data, order)
     # only its levels: what it is sampled around is integrated out
     term = replace(error_term(graph), parameterisation=Parameterisation())
@@ -60,24 +58,17 @@ def latent_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     entries[parts.block[0].index] = codes[order] + 1
     entries[f"last_{name}"] = np.cumsum(np.bincount(codes))
     level = sparse.csr_array((ones, (codes, np.arange(data.rows))), shape=(J, data.rows))
-    columns = [(g, k) for terms in parts.chain for g in terms for k in range(len(g.columns.names))]
-    values = [data.matrix(g.columns)[:, k] for g, k in columns]
-    for i, (group, k) in enumerate(columns):
-        if group.columns.names[k] != "(Intercept)":
-            entries[_column(parts.chain, group.id, k)] = values[i][order]
+    names = [
+        f"Z_{terms[0].id}_{k + 1}" if label != "(Intercept)" else ""
+        for terms in parts.chain
+        for k, label in enumerate(label for g in terms for label in g.columns.names)
+    ]
+    values = [column for terms in parts.chain for g in terms for column in data.matrix(g.columns).T]
+    for i, column in enumerate(names):
+        if column:
+            entries[column] = values[i][order]
         if W.shape[1]:
             entries[f"Z{w}_{name}_{i + 1}"] = level @ (values[i][:, None] * W)
         for m in range(i + 1):
             entries[f"ZZ_{name}_{i + 1}{m + 1}_0"] = level @ (values[i] * values[m])
     return entries
-
-
-def _column(chain: tuple[tuple[Any, ...], ...], term: str, k: int) -> str:
-    """The Stan name of column k of a term: its factor's first, and its place among those of that."""
-    for terms in chain:
-        place = 1
-        for group in terms:
-            if group.id == term:
-                return f"Z_{terms[0].id}_{place + k}"
-            place += len(group.columns.names)
-    raise KeyError(term)

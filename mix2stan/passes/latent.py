@@ -38,7 +38,7 @@ def obstacle_to_latent(graph: ModelGraph, context: Context) -> str | None:
         return "the response is censored or truncated"
     if _candidate(graph, context) is None:
         return "no term has an effect for every row"
-    chosen = _chosen(graph, context)
+    chosen = as_latent(graph, context)
     if any(g.coupled for g in chosen.groups):
         return "levels are related"
     below = underlying(chosen)
@@ -50,17 +50,13 @@ def obstacle_to_latent(graph: ModelGraph, context: Context) -> str | None:
     return obstacle_to_collapsing(below)
 
 
-def as_latent(graph: ModelGraph, context: Context) -> ModelGraph:
-    """The predictor sampled, the rest integrated out; it has no obstacle."""
-    return _chosen(graph, context)
-
-
 def _candidate(graph: ModelGraph, context: Context) -> Group | None:
     rows = context.data.rows
     return next((g for g in graph.groups if may_be_errors(g, rows)), None)
 
 
-def _chosen(graph: ModelGraph, context: Context) -> ModelGraph:
+def as_latent(graph: ModelGraph, context: Context) -> ModelGraph:
+    """The predictor sampled, the rest integrated out, of a model with an effect for every row."""
     term = _candidate(graph, context)
     assert term is not None
     others = tuple(g for g in graph.groups if g is not term)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mix2stan.elimination import elimination
 from mix2stan.graph import ModelGraph
@@ -18,7 +18,7 @@ from mix2stan.plan.sampled import (
     response_components,
     response_view,
 )
-from mix2stan.plan.whitened import Stage, stages_of
+from mix2stan.plan.whitened import Stage, stage_parts, stages_of, sum_functions
 
 __all__ = ["LatentView", "latent"]
 
@@ -57,7 +57,7 @@ def latent(graph: ModelGraph) -> list[Part]:
     response = response_components(graph, view)
     gaussian = [Component("latent/response", subject)]
     gaussian += [Component("collapsed/prior_normal", model)] if model.normal else []
-    own = replace(subject.term, centred=True)
+    own = subject.term
     templates = (own.columns, own.covariance, "latent/effects")
     plan = [
         Part(tuple(response)),
@@ -65,12 +65,7 @@ def latent(graph: ModelGraph) -> list[Part]:
         Part(tuple(Component(t, own) for t in templates)),
         Part(tuple(gaussian)),
     ]
-    for i, stage in enumerate(stages):
-        first = Component("collapsed/whitened_block" if i else "latent/sums", stage)
-        plan.append(Part((first, *(Component(g.covariance, g) for g in stage.block.terms))))
-    plan += dense_parts(model)
-    functions = ["functions/group_sums"] if model.block else []
-    functions += ["functions/with_root"] if model.scale == "F" else []
-    plan += [Part((Component(f, None),)) for f in functions]
+    plan += stage_parts(stages, "latent/sums")
+    plan += [*dense_parts(model), *sum_functions(model)]
     plan += [*parameter_parts(graph, family), *known_parts(graph)]
     return [*plan, *function_parts(graph, family)]

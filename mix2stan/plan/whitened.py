@@ -15,7 +15,16 @@ from mix2stan.residual_views import ErrorsView, errors_view
 if TYPE_CHECKING:
     from mix2stan.plan.sampled import ModelView
 
-__all__ = ["Stage", "StructuredView", "WhitenedView", "stages_of", "structured", "whitened"]
+__all__ = [
+    "Stage",
+    "StructuredView",
+    "WhitenedView",
+    "stage_parts",
+    "stages_of",
+    "structured",
+    "sum_functions",
+    "whitened",
+]
 
 
 @dataclass(frozen=True)
@@ -131,16 +140,27 @@ def whitened(graph: ModelGraph) -> list[Part]:
     response = [Component("collapsed/whitened", view)]
     response += [Component("collapsed/prior_normal", model)] if model.normal else []
     plan = [Part(tuple(response))]
-    for stage in stages:
-        components = [Component("collapsed/whitened_block", stage)]
-        components += [Component(g.covariance, g) for g in stage.block.terms]
-        plan.append(Part(tuple(components)))
+    plan += stage_parts(stages, "collapsed/whitened_block")
     plan += dense_parts(model)
     plan.append(Part((Component("residuals/homoscedastic", model),)))
+    plan += sum_functions(model)
+    return [*plan, *error_parts(view, view.errors), *layer_parts(layers)]
+
+
+def stage_parts(stages: tuple[Stage, ...], first: str) -> list[Part]:
+    """The factors that are eliminated level by level; ``first`` is the template of the finest."""
+    templates = [first, *["collapsed/whitened_block"] * len(stages[1:])]
+    return [
+        Part((Component(t, stage), *(Component(g.covariance, g) for g in stage.block.terms)))
+        for t, stage in zip(templates, stages, strict=False)
+    ]
+
+
+def sum_functions(model: CollapsedView) -> list[Part]:
+    """The Stan functions of sums over levels, and of roots of dense terms."""
     functions = ["functions/group_sums"] if model.block else []
     functions += ["functions/with_root"] if model.scale == "F" else []
-    plan += [Part((Component(f, None),)) for f in functions]
-    return [*plan, *error_parts(view, view.errors), *layer_parts(layers)]
+    return [Part((Component(f, None),)) for f in functions]
 
 
 def structured(view: StructuredView) -> tuple[list[Component], list[Part]]:
