@@ -138,7 +138,7 @@ def _terms(source: Source, population: Population, parameter: str) -> list[str]:
 def _bars(group: Group, source: Source) -> list[str]:
     symbol = spelt(group, _BARS, "brms", "nearest: (0 + f | g); glmmTMB or MCMCglmm may have it")
     factor = factor_text(group.factor.variables)
-    return [f"({columns_of(f)} {symbol} {factor})" for f in formulas_of(group, source)]
+    return [f"({columns_of(f)} {symbol} {factor})" for f in formulas_of(group.columns, source)]
 
 
 def _series(correlation: ErrorCorrelation | None) -> str:
