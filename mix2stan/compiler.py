@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from mix2stan.design import evaluate_data, in_pandas, stack
+from mix2stan.design import evaluate_data, in_pandas, levels_of, stack
 from mix2stan.dialects import Request, lower, model_call
 from mix2stan.errors import DataError, FormulaError
 from mix2stan.graph import ModelGraph, note
@@ -78,7 +78,7 @@ def compile_model(
         syntax = parse(text)
         call = model_call(syntax, columns)
         request = lower(call)
-        frame = _rows(request, frames)
+        request, frame = _rows(request, frames)
         bound = bind(request.graph, frame, request.na_action, request.contrasts, given)
         graph = note(request.graph, *remarks(request, bound))
         graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))
@@ -105,17 +105,19 @@ def _in_pandas(data: object) -> Given:
     return found
 
 
-def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The data frame the call is about, ``subset`` applied, several responses stacked."""
+def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> tuple[Request, pd.DataFrame]:
+    """The request, complete, and its data frame: ``subset`` applied, several responses stacked."""
     node: Node = request.data if request.data is not None else Name(next(iter(frames), ""))
     if request.subset is not None:
         arguments = (Argument(None, node), Argument(None, request.subset))
         node = Call("subset", arguments, span=request.subset.span)
     rows = evaluate_data(node, _Bindings(frames))
+    if request.finish is not None:
+        request = request.finish(lambda node: levels_of(rows, node))
     response = request.graph.response.expression
     if request.stacked and isinstance(response, Name):
-        return stack(rows, request.stacked, response.name)
-    return rows
+        return request, stack(rows, request.stacked, response.name)
+    return request, rows
 
 
 class _Bindings(dict[str, pd.DataFrame]):

@@ -12,9 +12,9 @@ from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.elimination import Elimination, elimination
 from mix2stan.families import (
     FAMILIES,
+    LAYERS,
     PARAMETERS,
     free_thresholds,
-    on_link,
     single_parameters,
 )
 from mix2stan.glm_fit import least_squares
@@ -70,10 +70,11 @@ def _starting_points(
 ) -> list[dict[str, Any]]:
     starts = _of_gaussian(graph, data, chains, rng)
     for layer in graph.response.layers:
-        family, link = FAMILIES[layer.family], LINKS[layer.link]
-        near = on_link(np.asarray(data[f"y_{layer.id}"], dtype=float), family, link)
+        row = LAYERS[layer.family]
+        near = row.start({e: data[f"{e}_{layer.id}"] for e in row.entries}, len(layer.ids))
         for start in starts:
-            start[f"l_{layer.id}"] = near + _SMALL * rng.standard_normal(len(near))
+            for name, value in zip(layer.ids, near, strict=True):
+                start[f"l_{name}"] = value + _SMALL * rng.standard_normal(len(value))
     return starts
 
 

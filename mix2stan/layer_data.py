@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.families import FAMILIES
+from mix2stan.families import LAYERS
 from mix2stan.graph import ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.responses import observed_layer
@@ -28,10 +28,12 @@ def layer_data(
     place = np.arange(data.rows) if order is None else np.argsort(order)
     entries: dict[str, Any] = {}
     for layer in graph.response.layers:
-        rows, y = data.rows_of(layer.trait), observed_layer(graph, layer, data)
-        integer = FAMILIES[layer.family].integer
-        entries |= {f"N_{layer.id}": len(rows), f"rows_{layer.id}": place[rows] + 1}
-        entries[f"y_{layer.id}"] = y.astype(np.int64) if integer else y
+        y, trials = observed_layer(graph, layer, data)
+        entries[f"N_{layer.id}"] = len(trials)
+        for trait, name in zip(layer.traits, layer.ids, strict=True):
+            entries[f"rows_{name}"] = place[data.rows_of(trait)] + 1
+        for name, values in LAYERS[layer.family].data(y, trials).items():
+            entries[f"{name}_{layer.id}"] = values
     return entries
 
 
@@ -41,6 +43,7 @@ def without_layers(
     """Values of the rows less the guessed predictors of the layers, which are parameters instead."""
     out = np.array(values)
     for layer in graph.response.layers:
-        rows = data.rows_of(layer.trait)
-        out[rows] -= guess[rows]
+        for trait in layer.traits:
+            rows = data.rows_of(trait)
+            out[rows] -= guess[rows]
     return out

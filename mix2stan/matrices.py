@@ -28,9 +28,8 @@ from mix2stan.design import (
     terms,
 )
 from mix2stan.errors import FormulaError, nearest, suggestion
-from mix2stan.families import FAMILIES, on_link
-from mix2stan.graph import UNITS, Columns, Factor, Group, ModelGraph
-from mix2stan.links import LINKS
+from mix2stan.families import LAYERS
+from mix2stan.graph import UNITS, Columns, Factor, Group, Layer, ModelGraph
 from mix2stan.relationships import Kinship, read_relationship
 from mix2stan.syntax import Formula, Name, Node, Number
 
@@ -254,11 +253,18 @@ class Data:
         """The response with the known offsets taken off, shape (N,)."""
         y = np.array(self.vector(graph.response.expression))
         for layer in graph.response.layers:
-            rows = self.rows_of(layer.trait)
-            y[rows] = on_link(y[rows], FAMILIES[layer.family], LINKS[layer.link])
+            rows, values, trials = self.layer(layer, y)
+            row = LAYERS[layer.family]
+            y[rows] = row.start(row.data(values, trials), len(rows))
         for offset in graph.population.offsets:
             y = y - self.vector(offset)
         return y
+
+    def layer(self, layer: Layer, y: Array) -> tuple[NDArray[np.int64], Array, Array]:
+        """The rows of a layer's latent variables, their values of y, both (q, n), and trials (n,)."""
+        rows = np.array([self.rows_of(trait) for trait in layer.traits])
+        trials = np.ones(self.rows) if layer.trials is None else self.vector(layer.trials)
+        return rows, y[rows], trials[rows[0]]
 
     def rows_of(self, trait: str) -> NDArray[np.int64]:
         """The rows of one of several responses that are stacked."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mix2stan.censoring import bounds, intervals
 from mix2stan.design import Column
 from mix2stan.errors import FormulaError
-from mix2stan.families import FAMILIES, Support, on_link
+from mix2stan.families import FAMILIES, LAYERS, Support, on_link
 from mix2stan.graph import Layer, ModelGraph, Response
 from mix2stan.links import LINKS
 from mix2stan.matrices import Data
@@ -117,19 +117,25 @@ def _checked(
     return values
 
 
-def observed_layer(graph: ModelGraph, layer: Layer, data: Data) -> Array:
-    """The response of one of several, checked, in the order of its rows.
+def observed_layer(graph: ModelGraph, layer: Layer, data: Data) -> tuple[Array, Array]:
+    """What is seen of a layer, checked: the values of its traits, shape (q, n), and trials, (n,).
 
     Raises:
         FormulaError: if it is not what its family describes; names the first such row.
     """
-    places = data.rows_of(layer.trait)
-    values = data.vector(graph.response.expression)[places]
-    response = Response(Name(layer.trait), layer.family, layer.link)
+    rows, values, trials = data.layer(layer, data.vector(graph.response.expression))
     # the row of the data as given, before they were stacked
     units = max(1, (data.raw.n if data.raw else data.rows) // len(graph.response.traits))
-    rows = _Rows(response, Column.numeric(values), None, data.frame.rows[places] % units)
-    return SUPPORTS[FAMILIES[layer.family].support](rows).y
+    row = LAYERS[layer.family]
+    support = SUPPORTS[row.support]
+    checked = dict(zip(layer.traits, values, strict=True))
+    if layer.trials is not None:
+        own = values[:1] if row.columns else values
+        checked["the last column of cbind()"] = trials - own.sum(axis=0)
+    for name, column in checked.items():
+        response = Response(Name(name), layer.family)
+        support(_Rows(response, Column.numeric(column), None, data.frame.rows[rows[0]] % units))
+    return values, trials
 
 
 def _check_bounds(rows: _Rows, ends: dict[str, Array]) -> None:

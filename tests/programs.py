@@ -263,6 +263,19 @@ PROGRAMS = {
         "MCMCglmm(cbind(cHEIGHT, TICKS) ~ trait - 1, random = ~us(trait):BROOD, "
         'rcov = ~idh(trait):units, family = c("gaussian", "poisson"))',
     ),
+    "zeros_by_trait": Case(
+        "grouseticks",
+        "MCMCglmm(TICKS ~ trait - 1 + at.level(trait, 1):YEAR, random = ~us(trait):BROOD, "
+        "rcov = ~us(trait):units, family = 'zipoisson', "
+        "prior = list(R = list(V = diag(2), nu = 1, fix = 2), G = list(G1 = list(V = diag(2), nu = 2))))",
+        prior=None,
+        strategy="auto",
+    ),
+    "categories_by_trait": Case(
+        "BTdata",
+        "MCMCglmm(sex ~ trait - 1, random = ~us(trait):dam, rcov = ~us(trait):units, "
+        "family = 'categorical', prior = list(R = list(V = diag(2), fix = 1)))",
+    ),
     "errors_general": Case(
         "Orthodont",
         "gls(distance ~ age, correlation = corSymm(form = ~1 | Subject), "

@@ -63,7 +63,7 @@ def exact(model, point):
     y = np.array(frame.column(Name(", ".join(model.meaning.response.traits))).values)
     total = 0.0
     for layer in model.meaning.response.layers:
-        rows = model.data.rows_of(layer.trait)
+        rows = model.data.rows_of(layer.traits[0])
         total += np.sum(SEEN[layer.family](y[rows], point[f"l_{layer.id}"]))
         y[rows] = point[f"l_{layer.id}"]
     sd = point["sigma"] * np.array([1, point["var_ratio"][0]])[trait]
@@ -172,7 +172,7 @@ def test_what_is_no_count_is_refused_by_its_row():
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (('"poisson"', '"categorical"'), "cannot be one of several responses"),
+        (('"poisson"', '"ordinal"'), "cannot be one of several responses"),
         (("us(trait):units", "trait:units"), "one residual variance"),
     ],
 )
@@ -185,7 +185,7 @@ def test_one_family_is_that_of_all():
     one = m2s.model(
         CALL.replace('c("gaussian", "poisson")', '"exponential"').replace("a, c", "a, s"), made()
     )
-    assert [layer.trait for layer in one.meaning.response.layers] == ["a", "s"]
+    assert [layer.traits[0] for layer in one.meaning.response.layers] == ["a", "s"]
 
 
 def test_it_is_compared_and_written_again():

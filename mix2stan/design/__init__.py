@@ -19,7 +19,7 @@ from mix2stan.design.frame import Column, Frame
 from mix2stan.design.grouping import Grouping, grouping, incidence
 from mix2stan.design.matrix import DesignSpec, design, independent_columns
 from mix2stan.design.model_frame import ModelFrame, model_frame
-from mix2stan.design.stack import TRAIT, stack
+from mix2stan.design.stack import TRAIT, levels_of, stack, trials_name
 from mix2stan.design.tables import read_table
 from mix2stan.design.terms import Term, Terms, terms
 from mix2stan.errors import DataError, FormulaError
@@ -42,11 +42,13 @@ __all__ = [
     "incidence",
     "independent_columns",
     "is_frame",
+    "levels_of",
     "model_frame",
     "model_matrix",
     "read_table",
     "stack",
     "terms",
+    "trials_name",
 ]
 
 

@@ -6,29 +6,42 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Frame
 from mix2stan.errors import FormulaError
+from mix2stan.graph import Trait
 from mix2stan.syntax import Node
 
-__all__ = ["TRAIT", "UNIT", "stack"]
+__all__ = ["TRAIT", "UNIT", "levels_of", "stack", "trials_name"]
 
 #: The factor of the responses, and that of the rows they came from: MCMCglmm's names.
 TRAIT, UNIT = "trait", "units"
 
 
-def stack(df: pd.DataFrame, responses: Sequence[Node], name: str) -> pd.DataFrame:
+def trials_name(name: str) -> str:
+    """What the column of the numbers of trials of all responses is called."""
+    return f"trials of {name}"
+
+
+def levels_of(df: pd.DataFrame, response: Node) -> tuple[str, ...]:
+    """The levels of a response of categories that rows have, those of numbers by size."""
+    return Evaluation(Frame.of(df)).variable(response).as_factor().used_levels().levels
+
+
+def stack(df: pd.DataFrame, responses: Sequence[Trait], name: str) -> pd.DataFrame:
     """The data once for every response.
 
     Args:
         df: the data, shape (n, …).
-        responses: numeric expressions of its columns, T of them.
+        responses: the traits, T of them.
         name: what the column of all responses is called.
 
     Returns:
         Shape (T n, …): the columns of ``df``, the responses under ``name`` (missing where they are),
-        the factors ``trait`` and ``units``.  The first response comes first.
+        the factors ``trait`` and ``units``, and the numbers of trials where a response is part of
+        some, 1 for the others.  The first response comes first.
 
     Raises:
         FormulaError: if a response is a factor, or the data have a column ``trait``.
@@ -37,16 +50,38 @@ def stack(df: pd.DataFrame, responses: Sequence[Node], name: str) -> pd.DataFram
         hint = "rename it: the responses of cbind() are the levels of 'trait'"
         raise FormulaError("the data have a column 'trait' already", hint=hint)
     evaluation = Evaluation(Frame.of(df))
-    values = []
-    for response in responses:
-        column = evaluation.variable(response)
-        if column.is_factor or column.values.ndim != 1:
-            raise FormulaError(f"{response} is not numeric", span=response.span)
-        values.append(column.numbers())
+    values = [_values(evaluation, response) for response in responses]
     rows, traits = np.arange(len(df)), len(responses)
-    labels = [str(response) for response in responses]
+    labels = [response.name for response in responses]
     long = pd.concat([df] * traits, ignore_index=True)
     long[name] = np.concatenate(values)
     long[TRAIT] = pd.Categorical(np.repeat(labels, len(df)), labels)
+    if any(response.counts for response in responses):
+        trials = [_trials(evaluation, response, len(df)) for response in responses]
+        long[trials_name(name)] = np.concatenate(trials)
     long[UNIT] = pd.Categorical(np.tile(rows + 1, traits))
     return long
+
+
+def _values(evaluation: Evaluation, trait: Trait) -> NDArray[np.float64]:
+    if not trait.levels:
+        return _numbers(evaluation, trait.values)
+    column = evaluation.variable(trait.values).as_factor()
+    place = np.array(
+        [trait.levels.index(s) + 1.0 if s in trait.levels else np.nan for s in column.levels]
+    )
+    return np.where(column.values >= 0, place[column.values], np.nan)
+
+
+def _numbers(evaluation: Evaluation, node: Node) -> NDArray[np.float64]:
+    column = evaluation.variable(node)
+    if column.is_factor or column.values.ndim != 1:
+        raise FormulaError(f"{node} is not numeric", span=node.span)
+    return np.asarray(column.numbers(), dtype=float)
+
+
+def _trials(evaluation: Evaluation, trait: Trait, rows: int) -> NDArray[np.float64]:
+    """The sum of the counts, missing where one of them is."""
+    if not trait.counts:
+        return np.ones(rows)
+    return np.asarray(np.sum([_numbers(evaluation, node) for node in trait.counts], axis=0))

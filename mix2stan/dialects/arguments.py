@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mix2stan.errors import FormulaError, Unsupported, suggestion
-from mix2stan.graph import ModelGraph, Population
+from mix2stan.graph import ModelGraph, Population, Trait
 from mix2stan.syntax import (
     Argument,
     Call,
@@ -82,6 +82,8 @@ class Request:
         contrasts: contrast function by factor, and by ``"unordered"`` and ``"ordered"``.
         ignored: arguments that have no meaning here.
         stacked: several responses, to be set below each other under the name of the graph's.
+        finish: what has to be asked, with a function that gives the levels of an expression of the
+            columns, before the model is known; None if it is.
     """
 
     graph: ModelGraph
@@ -90,7 +92,8 @@ class Request:
     na_action: str = "na.omit"
     contrasts: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
-    stacked: tuple[Node, ...] = ()
+    stacked: tuple[Trait, ...] = ()
+    finish: Callable[[Callable[[Node], tuple[str, ...]]], Request] | None = None
 
 
 def match_arguments(call: Call, signature: Signature) -> Arguments:

@@ -18,7 +18,7 @@ from mix2stan.dialects.brms_terms import random_terms, special_terms, split_id, 
 from mix2stan.dialects.families import family_of
 from mix2stan.dialects.mcmcglmm_errors import correlated_responses, unequal_responses
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Response
+from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Response, Trait
 from mix2stan.syntax import (
     Argument,
     Call,
@@ -87,7 +87,8 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
         tuple(_groups(terms, len(responses))),
         unequal_responses(span) if equal else correlated_responses(span),
     )
-    return replace(request(arguments, graph), stacked=responses)
+    stacked = tuple(Trait(str(response), response) for response in responses)
+    return replace(request(arguments, graph), stacked=stacked)
 
 
 def _check(arguments: Arguments, said: Parts) -> None:

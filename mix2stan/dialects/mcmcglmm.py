@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
+from mix2stan.design import trials_name
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
 from mix2stan.dialects.families import family_of
-from mix2stan.dialects.mcmcglmm_errors import errors_of, errors_of_traits
+from mix2stan.dialects.mcmcglmm_errors import errors_of
+from mix2stan.dialects.mcmcglmm_latent import (
+    errors_of_latent,
+    has_levels,
+    is_several,
+    latent_of,
+    named,
+)
 from mix2stan.dialects.mcmcglmm_prior import call_prior, fixed_residual
 from mix2stan.dialects.mcmcglmm_random import random_groups
 from mix2stan.dialects.mcmcglmm_related import related
-from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import (
     UNITS,
@@ -22,7 +31,6 @@ from mix2stan.graph import (
     Covariance,
     Factor,
     Group,
-    Layer,
     ModelGraph,
     Population,
     Response,
@@ -65,18 +73,13 @@ _CENSORED = {
     "cenpoisson": "poisson",
 }
 
-#: Families whose zeros have a predictor of their own, in the same formula.
-_TWO_LATENT = frozenset({"zipoisson", "zapoisson", "hupoisson", "zibinomial", "hubinomial"})
-
 
 def lower_mcmcglmm(call: Call) -> Request:
     """``MCMCglmm(y ~ x, random = ~ us(1 + x):g)``; ``a:b`` lists its levels first factor fastest."""
     arguments = match_arguments(call, _SIGNATURE)
     formula = arguments.formula("fixed", "MCMCglmm(y ~ x, random = ~ g)")
-    families = _families(arguments)
-    traits = _traits(formula, families)
-    if traits:
-        return _several(arguments, formula, traits)
+    if _are_several(arguments, formula, _families(arguments)):
+        return _several(arguments, formula)
     response = _response(arguments, response_of(formula, "MCMCglmm"))
     groups, rcov = related(random_groups(arguments), arguments), arguments.get("rcov")
     residual = errors_of(rcov)
@@ -129,10 +132,6 @@ def _response(arguments: Arguments, expression: Node) -> Response:
         return Response(expression, row, link, censoring=Censoring())
     if wanted not in names:
         hint = f"those that can: {', '.join([*names, *_FIXED, *_CENSORED])}"
-        if wanted.startswith("multinomial"):
-            hint = "categories by trait are several responses; brm(family = categorical()) has them"
-        if wanted in _TWO_LATENT:
-            hint = "it has two latent variables a row, told apart by trait; glmmTMB's ziformula can"
         message = f"the family {wanted!r} cannot be expressed"
         raise Unsupported(message, span=family.span, hint=hint)
     row = names[wanted]
@@ -142,78 +141,60 @@ def _response(arguments: Arguments, expression: Node) -> Response:
 # -- several responses -----------------------------------------------------------------------------
 
 
-def _traits(formula: Formula, families: tuple[Node, ...]) -> tuple[Node, ...]:
-    """The responses of ``cbind(y1, y2)``, none if it is one: counts of a multinomial.
+def _are_several(arguments: Arguments, formula: Formula, families: tuple[Node, ...]) -> bool:
+    """Whether there are several responses, or latent variables of one.
 
-    Raises:
-        FormulaError: if there are as many families as there are neither responses nor one.
+    ``cbind()`` of a family of counts, or of intervals, is one response.
     """
     match formula.left:
         case Call(function="cbind", args=args) if len(args) > 1:
-            responses = tuple(a.value for a in args)
+            several = True
         case _:
-            responses = ()
-    if len(families) > 1 and len(families) != len(responses):
-        message = f"there are {len(families)} families for {len(responses) or 1} responses"
-        raise FormulaError(message, span=families[0].span.to(families[-1].span))
-    one = families[0] if families else None
-    several = len(families) > 1 or one is None or not _takes_counts(one)
-    return responses if several else ()
+            several = False
+    formulas = (formula.right, arguments.get("random"), arguments.get("rcov"))
+    if len(families) > 1 or is_several(families, formulas):
+        return True
+    return several and not (families and _takes_counts(families[0]))
 
 
 def _takes_counts(family: Node) -> bool:
     """Whether a response of several columns is one of counts: binomial, or an interval."""
-    name = family.value if isinstance(family, String) else ""
-    return name.startswith("multinomial") or name in _CENSORED or name in _TWO_LATENT
+    name = named(family)
+    return name.startswith("multinomial") or name in _CENSORED
 
 
-def _several(arguments: Arguments, formula: Formula, traits: tuple[Node, ...]) -> Request:
-    """``cbind(y1, y2) ~ trait - 1 + trait:x``: a row for every response, of the factor ``trait``."""
-    groups = related(random_groups(arguments), arguments)
-    prior = call_prior(arguments.get("prior"), len(groups), fixed=False)
-    layers = _layers(_families(arguments), traits)
-    name = Name(", ".join(map(str, traits)), span=traits[0].span.to(traits[-1].span))
-    residual = errors_of_traits(arguments.get("rcov"), arguments.call.span)
-    if layers and residual.plain:
-        rcov = arguments.get("rcov") or formula
-        message = "responses of several families with one residual variance cannot be expressed"
-        hint = "rcov = ~ us(trait):units and ~ idh(trait):units can"
-        raise Unsupported(message, span=rcov.span, hint=hint)
-    graph = ModelGraph(
-        Response(name, traits=tuple(map(str, traits)), layers=layers),
-        Population(Columns((formula.right,))),
-        groups,
-        residual,
-        notes=() if "prior" in arguments.values else (_NO_PRIOR,),
-        prior=prior,
-    )
-    return replace(request(arguments, graph), stacked=traits)
+def _several(arguments: Arguments, formula: Formula) -> Request:
+    """``cbind(y1, y2) ~ trait - 1 + trait:x``: a row for every latent variable, of ``trait``."""
+    left = formula.left
+    assert left is not None
+    columns = left.args if isinstance(left, Call) and left.function == "cbind" else ()
+    listed = ", ".join(str(a.value) for a in columns) or str(left)
 
+    def finish(levels: Callable[[Node], tuple[str, ...]]) -> Request:
+        latent = latent_of(formula, _families(arguments), levels, trials_name(listed))
+        groups = related(random_groups(arguments), arguments)
+        residual, known = errors_of_latent(arguments, latent)
+        prior = call_prior(arguments.get("prior"), len(groups), fixed=bool(known))
+        graph = ModelGraph(
+            Response(
+                Name(listed if columns else f"{left} by trait", span=left.span),
+                traits=tuple(trait.name for trait in latent.traits),
+                layers=latent.layers,
+                known=known,
+            ),
+            Population(Columns((formula.right,))),
+            groups,
+            residual,
+            notes=() if "prior" in arguments.values else (_NO_PRIOR,),
+            prior=prior,
+        )
+        return replace(request(arguments, graph), stacked=latent.traits)
 
-def _layers(families: tuple[Node, ...], traits: tuple[Node, ...]) -> tuple[Layer, ...]:
-    """Those of the responses that are not Gaussian: one residual variable and no more each."""
-    able = {
-        name: row
-        for row, entry in FAMILIES.items()
-        for name in entry.mcmcglmm
-        if entry.may_be_layer
-    }
-    layers = []
-    if not families:
-        return ()
-    each = families * len(traits) if len(families) == 1 else families
-    for family, trait in zip(each, traits, strict=True):
-        wanted = family.value if isinstance(family, String) else str(family)
-        if wanted == "gaussian":
-            continue
-        if wanted not in able:
-            message = f"the family {wanted!r} cannot be one of several responses"
-            hint = f"those that can: gaussian, {', '.join(able)}"
-            raise Unsupported(message, span=family.span, hint=hint)
-        row = able[wanted]
-        link = FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0]
-        layers.append(Layer(str(trait), row, link))
-    return tuple(layers)
+    if not has_levels(_families(arguments)):
+        return finish(lambda node: ())
+    # until the levels are known there is no more to say
+    unfinished = ModelGraph(Response(left), Population(Columns((formula.right,))))
+    return replace(request(arguments, unfinished), finish=finish)
 
 
 def _is_fixed(arguments: Arguments) -> bool:

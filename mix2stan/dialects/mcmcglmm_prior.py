@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,9 @@ from mix2stan.graph import CallPrior, Rows, WishartPrior
 from mix2stan.syntax import Argument, Call, Node, Number, Operator, Parens
 
 __all__ = [
+    "FixedBlock",
     "call_prior",
+    "fixed_block",
     "fixed_from",
     "fixed_residual",
     "is_read",
@@ -158,6 +162,33 @@ def fixed_residual(prior: Node | None, family: str, span: Span) -> float:
     if len(variances) != 1 or variances[0] <= 0:
         raise FormulaError("the residual variance has to be a positive number", span=V.span)
     return float(variances[0])
+
+
+@dataclass(frozen=True)
+class FixedBlock:
+    """What ``fix`` of R holds at V: the rows and columns from ``first`` on, counted from 0."""
+
+    V: Rows
+    first: int
+    span: Span
+
+
+def fixed_block(prior: Node | None) -> FixedBlock | None:
+    """What is fixed of the residual's covariance, None if nothing is.
+
+    Raises:
+        FormulaError: if ``fix`` is no whole number, or V is not there.
+    """
+    R = _element(prior, "R", None)
+    V, fix = _element(R, "V", None), _element(R, "fix", None)
+    if R is None or fix is None:
+        return None
+    if not isinstance(fix, Number) or fix.value < 1 or fix.value != int(fix.value):
+        raise FormulaError("'fix' has to be a whole number", span=fix.span)
+    if V is None:
+        hint = "write list(V = diag(2), nu = 0.002, fix = 2)"
+        raise FormulaError("fix needs V", span=R.span, hint=hint)
+    return FixedBlock(_square(V), int(fix.value) - 1, R.span)
 
 
 def _wishart(entry: Node, kind: str) -> WishartPrior:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from mix2stan.distributions import basic, continuous, further, zeros
 from mix2stan.distributions.basic import Distribution
 from mix2stan.distributions.bounded import bounded, probability
+from mix2stan.distributions.layers import SEEN
 from mix2stan.errors import Unsupported
 
-__all__ = ["DISTRIBUTIONS", "Distribution", "bounded", "distribution_of", "probability"]
+__all__ = ["DISTRIBUTIONS", "SEEN", "Distribution", "bounded", "distribution_of", "probability"]
 
 DISTRIBUTIONS: dict[str, Distribution] = {
     **basic.ROWS,

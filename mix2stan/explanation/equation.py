@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mix2stan.documents import Block, Equation, Paragraph, Section, Text
 from mix2stan.explanation.facts import Facts, listed, plural
-from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, Predictor
+from mix2stan.families import FAMILIES, LAYERS
+from mix2stan.graph import Group, Layer, Predictor
 from mix2stan.links import LINKS
 from mix2stan.mathematics import (
     ONE,
@@ -73,15 +73,27 @@ def equation(facts: Facts) -> Section:
             left = Apply(further.link, (left,))
         lines.append(Equation(row(left, "=", _predictor(facts, further))))
     for layer in graph.response.layers:
-        mean = LINKS[layer.link].stan.format(eta=f"y of {layer.trait}")
-        seen = FAMILIES[layer.family].said(mean)
-        text = f"{layer.trait} ~ {seen}: what is Gaussian is its predictor, residual included."
-        lines.append(Paragraph(text))
+        lines.append(Paragraph(_seen_through(layer)))
     for group in graph.groups:
         lines.append(Equation(_effects(facts, group)))
         if group.factor.relationship is not None:
             lines.append(Paragraph(_related(group)))
     return Section("Model", (*lines, Paragraph(_legend(facts))))
+
+
+def _seen_through(layer: Layer) -> str:
+    """The distribution of a response given its latent variables."""
+    row, names = LAYERS[layer.family], [f"y of {trait}" for trait in layer.traits]
+    if len(names) == 1:
+        mean = LINKS[layer.link].stan.format(eta=names[0])
+        seen = FAMILIES[layer.family].said(mean)
+        return f"{layer.traits[0]} ~ {seen}: what is Gaussian is its predictor, residual included."
+    data = {entry: entry for entry in row.entries}
+    seen = row.words.format(*names, list=", ".join(names), **data)
+    return (
+        f"{layer.traits[0]} ~ {seen}: what is Gaussian are these predictors, residuals included, "
+        f"{row.meaning}."
+    )
 
 
 def _density(facts: Facts) -> Math:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import itertools
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mix2stan.families import basic, categories, continuous, further, zeros
-from mix2stan.families.basic import Family, Support
+from mix2stan.families.basic import Family, Support, on_link
+from mix2stan.families.layers import LayerRow, several_latent, single_latent
 from mix2stan.families.parameters import PARAMETERS, Numbers, Parameter, parameter_row
 from mix2stan.graph import ModelGraph
-from mix2stan.links import Link
 
 __all__ = [
     "FAMILIES",
+    "LAYERS",
     "PARAMETERS",
     "Family",
+    "LayerRow",
     "Numbers",
     "Parameter",
     "Support",
@@ -36,12 +35,8 @@ FAMILIES: dict[str, Family] = {
     **categories.ROWS,
 }
 
-
-def on_link(y: NDArray[np.float64], family: Family, link: Link) -> NDArray[np.float64]:
-    """A response on the scale of its predictor, zeros moved off where that has no value there."""
-    y = family.scale(y)
-    with np.errstate(all="ignore"):
-        return np.asarray(link.forward(np.where(y == 0, y + link.shift, y)), dtype=float)
+#: The families of responses whose predictors have residuals of their own: what they are seen through.
+LAYERS: dict[str, LayerRow] = {**single_latent(FAMILIES), **several_latent()}
 
 
 def single_parameters(graph: ModelGraph) -> tuple[str, ...]:

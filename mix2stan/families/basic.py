@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from mix2stan.families.ordinal import Ordinal
 from mix2stan.families.parameters import parameter_row
-from mix2stan.links import LINKS
+from mix2stan.links import LINKS, Link
 
-__all__ = ["ROWS", "Family", "Support"]
+__all__ = ["ROWS", "Family", "Support", "on_link"]
 
 Array = NDArray[np.float64]
 #: What a response has to look like: a row of :data:`mix2stan.responses.SUPPORTS`.
@@ -177,6 +177,13 @@ class Family:
         """The distribution in mathematics, its mean as text."""
         text = self.mathematics or self.density
         return text.format(mu=mean).replace("./", "/")
+
+
+def on_link(y: Array, family: Family, link: Link) -> Array:
+    """A response on the scale of its predictor, zeros moved off where that has no value there."""
+    y = family.scale(y)
+    with np.errstate(all="ignore"):
+        return np.asarray(link.forward(np.where(y == 0, y + link.shift, y)), dtype=float)
 
 
 def _of_proportion(mu: Array) -> Array:

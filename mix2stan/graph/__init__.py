@@ -14,7 +14,7 @@ from __future__ import annotations
 from mix2stan.graph.errors import ErrorCorrelation, Given, Residual, VarianceFunction
 from mix2stan.graph.model import ModelGraph, Strategy, note
 from mix2stan.graph.priors import CallPrior, Prior, Rows, WishartPrior
-from mix2stan.graph.response import Censoring, Layer, Response, Truncation
+from mix2stan.graph.response import Censoring, Layer, Response, Trait, Truncation
 from mix2stan.graph.terms import (
     UNITS,
     Columns,
@@ -50,6 +50,7 @@ __all__ = [
     "Response",
     "Rows",
     "Strategy",
+    "Trait",
     "Truncation",
     "VarianceFunction",
     "WishartPrior",

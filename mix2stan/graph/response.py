@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from mix2stan.syntax import Node
 
-__all__ = ["Censoring", "Layer", "Response", "Truncation"]
+__all__ = ["Censoring", "Layer", "Response", "Trait", "Truncation"]
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,46 @@ class Truncation:
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One of several responses that is seen through a family: the Gaussian one is its predictor.
+class Trait:
+    """One of several responses that are stacked.
 
-    ``trait`` is its name, ``id`` its Stan identifier.
+    ``values`` are an expression of the columns: numbers or, if it has ``levels``, a factor, which is
+    stacked as their numbers from 1 on.  ``counts`` are the columns whose sum is the number of trials
+    the values are part of.
     """
 
-    trait: str
+    name: str
+    values: Node
+    counts: tuple[Node, ...] = ()
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A response that is seen through a family: what is Gaussian are its latent variables.
+
+    ``traits`` are their names, among those of the stacked responses, and ``ids`` their Stan
+    identifiers; ``family`` is a row of :data:`mix2stan.families.LAYERS`; ``link`` is said where there
+    is one latent variable.  ``trials`` is the stacked column of the numbers of trials, and ``levels``
+    are the names of the categories, the reference first.
+    """
+
+    traits: tuple[str, ...]
     family: str
-    link: str
-    id: str = field(default="", compare=False)
+    link: str = ""
+    trials: Node | None = None
+    levels: tuple[str, ...] = field(default=(), compare=False)
+    ids: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def id(self) -> str:
+        """The identifier of its first latent variable, and of the data."""
+        return self.ids[0]
 
     def __str__(self) -> str:
-        return f"{self.trait} is {self.family}[{self.link}]"
+        if len(self.traits) == 1:
+            return f"{self.traits[0]} is {self.family}[{self.link}]"
+        return f"{' and '.join(self.traits)} are {self.family}"
 
 
 @dataclass(frozen=True)
@@ -104,7 +131,9 @@ class Response:
 
     def added(self) -> tuple[Node, ...]:
         """The expressions of what is known of the rows besides their values."""
-        return tuple(node for node in (self.weights, self.powers, self.noise) if node is not None)
+        trials = dict.fromkeys(layer.trials for layer in self.layers)
+        known = (self.weights, self.powers, self.noise, *trials)
+        return tuple(node for node in known if node is not None)
 
     def __str__(self) -> str:
         family = self.family if self.linear else f"{self.family}[{self.link}]"

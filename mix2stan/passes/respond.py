@@ -101,8 +101,8 @@ def _through_layers(graph: ModelGraph, context: Context) -> ModelGraph:
     layers = graph.response.layers
     for layer in layers:
         observed_layer(graph, layer, context.data)
-    ids = unique_identifiers(layer.trait for layer in layers)
-    named = tuple(replace(layer, id=i) for layer, i in zip(layers, ids, strict=True))
+    ids = iter(unique_identifiers(trait for layer in layers for trait in layer.traits))
+    named = tuple(replace(x, ids=tuple(next(ids) for _ in x.traits)) for x in layers)
     return replace(graph, response=replace(graph.response, layers=named))
 
 

@@ -156,7 +156,7 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     if graph.predictors:
         named = " and ".join(p.parameter for p in graph.predictors)
         return f"{named} {'has' if len(graph.predictors) == 1 else 'have'} a predictor of its own"
-    if graph.response.known and not graph.groups:
+    if graph.response.known and not graph.groups and not graph.response.layers:
         return "with sigma known there would be nothing to sample"
     columns = len(graph.population.columns.names)
     known = known_errors(graph.residual)

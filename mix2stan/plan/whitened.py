@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mix2stan.elimination import elimination
 from mix2stan.graph import ModelGraph
 from mix2stan.plan.collapsed import BlockView, CollapsedView, collapsed_view, dense_parts
+from mix2stan.plan.known import known_parts
 from mix2stan.plan.layers import LayerView, layer_parts, layer_views
 from mix2stan.plan.parts import Component, Part
 from mix2stan.residual_views import ErrorsView, errors_view
@@ -142,7 +143,7 @@ def whitened(graph: ModelGraph) -> list[Part]:
     plan = [Part(tuple(response))]
     plan += stage_parts(stages, "collapsed/whitened_block")
     plan += dense_parts(model)
-    plan.append(Part((Component("residuals/homoscedastic", model),)))
+    plan += known_parts(graph) or [Part((Component("residuals/homoscedastic", model),))]
     plan += sum_functions(model)
     return [*plan, *error_parts(view, view.errors), *layer_parts(layers)]
 

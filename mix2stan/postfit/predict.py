@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.distributions import DISTRIBUTIONS, distribution_of
+from mix2stan.distributions import DISTRIBUTIONS, SEEN, distribution_of
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
 from mix2stan.links import LINKS
@@ -160,15 +160,21 @@ def simulator(predictor: Predictor) -> Callable[[slice, Array], Array]:
     draw = _of_family(predictor)
     if not layers:
         return draw
-    rows = {layer: np.isin(np.arange(data.rows), data.rows_of(layer.trait)) for layer in layers}
 
     def seen(block: slice, eta: Array) -> Array:
         """The Gaussian responses, those seen through families drawn given them."""
         y = draw(block, eta)
-        for i, (layer, own) in enumerate(rows.items()):
+        for i, layer in enumerate(layers):
             rng = np.random.default_rng([predictor.seed, _ERRORS + 1 + i, block.start])
-            mean, here = LINKS[layer.link].inverse(y[own[block]]), own[block]
-            y[here] = distribution_of(layer.family).simulate(rng, mean, {})
+            # of several latent variables all rows are in one block
+            rows, _, trials = data.layer(layer, np.zeros(data.rows))
+            here = (rows >= block.start) & (rows < block.stop)
+            places = rows[:, here[0]] - block.start
+            if layer.family in SEEN:
+                y[places] = SEEN[layer.family](rng, y[places], trials[here[0], None])
+            else:
+                mean = LINKS[layer.link].inverse(y[places])
+                y[places] = distribution_of(layer.family).simulate(rng, mean, {})
         return y
 
     return seen

@@ -118,6 +118,9 @@ class Predictor:
     def blocks(self) -> Iterator[slice]:
         """The rows in pieces that fit into memory."""
         step = max(1, _BLOCK // self.sample.size)
+        if any(len(layer.traits) > 1 for layer in self.graph.response.layers):
+            # what is drawn of a response takes all rows of its latent variables
+            step = max(1, self.rows.n)
         for start in range(0, self.rows.n, step):
             yield slice(start, min(start + step, self.rows.n))
 

@@ -127,6 +127,15 @@ def _of_errors(numbers: Numbers, ratio: Array, values: Values, term: str) -> Arr
     return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
 
 
+def _given_last(numbers: Numbers, ratio: Array, values: Values, term: str) -> Array:
+    L, nu, k = values["cor_L"], float(numbers["nu"][0]), ratio.shape[1] + 1
+    sd = values["sigma"][:, None] * np.column_stack([ratio, np.ones(len(ratio))])
+    V = np.linalg.cholesky(np.reshape(numbers["of_errors"], (k, k)))
+    root = np.linalg.solve(sd[:, :, None] * L, np.broadcast_to(V, L.shape))
+    logs = -(nu + 1) * np.log(ratio).sum(axis=1) + _powers(nu, L)
+    return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
+
+
 def _scaled_wishart(numbers: Numbers, sd: Array, values: Values, term: str) -> Array:
     L, nu = values[f"L_{term}"], float(numbers["nu"][0])
     precision = (np.linalg.inv(sd[:, :, None] * L) ** 2).sum(axis=1)
@@ -152,6 +161,7 @@ _JOINT: dict[str, Callable[[Numbers, Array, Values, str], Array]] = {
     "inverse_gamma_ratios": _ratios,
     "inverse_wishart": _wishart,
     "inverse_wishart_errors": _of_errors,
+    "inverse_wishart_given_last": _given_last,
     "scaled_inverse_wishart": _scaled_wishart,
     "inverse_wishart_root": _wishart_root,
 }

@@ -118,5 +118,12 @@ DENSITIES: dict[str, Density] = {
         joint=True,
         words="inverse_wishart(nu = {nu}), of the errors' covariance matrix",
     ),
+    "inverse_wishart_given_last": Density(
+        "inverse_wishart_given_last(sigma, cor_L, {nu}, {of_errors})",
+        ("nu", "of_errors"),
+        functions="functions/inverse_wishart_given_last",
+        joint=True,
+        words="inverse_wishart(nu = {nu}), of the errors' covariance given its last variance",
+    ),
     "with_sds": Density("", joint=True, words="in the density of the covariance matrix"),
 }

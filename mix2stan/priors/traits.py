@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mix2stan.graph import ModelGraph, Prior
 from mix2stan.matrices import Data
 from mix2stan.priors.summaries import Summaries
+from mix2stan.residuals import error_blocks
 from mix2stan.syntax import Name
 
 __all__ = ["by_response"]
@@ -85,10 +86,13 @@ class _Responses:
 
     def _ratios(self, prior: Prior) -> Prior:
         """The residual standard deviations over the first response's: around those of the data."""
-        part = self.graph.residual.variances[0]
+        block = next(b for b in error_blocks(self.graph.residual) if b.name == prior.block)
+        assert block.part is not None
         none = np.zeros((len(self.y), 0))
-        mads = [self._summaries(self.names.index(s), none).mad or 1.0 for s in part.levels]
-        loc = tuple(float(np.log(m / mads[0])) for m in mads[1:])
+        first, free = block.part.levels[0], block.labels
+        mads = [self._summaries(self.names.index(s), none).mad or 1.0 for s in (first, *free)]
+        unit = dict(self.graph.response.known).get("sigma", mads[0])
+        loc = tuple(float(np.log(m / unit)) for m in mads[1:])
         values = (("loc", loc), ("scale", (1.0,) * len(loc)))
         source = "around the ratio of the responses' mads"
         return replace(prior, density="lognormal", values=values, source=source)

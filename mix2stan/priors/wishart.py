@@ -201,16 +201,20 @@ def _errors(graph: ModelGraph, prior: WishartPrior) -> list[Prior]:
         message = "the residual variance cannot be expanded"
         raise FormulaError(message, span=prior.span, hint="leave alpha.V of R away")
     free = [b for b in error_blocks(graph.residual) if b.free]
+    if graph.response.traits and not free and graph.response.known:
+        return []
     if graph.response.traits and graph.residual.correlation is not None:
         return _of_responses(graph, prior)
-    strata = len(free[0].labels) + 1 if free else 1
+    known = len(free[0].known) if free else 1
+    strata = len(free[0].labels) + known if free else 1
     V, nu = np.diag(_matrix(prior, strata)).tolist(), prior.nu[0]
     source, proper = _source(prior, strata), nu > 0
     values = (("nu", (nu,)), ("V", (V[0],)))
     priors = [Prior("sigma", "inverse_gamma", values, source, proper=proper)]
+    priors = [] if graph.response.known else priors
     # other structures of the errors are none of MCMCglmm's
     if len(free) == 1 and free[0].part is not None and free[0].part.kind == "varIdent":
-        values = (("nu", (nu,)), ("V", tuple(V[1:])))
+        values = (("nu", (nu,)), ("V", tuple(V[known:])))
         density = "inverse_gamma_ratios"
         priors.append(Prior(free[0].name, density, values, source, proper=proper))
     return priors
@@ -221,10 +225,23 @@ def _of_responses(graph: ModelGraph, prior: WishartPrior) -> list[Prior]:
     q = len(graph.response.traits)
     V, nu = _matrix(prior, q), prior.nu[0]
     source, proper = _source(prior, q), nu > q - 1
+    if graph.response.known:
+        return _given_last(graph, V, nu, source)
     values = (("nu", (nu,)), ("of_errors", tuple(V.ravel().tolist())))
     together = [Prior(block, "with_sds", (), source, proper=proper) for block in ("sigma", "cor_L")]
     whole = Prior("var_ratio", "inverse_wishart_errors", values, source, proper=proper)
     return [together[0], whole, together[1]]
+
+
+def _given_last(graph: ModelGraph, V: Array, nu: float, source: str) -> list[Prior]:
+    """The same given the variance of the last response, the reference, by which V is sorted."""
+    (part,) = graph.residual.variances
+    order = [part.levels.index(trait) for trait in graph.response.traits]
+    numbers = tuple(V[np.ix_(order, order)].ravel().tolist())
+    values = (("nu", (nu,)), ("of_errors", numbers))
+    source, proper = f"{source}, the last variance fixed", nu > len(V) - 2
+    whole = Prior("var_ratio", "inverse_wishart_given_last", values, source, proper=proper)
+    return [whole, Prior("cor_L", "with_sds", (), source, proper=proper)]
 
 
 # -- matrices --------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def _check_categories(source: Source, to: str) -> None:
     cut = response.censoring is not None or response.truncation is not None
     if cut and to != "brms":
         raise refuse(to, "a censored or truncated response", "brms has cens() and trunc()")
-    if response.known and to != "brms":
+    if response.known and not response.traits and to != "brms":
         name, value = response.known[0]
         raise refuse(to, f"a known {name}", f"brms has bf(y ~ x, {name} = {value:g})")
     if response.noise is not None and to != "brms":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mix2stan.families import FAMILIES
+import numpy as np
+from numpy.typing import NDArray
+
+from mix2stan.families import FAMILIES, LAYERS
 from mix2stan.graph import Group, ModelGraph, Relationship, Response
 from mix2stan.syntax import Call, Name, Node, format_number, quote_name
 from mix2stan.translations.parts import (
@@ -41,13 +44,7 @@ def write(source: Source) -> str:
     response, data = str(graph.response.expression), source.data
     ordered = FAMILIES[graph.response.family].ordinal is not None
     if graph.response.traits:
-        traits, layers = graph.response.traits, {x.trait: x for x in graph.response.layers}
-        response = f"cbind({', '.join(traits)})"
-        names = [
-            FAMILIES[layers[t].family].mcmcglmm[0] if t in layers else "gaussian" for t in traits
-        ]
-        families = ", ".join(f'"{name}"' for name in names)
-        family = f"c({families})"
+        response, family = _responses(source)
     elif ordered:
         family = f'"{_ordered(graph.response)}"'
     elif not graph.response.linear:
@@ -71,8 +68,27 @@ def write(source: Source) -> str:
         f"family = {family}" if family else "",
         *_relationships(groups),
         f"data = {data}",
-        _prior(groups, graph.response.latent_sd**2 if ordered else None),
+        _prior(groups, _known_errors(graph, ordered)),
     )
+
+
+def _responses(source: Source) -> tuple[str, str]:
+    """The columns of several responses, and their families."""
+    layers = {layer.traits[0]: layer for layer in source.graph.response.layers}
+    inner = {t for layer in layers.values() for t in layer.traits[1:]}
+    columns: list[str] = []
+    families: list[str] = []
+    for trait in source.request.stacked:
+        if trait.name in inner:
+            continue
+        layer = layers.get(trait.name)
+        row = LAYERS[layer.family] if layer else None
+        taken = [str(node) for node in trait.counts] or [str(trait.values)]
+        columns += taken
+        counted = str(len(taken)) if row and row.columns == 0 else ""
+        families.append(f'"{row.mcmcglmm}{counted}"' if row else '"gaussian"')
+    response = f"cbind({', '.join(columns)})" if len(columns) > 1 else columns[0]
+    return response, f"c({', '.join(families)})" if len(families) > 1 else families[0]
 
 
 def _overdispersion(source: Source) -> Group:
@@ -171,7 +187,8 @@ def _rcov(graph: ModelGraph) -> str:
         return "rcov = ~us(trait):units"
     match residual.variances:
         case (part,) if residual.correlation is None:
-            if part.kind == "varIdent" and part.strata is not None and not part.fixed:
+            fixed = part.fixed and not graph.response.known
+            if part.kind == "varIdent" and part.strata is not None and not fixed:
                 return f"rcov = ~idh({factor_text(part.strata.variables)}):units"
     raise refuse("MCMCglmm", f"errors that are {residual}", "nlme's gls() and lme() can")
 
@@ -184,9 +201,40 @@ def _ordered(response: Response) -> str:
     return "threshold"
 
 
-def _prior(groups: list[Group], residual: float | None) -> str:
+def _known_errors(graph: ModelGraph, ordered: bool) -> str:
+    """R of the prior, where it holds variances of the errors that are known."""
+    if ordered:
+        return f"R = list(V = {format_number(graph.response.latent_sd**2)}, fix = 1)"
+    known, traits = dict(graph.response.known), graph.response.traits
+    if not (traits and "sigma" in known):
+        return ""
+    (part,) = graph.residual.variances
+    ratios = {part.levels[0]: 1.0} | {name: x for _, given in part.fixed for name, x in given}
+    first = next(k for k, trait in enumerate(traits) if trait in ratios)
+    sds = np.array([known["sigma"] * ratios.get(trait, 1 / known["sigma"]) for trait in traits])
+    correlation, q = graph.residual.correlation, len(traits)
+    V = np.diag(sds**2)
+    if correlation is not None and correlation.fixed:
+        columns, rows = np.triu_indices(q, 1)
+        V[rows, columns] = V[columns, rows] = np.array(correlation.fixed) * (
+            sds[rows] * sds[columns]
+        )
+    nu = "" if first == 0 else "nu = 0.002, "
+    return f"R = list(V = {_matrix(V)}, {nu}fix = {first + 1})"
+
+
+def _matrix(V: NDArray[np.float64]) -> str:
+    """A covariance as R text."""
+    q = len(V)
+    if (np.eye(q) == V).all():
+        return f"diag({q})"
+    diagonal = bool((np.diag(np.diag(V)) == V).all())
+    numbers = ", ".join(format_number(v) for v in (np.diag(V) if diagonal else V.ravel()).tolist())
+    return f"diag(c({numbers}))" if diagonal else f"matrix(c({numbers}), {q})"
+
+
+def _prior(groups: list[Group], R: str) -> str:
     """The prior, where it holds a part of the structure: known variances, or ``fix``."""
-    R = "" if residual is None else f"R = list(V = {format_number(residual)}, fix = 1)"
     if not any(g.covariance.kind in ("corgh", "cors", "sub") for g in groups):
         return f"prior = list({R})" if R else ""
     entries = []

@@ -81,7 +81,17 @@ def names_given(compiled: Compiled) -> frozenset[str]:
 def source_of(compiled: Compiled) -> Source:
     """A model, and what its text says of the data."""
     call = model_call(parse(compiled.text), names_given(compiled))
-    return Source(compiled, lower(call))
+    request = lower(call)
+    if request.finish is not None:
+        request = request.finish(lambda node: _levels(compiled, node))
+    return Source(compiled, request)
+
+
+def _levels(compiled: Compiled, node: Node) -> tuple[str, ...]:
+    """The levels of a response of categories, whose latent variables have their names."""
+    layers = compiled.graph.response.layers
+    found = [x.levels for x in layers if x.levels and x.traits[0] == f"{node}.{x.levels[1]}"]
+    return found[0]
 
 
 def refuse(package: str, what: str, nearest: str) -> Unsupported:

@@ -1,0 +1,233 @@
+"""Responses of several latent variables a row, told apart by trait: zi, hu, za, multinomial."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import linalg, special, stats
+
+import mix2stan as m2s
+from mix2stan.syntax import Name
+
+ROWS, LEVELS = 40, 8
+
+
+def zeros(log_zero, log_rest, y, base, none=None):
+    """The log probability of responses whose zeros have a probability, and of all others."""
+    truncated = 0 if none is None else np.log1p(-none)
+    extra = log_zero if none is not None else np.logaddexp(log_zero, log_rest + base)
+    return np.where(y == 0, extra, log_rest + base - truncated)
+
+
+def logits(eta):
+    return special.log_expit(eta), special.log_expit(-eta)
+
+
+def of_zipoisson(y, n, eta):
+    return zeros(*logits(eta[1]), y[0], stats.poisson(np.exp(eta[0])).logpmf(y[0]))
+
+
+def of_hupoisson(y, n, eta):
+    base = stats.poisson(np.exp(eta[0]))
+    return zeros(*logits(eta[1]), y[0], base.logpmf(y[0]), base.pmf(0))
+
+
+def of_zapoisson(y, n, eta):
+    base, zero = stats.poisson(np.exp(eta[0])), -np.exp(eta[1])
+    return zeros(zero, np.log1p(-np.exp(zero)), y[0], base.logpmf(y[0]), base.pmf(0))
+
+
+def of_zibinomial(y, n, eta):
+    return zeros(*logits(eta[1]), y[0], stats.binom(n, special.expit(eta[0])).logpmf(y[0]))
+
+
+def of_hubinomial(y, n, eta):
+    base = stats.binom(n, special.expit(eta[0]))
+    return zeros(*logits(eta[1]), y[0], base.logpmf(y[0]), base.pmf(0))
+
+
+def shares(eta):
+    return special.softmax(np.vstack([np.zeros_like(eta[:1]), eta]), axis=0).T
+
+
+def of_multinomial(y, n, eta):
+    counts = np.column_stack([n - y.sum(axis=0), *y])
+    every = zip(counts, shares(eta), strict=True)
+    return np.array([stats.multinomial(sum(c), p).logpmf(c) for c, p in every])
+
+
+def of_categorical(y, n, eta):
+    return np.log(shares(eta)[np.arange(y.shape[1]), y[0].astype(int) - 1])
+
+
+#: Family: the response, the traits, the log probabilities given the latent variables.
+FAMILIES = {
+    "zipoisson": ("y", ("y", "zi_y"), of_zipoisson),
+    "hupoisson": ("y", ("y", "hu_y"), of_hupoisson),
+    "zapoisson": ("y", ("y", "za_y"), of_zapoisson),
+    "zibinomial": ("cbind(s, f)", ("s", "zi_s"), of_zibinomial),
+    "hubinomial": ("cbind(s, f)", ("s", "hu_s"), of_hubinomial),
+    "multinomial3": ("cbind(p, q, r)", ("p", "q"), of_multinomial),
+    "categorical": ("k", ("k.mid", "k.high"), of_categorical),
+}
+RANDOM = "random = ~us(trait):g, rcov = ~{rcov}(trait):units"
+
+
+def call(family, rcov="us", fix=2, V="diag(2)", right="trait - 1 + trait:x"):
+    fix = 1 if family == "categorical" else fix
+    prior = f"prior = list(R = list(V = {V}, nu = 3, fix = {fix}))"
+    random = RANDOM.format(rcov=rcov)
+    return f'MCMCglmm({FAMILIES[family][0]} ~ {right}, {random}, family = "{family}", {prior})'
+
+
+@functools.cache
+def made(rows=ROWS, levels=LEVELS, seed=1):
+    rng = np.random.default_rng(seed)
+    x, g = rng.normal(size=rows), rng.permutation(np.arange(rows) % levels)
+    df = pd.DataFrame({"x": x, "g": [f"g{i}" for i in g]})
+    df["y"] = np.where(rng.random(rows) < 0.3, 0, rng.poisson(np.exp(1 + 0.3 * x))).astype(float)
+    df["s"] = rng.binomial(6, 0.4, rows) * (rng.random(rows) > 0.2).astype(float)
+    df["f"] = rng.integers(6, 9, rows) - df["s"]
+    df[["p", "q", "r"]] = rng.poisson([3, 2, 2], (rows, 3)).astype(float)
+    df["k"] = pd.Categorical(rng.choice(["low", "mid", "high"], rows), ["low", "mid", "high"])
+    df.loc[3, ["y", "s", "p"]] = np.nan
+    return df
+
+
+def correlation(rng):
+    A = rng.normal(size=(2, 2))
+    S = A @ A.T + np.eye(2)
+    d = 1 / np.sqrt(np.diag(S))
+    return np.linalg.cholesky(d[:, None] * S * d)
+
+
+def random_point(model, rng):
+    point = {"sd_g": rng.uniform(0.3, 1.5, 2), "L_g": correlation(rng)}
+    blocks = set(model.priors.index.str.split("[").str[0])
+    if "var_ratio" in blocks:
+        point["var_ratio"] = rng.uniform(0.5, 2, 1)
+    if "cor_L" in blocks:
+        point["cor_L"] = correlation(rng)
+    (layer,) = model.meaning.response.layers
+    for name in layer.ids:
+        point[f"l_{name}"] = rng.normal(size=model.stan_data[f"N_{layer.id}"])
+    return point
+
+
+def exact(model, point, family, sds, cor):
+    """The log density by dense matrices."""
+    data, X = model.stan_data, model.X.to_numpy()
+    trait = model.data.frame.column(Name("trait")).values
+    unit = model.data.frame.rows % ROWS
+    response = model.meaning.response
+    y = np.array(model.data.vector(response.expression))
+    (layer,) = response.layers
+    rows = np.array([model.data.rows_of(t) for t in layer.traits])
+    trials = np.ones(len(y)) if layer.trials is None else model.data.vector(layer.trials)
+    eta = np.array([point[f"l_{name}"] for name in layer.ids])
+    total = FAMILIES[family][2](y[rows], trials[rows[0]], eta).sum()
+    y[rows] = eta
+    R = cor[np.ix_(trait, trait)] * (unit[:, None] == unit) * np.outer(sds[trait], sds[trait])
+    A = np.diag(point["sd_g"]) @ point["L_g"]
+    Z = model.Z[0].matrix.toarray()
+    root = np.linalg.solve(data["C"], np.diag(data["beta_scale"]))
+    V = R + Z @ linalg.block_diag(*[A @ A.T] * (Z.shape[1] // 2)) @ Z.T + X @ root @ root.T @ X.T
+    mean = X @ np.linalg.solve(data["C"], data["beta_loc"])
+    total += stats.multivariate_normal(mean, V).logpdf(y)
+    return total + stats.t(3, 0, data["sd_g_scale"]).logpdf(point["sd_g"]).sum()
+
+
+CASES = [(f, r, x) for f in FAMILIES for r in ("us", "idh") for x in (1, 2)]
+
+
+@pytest.mark.parametrize(("family", "rcov", "fix"), CASES)
+def test_the_density_is_the_marginal_one(family, rcov, fix, stanli):
+    V = "matrix(c(2, 0.6, 0.6, 1.5), 2)"
+    model = m2s.model(call(family, rcov, fix, V), made(), prior="default")
+    assert model.meaning.response.traits == FAMILIES[family][1]
+    program = stanli.compile(model.stan_code, model.stan_data)
+    rng = np.random.default_rng(3)
+    points = [random_point(model, rng) for _ in range(3)]
+    got = [program.log_density(p, jacobian=False)[0] for p in points]
+    wanted = []
+    for p in points:
+        free = fix == 2 and family != "categorical"
+        known, shared = np.sqrt([2, 1.5]), 0.6 / np.sqrt(3) * (rcov == "us")
+        cor = np.array([[1, shared], [shared, 1]])
+        extra = 0.0
+        if free:
+            known = known[1] * np.array([p["var_ratio"][0], 1])
+            cor = p["cor_L"] @ p["cor_L"].T if rcov == "us" else np.eye(2)
+            loc, scale = (model.stan_data[f"var_ratio_{s}"] for s in ("loc", "scale"))
+            logs = np.log(p["var_ratio"])
+            extra = (stats.norm(loc, scale).logpdf(logs) - logs).sum()
+        wanted.append(exact(model, p, family, known, cor) + extra)
+    np.testing.assert_allclose(np.diff(got), np.diff(wanted), rtol=1e-9)
+
+
+@pytest.mark.parametrize("family", ["zipoisson", "hupoisson"])
+def test_sampled_effects_have_the_same_density_of_the_response(family, stanli):
+    """Given effects and coefficients the residual and the response are what is left."""
+    model = m2s.model(call(family), made(), prior="default", strategy="noncentred")
+    program = stanli.compile(model.stan_code, model.stan_data)
+    data, rng = model.stan_data, np.random.default_rng(5)
+    point = random_point(model, rng)
+    values = []
+    trait = model.data.frame.column(Name("trait")).values
+    unit = model.data.frame.rows % ROWS
+    for _ in range(3):
+        theta, z = rng.normal(size=4), rng.normal(size=(2, LEVELS))
+        ours = program.log_density({**point, "theta": theta, "z_g": z}, jacobian=False)[0]
+        beta = data["R_inverse"] @ theta
+        y = np.array(model.data.vector(model.meaning.response.expression))
+        (layer,) = model.meaning.response.layers
+        for name, t in zip(layer.ids, layer.traits, strict=True):
+            y[model.data.rows_of(t)] = point[f"l_{name}"]
+        b = (np.diag(point["sd_g"]) @ point["L_g"] @ z).T
+        mean = model.X.to_numpy() @ beta + model.Z[0].matrix.toarray() @ b.ravel()
+        sd = np.array([point["var_ratio"][0], 1])[trait]
+        cor = (point["cor_L"] @ point["cor_L"].T)[np.ix_(trait, trait)]
+        R = cor * (unit[:, None] == unit) * np.outer(sd, sd)
+        theirs = stats.multivariate_normal(mean, R).logpdf(y) + stats.norm.logpdf(z).sum()
+        theirs += stats.norm(data["beta_loc"], data["beta_scale"]).logpdf(beta).sum()
+        values.append((ours, theirs))
+    ours, theirs = np.array(values).T
+    np.testing.assert_allclose(np.diff(ours), np.diff(theirs), rtol=1e-9)
+
+
+# -- MCMCglmm's priors -----------------------------------------------------------------------------
+
+
+def inverse_wishart(S, V, nu):
+    return stats.invwishart(nu, nu * V).logpdf(S)
+
+
+@pytest.mark.parametrize("rcov", ["us", "idh"])
+def test_the_prior_given_a_known_variance_is_the_conditional_one(rcov, stanli):
+    """Differences of the log density with the prior on are those with another, and the priors'."""
+    V = np.array([[2, 0.6], [0.6, 1.5]])
+    text = "matrix(c(2, 0.6, 0.6, 1.5), 2)"
+    models = [m2s.model(call("zipoisson", rcov, 2, text), made(), prior=p) for p in (None, "flat")]
+    programs = [stanli.compile(m.stan_code, m.stan_data) for m in models]
+    rng = np.random.default_rng(7)
+    found, wanted = [], []
+    first = random_point(models[1], rng)
+    for _ in range(4):
+        point = {**first, "var_ratio": rng.uniform(0.5, 2, 1)}
+        if rcov == "us":
+            point["cor_L"] = correlation(rng)
+        ours, none = (p.log_density(point, jacobian=False)[0] for p in programs)
+        sds = np.sqrt(1.5) * np.array([point["var_ratio"][0], 1])
+        if rcov == "us":
+            S = np.diag(sds) @ point["cor_L"] @ point["cor_L"].T @ np.diag(sds)
+            # the derivatives of variance and covariance by the sd and the correlation
+            logs = inverse_wishart(S, V, 3) + 2 * np.log(sds[0])
+        else:
+            logs = stats.invgamma(1.5, scale=1.5 * 2).logpdf(sds[0] ** 2) + np.log(sds[0])
+        found.append(ours - none)
+        wanted.append(logs)
+    # without the prior the rest of the density is another one: beta's, and that of sd_g
+    np.testing.assert_allclose(np.diff(found), np.diff(wanted), rtol=1e-7, atol=1e-7)
