@@ -170,12 +170,12 @@ def _seen(key: str, columns: list[Node], levels: Levels, trials: Name) -> tuple[
         link = ""
         if len(traits) == 1:
             link = FAMILIES[key].mcmcglmm_link or FAMILIES[key].links[0]
-        return [Trait(name, columns[0]) for name in traits], Layer(traits, key, link)
+        return [Trait(name, columns[0]) for name in traits], Layer(names[0], traits, key, link)
     counts = tuple(columns)
     # zeros have the successes, of several categories each its own count
     values = columns[: len(traits)] if row.columns == 0 else columns[:1] * len(traits)
     own = [Trait(name, v, counts) for name, v in zip(traits, values, strict=True)]
-    return own, Layer(traits, key, trials=trials)
+    return own, Layer(", ".join(names), traits, key, trials=trials)
 
 
 def _of_levels(key: str, factor: Node, levels: tuple[str, ...]) -> tuple[list[Trait], Layer]:
@@ -183,7 +183,9 @@ def _of_levels(key: str, factor: Node, levels: tuple[str, ...]) -> tuple[list[Tr
         message = f"{factor} has {len(levels)} level{'s'[: len(levels) != 1]}: there is no other"
         raise FormulaError(message, span=factor.span, hint="a response of categories has several")
     traits = tuple(f"{factor}.{level}" for level in levels[1:])
-    return [Trait(t, factor, levels=levels) for t in traits], Layer(traits, key, levels=levels)
+    return [Trait(t, factor, levels=levels) for t in traits], Layer(
+        str(factor), traits, key, levels=levels
+    )
 
 
 # -- residuals that are known ----------------------------------------------------------------------

@@ -87,11 +87,11 @@ def _seen_through(layer: Layer) -> str:
     if len(names) == 1:
         mean = LINKS[layer.link].stan.format(eta=names[0])
         seen = FAMILIES[layer.family].said(mean)
-        return f"{layer.traits[0]} ~ {seen}: what is Gaussian is its predictor, residual included."
+        return f"{layer.response} ~ {seen}: what is Gaussian is its predictor, residual included."
     data = {entry: entry for entry in row.entries}
     seen = row.words.format(*names, list=", ".join(names), **data)
     return (
-        f"{layer.traits[0]} ~ {seen}: what is Gaussian are these predictors, residuals included, "
+        f"{layer.response} ~ {seen}: what is Gaussian are these predictors, residuals included, "
         f"{row.meaning}."
     )
 

@@ -63,28 +63,26 @@ class Trait:
 class Layer:
     """A response that is seen through a family: what is Gaussian are its latent variables.
 
-    ``traits`` are their names, among those of the stacked responses, and ``ids`` their Stan
-    identifiers; ``family`` is a row of :data:`mix2stan.families.LAYERS`; ``link`` is said where there
-    is one latent variable.  ``trials`` is the stacked column of the numbers of trials, and ``levels``
-    are the names of the categories, the reference first.
+    ``response`` is its name and ``id`` the Stan identifier of that; ``traits`` are the names of the
+    latent variables, among those of the stacked responses, and ``ids`` their identifiers.
+    ``family`` is a row of :data:`mix2stan.families.LAYERS`; ``link`` is said where there is one
+    latent variable.  ``trials`` is the stacked column of the numbers of trials, and ``levels`` are
+    the names of the categories, the reference first.
     """
 
+    response: str
     traits: tuple[str, ...]
     family: str
     link: str = ""
     trials: Node | None = None
     levels: tuple[str, ...] = field(default=(), compare=False)
+    id: str = field(default="", compare=False)
     ids: tuple[str, ...] = field(default=(), compare=False)
-
-    @property
-    def id(self) -> str:
-        """The identifier of its first latent variable, and of the data."""
-        return self.ids[0]
 
     def __str__(self) -> str:
         if len(self.traits) == 1:
-            return f"{self.traits[0]} is {self.family}[{self.link}]"
-        return f"{' and '.join(self.traits)} are {self.family}"
+            return f"{self.response} is {self.family}{f'[{self.link}]' if self.link else ''}"
+        return f"{self.response} is {self.family} of {' and '.join(self.traits)}"
 
 
 @dataclass(frozen=True)

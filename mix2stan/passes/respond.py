@@ -102,7 +102,11 @@ def _through_layers(graph: ModelGraph, context: Context) -> ModelGraph:
     for layer in layers:
         observed_layer(graph, layer, context.data)
     ids = iter(unique_identifiers(trait for layer in layers for trait in layer.traits))
-    named = tuple(replace(x, ids=tuple(next(ids) for _ in x.traits)) for x in layers)
+    own = unique_identifiers(layer.response for layer in layers)
+    named = tuple(
+        replace(x, id=i, ids=tuple(next(ids) for _ in x.traits))
+        for x, i in zip(layers, own, strict=True)
+    )
     return replace(graph, response=replace(graph.response, layers=named))
 
 

@@ -27,6 +27,7 @@ class LayerView:
     """
 
     id: str
+    response: str
     latent: tuple[LatentView, ...]
     declarations: tuple[str, ...]
     density: str
@@ -55,6 +56,7 @@ def _view(layer: Layer) -> LayerView:
     data = {entry: f"{entry}_{name}" for entry in row.entries}
     return LayerView(
         id=name,
+        response=comment(layer.response),
         latent=latent,
         declarations=tuple(
             entry.declaration.format(**size, y=data[e]) for e, entry in row.entries.items()

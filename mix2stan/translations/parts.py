@@ -90,8 +90,7 @@ def source_of(compiled: Compiled) -> Source:
 def _levels(compiled: Compiled, node: Node) -> tuple[str, ...]:
     """The levels of a response of categories, whose latent variables have their names."""
     layers = compiled.graph.response.layers
-    found = [x.levels for x in layers if x.levels and x.traits[0] == f"{node}.{x.levels[1]}"]
-    return found[0]
+    return next(x.levels for x in layers if x.levels and x.response == str(node))
 
 
 def refuse(package: str, what: str, nearest: str) -> Unsupported:

@@ -1,8 +1,8 @@
 // MCMCglmm(sex ~ trait - 1, random = ~us(trait):dam, rcov = ~us(trait):units, family = "categorical")
 //
-//   y          ~ multi_normal(X beta + Z_dam b_dam[dam], sigma^2 D R D)
-//   b_dam      ~ multi_normal(0, D R_dam D),  D = diag(sd_dam)
-//   y_sex_Male ~ categorical(softmax([0, y[rows_sex_Male], y[rows_sex_UNK]]))
+//   y     ~ multi_normal(X beta + Z_dam b_dam[dam], sigma^2 D R D)
+//   b_dam ~ multi_normal(0, D R_dam D),  D = diag(sd_dam)
+//   y_sex ~ categorical(softmax([0, y[rows_sex_Male], y[rows_sex_UNK]]))
 //
 // D = diag(d), d = var_ratio[trait]
 // R: errors at s and t, as.integer(trait) within units, correlate cor_R[s, t].
@@ -63,10 +63,10 @@ data {
   int<lower=1> M; // positions in a block
   cholesky_factor_corr[M] cor_L; // R = L L'
 
-  int<lower=1> N_sex_Male; // observations of sex.Male
-  array[N_sex_Male] int<lower=1, upper=N> rows_sex_Male; // their rows
-  array[N_sex_Male] int<lower=1, upper=N> rows_sex_UNK; // their rows, those of sex.UNK
-  array[N_sex_Male] int<lower=1, upper=3> y_sex_Male; // sex.Male
+  int<lower=1> N_sex; // observations of sex
+  array[N_sex] int<lower=1, upper=N> rows_sex_Male; // their rows, sex.Male
+  array[N_sex] int<lower=1, upper=N> rows_sex_UNK; // their rows, sex.UNK
+  array[N_sex] int<lower=1, upper=3> y_sex; // sex
 
   // prior locations and scales
   vector[K] beta_loc;
@@ -83,8 +83,8 @@ parameters {
   cholesky_factor_corr[Q_dam] L_dam; // R_dam = L L'
   matrix[Q_dam, J_dam] z_dam; // b_dam, non-centred
 
-  vector[N_sex_Male] l_sex_Male;
-  vector[N_sex_Male] l_sex_UNK;
+  vector[N_sex] l_sex_Male;
+  vector[N_sex] l_sex_UNK;
 }
 transformed parameters {
   vector[K] beta = R_inverse * theta;
@@ -120,7 +120,7 @@ model {
   }
   w ~ normal(0, sigma);
   target += -log_root - sum(log(d));
-  y_sex_Male ~ categorical_rows(append_col(l_sex_Male, l_sex_UNK));
+  y_sex ~ categorical_rows(append_col(l_sex_Male, l_sex_UNK));
 
   beta ~ normal(beta_loc, beta_scale);
   sd_dam ~ student_t(3, 0, sd_dam_scale);

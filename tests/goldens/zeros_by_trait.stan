@@ -88,8 +88,8 @@ data {
   int<lower=1> M; // positions in a block
 
   int<lower=1> N_TICKS; // observations of TICKS
-  array[N_TICKS] int<lower=1, upper=N> rows_TICKS; // their rows
-  array[N_TICKS] int<lower=1, upper=N> rows_zi_TICKS; // their rows, those of zi_TICKS
+  array[N_TICKS] int<lower=1, upper=N> rows_TICKS; // their rows, TICKS
+  array[N_TICKS] int<lower=1, upper=N> rows_zi_TICKS; // their rows, zi_TICKS
   array[N_TICKS] int<lower=0> y_TICKS; // TICKS
 
   // prior locations and scales
