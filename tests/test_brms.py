@@ -85,7 +85,6 @@ CANNOT = [
     ("brm(y ~ s(x))", "s\\(\\) of brms"),
     ("brm(y ~ x + (1 | mm(g, h)))", "mm\\(\\) of brms"),
     ("brm(y ~ x + (1 | ID | g) + (1 | ID | h))", "correlated by ID"),
-    ("brm(bf(y ~ x + (1 | ID | g), sigma ~ (1 | ID | g)))", "correlated by ID"),
     ("brm(bf(y ~ a * x, a ~ 1, nl = TRUE))", "nl|a"),
     ("brm(bf(y ~ x) + bf(k ~ x, family = poisson()))", "several responses"),
     ("brm(bf(y ~ x) + gaussian())", "this part of the formula"),

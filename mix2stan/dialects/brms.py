@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 from mix2stan.dialects.arguments import Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import Bar, split_bars
-from mix2stan.dialects.brms_formula import formulas_of
+from mix2stan.dialects.brms_formula import Part, formulas_of
 from mix2stan.dialects.brms_response import describe, family_in_brms
 from mix2stan.dialects.brms_several import lower_several
 from mix2stan.dialects.brms_terms import random_terms, special_terms, split_id, with_intercept
 from mix2stan.dialects.predictors import Further, further_predictor, with_known
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.graph import Columns, Group, ModelGraph, Population, Residual, Response, note
+from mix2stan.families import FAMILIES, Family
+from mix2stan.graph import (
+    Columns,
+    Covariance,
+    Group,
+    ModelGraph,
+    Population,
+    Residual,
+    Response,
+    Share,
+    note,
+)
 from mix2stan.syntax import Call, Formula, Name, Number, walk
 
 __all__ = ["FUNCTIONS"]
@@ -58,19 +68,18 @@ def lower_brm(call: Call) -> Request:
     given = within.family if within.family is not None else arguments.get("family")
     described = describe(within.formula, family_in_brms(given))
     response = with_known(described.response, within.known)
-    fixed, bars = split_bars(with_intercept(within.formula.right))
+    fixed, _ = split_bars(with_intercept(within.formula.right))
     fixed, correlation = special_terms(fixed)
     residual, further = _further(within.formulas, response)
     _check_known(response, residual, further)
     residual = residual if described.errors.plain else described.errors
-    _check_ids((*bars, *(bar for f in within.formulas for bar in split_bars(f.right)[1])))
     if correlation is not None and not response.linear:
         message = "correlated errors of a response that is not Gaussian cannot be expressed"
         raise Unsupported(message, span=correlation.span, hint="a term (1 | g) can")
     graph = ModelGraph(
         response,
         Population(Columns((fixed,)), described.offsets),
-        (*_groups(bars), *(group for one in further for group in one.groups)),
+        _groups(_bars(within), FAMILIES[response.family]),
         replace(residual, correlation=correlation),
         predictors=tuple(one.predictor for one in further),
     )
@@ -92,8 +101,7 @@ def _further(
             if fixed != Number(1.0):
                 residual = Residual(dispersion=fixed)
             continue
-        groups = _groups(bars)
-        found.append(further_predictor(response.family, formula.left.name, fixed, groups))
+        found.append(further_predictor(response.family, formula.left.name, fixed))
     return residual, tuple(found)
 
 
@@ -107,18 +115,53 @@ def _check_known(response: Response, residual: Residual, further: tuple[Further,
             raise FormulaError(message, span=response.expression.span, hint="one of them can")
 
 
-def _groups(bars: tuple[Bar, ...]) -> tuple[Group, ...]:
-    return tuple(group for bar in bars for group in random_terms(bar))
+def _bars(part: Part) -> dict[str, tuple[Bar, ...]]:
+    """The random terms of every predictor, by its parameter."""
+    bars = {"": split_bars(part.formula.right)[1]}
+    for formula in part.formulas:
+        assert isinstance(formula.left, Name)
+        bars[formula.left.name] = split_bars(formula.right)[1]
+    return bars
 
 
-def _check_ids(bars: tuple[Bar, ...]) -> None:
-    """``(1 | ID | g)`` with an ID of its own is ``(1 | g)``; shared, its effects are correlated."""
-    ids = [split_id(bar.columns)[1] for bar in bars]
-    counts = Counter(i for i in ids if i is not None)
-    for bar, name in zip(bars, ids, strict=True):
-        if name is not None and counts[name] > 1:
-            message = f"effects of several terms, correlated by {name}, cannot be expressed"
-            raise Unsupported(message, span=bar.term.span, hint="one term (1 + x | g) can")
+def _groups(predictors: dict[str, tuple[Bar, ...]], family: Family) -> tuple[Group, ...]:
+    """The terms of all predictors: those of one ID and one factor are correlated.
+
+    Unordered categories have a predictor each, so there a term with an ID is shared by them.
+    """
+    _check_ids([bar for bars in predictors.values() for bar in bars])
+    found: dict[object, list[tuple[str, Group]]] = {}
+    for parameter, bars in predictors.items():
+        for bar in bars:
+            for group in random_terms(bar):
+                _, name = split_id(bar.columns)
+                key = (str(name), str(group.factor)) if name is not None else id(group)
+                found.setdefault(key, []).append((parameter, replace(group, owner=parameter)))
+    several = family.categories and family.ordinal is None
+    return tuple(
+        _together(terms, always=several and isinstance(key, tuple)) for key, terms in found.items()
+    )
+
+
+def _check_ids(bars: list[Bar]) -> None:
+    """Effects are correlated within levels: terms of one ID have the same factor."""
+    factors: dict[str, str] = {}
+    for bar in bars:
+        _, name = split_id(bar.columns)
+        if name is not None and factors.setdefault(str(name), str(bar.group)) != str(bar.group):
+            message = f"terms correlated by {name} have different grouping factors"
+            hint = f"an ID is that of terms of one factor: {factors[str(name)]}, or {bar.group}"
+            raise FormulaError(message, span=bar.term.span, hint=hint)
+
+
+def _together(terms: list[tuple[str, Group]], always: bool) -> Group:
+    """Terms of one ID as one, whose columns are in the predictors they came from."""
+    _, first = terms[0]
+    parameters = [p for p, g in terms for _ in g.columns.formulas]
+    formulas = tuple(f for _, g in terms for f in g.columns.formulas)
+    shares = tuple(map(Share, parameters)) if always or len(set(parameters)) > 1 else ()
+    kind = Covariance("us") if len(terms) > 1 else first.covariance
+    return replace(first, columns=Columns(formulas), covariance=kind, shares=shares)
 
 
 FUNCTIONS = {"brm": lower_brm}

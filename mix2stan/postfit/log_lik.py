@@ -42,8 +42,8 @@ def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
         return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)
     graph = fit.schema.graph
     factor = _factor_named(graph, by)
-    if len(graph.groups) > len(graph.groups_of("")):
-        owner = next(g.owner for g in graph.groups if g.owner)
+    for group in graph.groups_elsewhere:
+        owner = group.parameters[-1]
         message = f"effects of {owner} cannot be integrated out"
         raise Unsupported(message, hint='by = "obs" is given the effects')
     for group in graph.groups:

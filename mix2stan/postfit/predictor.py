@@ -129,9 +129,9 @@ class Predictor:
         X, beta, known = self._population(parameter)
         eta = X[block] @ beta + known[block][:, None]
         for number, group in enumerate(self.groups):
-            if group.owner != parameter:
+            if parameter not in group.parameters:
                 continue
-            codes, Z = self._codes(group)[block], self._designs[group.id][block]
+            codes, Z = self._codes(group)[block], self._design(group, parameter)[block]
             eta += self._part(number, group, codes, Z)
         return eta
 
@@ -150,7 +150,7 @@ class Predictor:
         m = block.stop - block.start
         total = np.zeros((m, self.sample.size))
         for group in groups:
-            Z, Sigma = self._designs[group.id][block], self._covariances[group.id]
+            Z, Sigma = self._design(group, "")[block], self._covariances[group.id]
             products = (Z[:, :, None] * Z[:, None, :]).reshape(m, -1)
             total += products @ Sigma.reshape(-1, self.sample.size)
         return total
@@ -168,8 +168,8 @@ class Predictor:
         row, link = self.distribution, self.graph.response.link
         if row.mean is None:
             return averaged(row.mean_link or link, eta + row.shift(parameters), variance)
-        if len(self.graph.groups) > len(self.graph.groups_of("")):
-            owner = next(g.owner for g in self.graph.groups if g.owner)
+        for group in self.graph.groups_elsewhere:
+            owner = group.parameters[-1]
             message = f"the mean over effects of {owner} and of the mean cannot be computed"
             hint = 're = "conditional" or "population" predicts at given effects'
             raise Unsupported(message, hint=hint)
@@ -244,6 +244,14 @@ class Predictor:
     def _designs(self) -> dict[str, Array]:
         wanted = {g.id: g for g in (*self.groups, *self.graph.groups_of(""))}
         return {name: self.rows.data.matrix(g.columns) for name, g in wanted.items()}
+
+    def _design(self, group: Group, parameter: str) -> Array:
+        """The columns of a term, zero where they are not in the predictor."""
+        Z = self._designs[group.id]
+        if not group.shares:
+            return Z
+        own = np.isin(np.arange(Z.shape[1]), group.columns_in(parameter))
+        return np.where(own, Z, 0.0)
 
     @cached_property
     def _covariances(self) -> dict[str, Array]:

@@ -165,6 +165,8 @@ def spelt(group: Group, spellings: dict[str, str], package: str, nearest: str) -
         Unsupported: if it has none.
     """
     kind = group.covariance.kind
+    if group.shares:
+        raise refuse(package, f"effects of {group.factor} shared by predictors", "brms can")
     if group.coupled and package != "MCMCglmm":
         what = "related" if group.factor.relationship else "several"
         raise refuse(package, f"{what} levels of {group.factor}", "MCMCglmm can")
