@@ -198,7 +198,7 @@ class Fit(AfterFit):
         ['sd', '2.5%', '97.5%', 'cor (Intercept)']
         """
         rows = [row for group in self.labels.groups for row in self._varcorr(group)]
-        if "sigma" in self.labels.parameters:
+        if "sigma" in self.labels.parameters or self.labels.known_errors:
             owner = {"owner": "mu"} if self.labels.predictors else {}
             rows += [{**owner, **row} for row in self._residual()]
         index = [*(["owner"] if self.labels.predictors else []), "group", "effect"]
@@ -219,6 +219,7 @@ class Fit(AfterFit):
         known = {} if self._schema is None else dict(self._schema.graph.response.known)
         if "sigma" in known:
             hint = "se() has the standard deviations of the errors, row by row"
+            hint = "VarCorr() has the residuals of all responses" if self.labels.traits else hint
             raise Mix2stanError(f"sigma is known to be {known['sigma']:g}", hint=hint)
         if "sigma" not in self.labels.parameters:
             family = self.labels.family
@@ -367,8 +368,14 @@ class Fit(AfterFit):
 
     def _residual(self) -> list[dict[str, Any]]:
         """The residual's row of VarCorr, or one for each of several responses."""
-        sigma, errors = self._draws("sigma"), dict(self.labels.errors)
-        traits = self.labels.traits
+        errors, traits = dict(self.labels.errors), self.labels.traits
+        known = dict(self.labels.known_errors)
+        sizes = self.idata.posterior.sizes
+        sigma = (
+            np.full((sizes["chain"], sizes["draw"]), next(iter(known.values())))
+            if known
+            else self._draws("sigma")
+        )
         if not traits:
             return [{"group": "Residual", "effect": "", **_sd_columns(sigma)}]
         ratios = {name: np.ones_like(sigma) for name in traits}
@@ -376,7 +383,8 @@ class Fit(AfterFit):
             ratios[name] = self._draws("var_ratio")[..., k]
         rows: list[dict[str, Any]] = []
         for k, name in enumerate(traits):
-            row = {"group": "Residual", "effect": name, **_sd_columns(sigma * ratios[name])}
+            sds = np.full_like(sigma, known[name]) if name in known else sigma * ratios[name]
+            row = {"group": "Residual", "effect": name, **_sd_columns(sds)}
             if "cor_R" in errors:
                 means = self._draws("cor_R").mean(axis=(0, 1))
                 row |= {f"cor {other}": means[k, j] for j, other in enumerate(traits[:k])}

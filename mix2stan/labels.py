@@ -12,7 +12,7 @@ from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.families import single_parameters, threshold_labels
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
-from mix2stan.residuals import reported
+from mix2stan.residuals import error_blocks, reported
 
 __all__ = ["GroupLabels", "Labels", "labels_of"]
 
@@ -68,7 +68,8 @@ class Labels:
         family: the distribution of the response, and ``parameters`` what it has besides its mean that
             is one number.
         predictors: the parameters that have a predictor, each with the names of its columns.
-        traits: the names of several responses, the residual's reference first.
+        traits: the names of several responses.
+        known_errors: the standard deviations of their errors that are known, the reference first.
     """
 
     call: str
@@ -82,6 +83,7 @@ class Labels:
     parameters: tuple[str, ...] = ("sigma",)
     predictors: tuple[tuple[str, tuple[str, ...]], ...] = ()
     traits: tuple[str, ...] = ()
+    known_errors: tuple[tuple[str, float], ...] = ()
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The dimensions of every Stan variable that has any."""
@@ -156,6 +158,7 @@ class Labels:
             tuple(raw["parameters"]),
             tuple((name, tuple(names)) for name, names in raw["predictors"]),
             tuple(raw["traits"]),
+            tuple((name, sd) for name, sd in raw.get("known_errors", ())),
         )
 
 
@@ -186,6 +189,20 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
         single_parameters(graph),
         tuple((p.parameter, p.population.columns.names) for p in graph.predictors),
         graph.response.traits,
+        _known_errors(graph),
+    )
+
+
+def _known_errors(graph: ModelGraph) -> tuple[tuple[str, float], ...]:
+    """The standard deviations of the errors of several responses that are known."""
+    known = dict(graph.response.known)
+    if not graph.response.traits or "sigma" not in known:
+        return ()
+    (part,) = graph.residual.variances
+    block = next(b for b in error_blocks(graph.residual) if b.part is part)
+    return tuple(
+        (name, known["sigma"] * ratio)
+        for name, ratio in zip(part.levels, block.known, strict=False)
     )
 
 

@@ -231,3 +231,152 @@ def test_the_prior_given_a_known_variance_is_the_conditional_one(rcov, stanli):
         wanted.append(logs)
     # without the prior the rest of the density is another one: beta's, and that of sd_g
     np.testing.assert_allclose(np.diff(found), np.diff(wanted), rtol=1e-7, atol=1e-7)
+
+
+# -- fits ------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def simulated(rows=400, levels=25):
+    """Latent variables of the truth below, and responses of three families seen through them."""
+    rng = np.random.default_rng(3)
+    g, x = rng.permutation(np.arange(rows) % levels), rng.normal(size=rows)
+    b = rng.multivariate_normal([0, 0], [[0.4, 0.2], [0.2, 0.5]], levels)[g]
+    e = rng.normal(size=(rows, 2)) * [0.5, 1]
+    eta = np.array([1 + 0.5 * x, np.full(rows, -0.7)]) + b.T + e.T
+    df = pd.DataFrame({"x": x, "g": [f"g{i}" for i in g]})
+    present = rng.random(rows) > special.expit(eta[1])
+    df["y"] = np.where(present, rng.poisson(np.exp(eta[0])), 0)
+    df[["p", "q", "r"]] = np.array([rng.multinomial(12, s) for s in shares(eta)])[:, [1, 2, 0]]
+    return df
+
+
+TRUTH = {
+    "beta[trait{0}]": 1,
+    "beta[trait{1}]": -0.7,
+    "beta[at.level(trait, 1):x]": 0.5,
+    "sd_g[trait{0}]": np.sqrt(0.4),
+    "sd_g[trait{1}]": np.sqrt(0.5),
+}
+
+
+@pytest.mark.parametrize(
+    ("family", "further"),
+    [
+        ("zipoisson", {"var_ratio[y]": 0.5}),
+        ("multinomial3", {"sigma": 0.5, "var_ratio[q]": 2, "cor_R[p, q]": 0}),
+    ],
+)
+def test_the_truth_is_found(family, further):
+    text = call(family, right="trait - 1 + at.level(trait, 1):x")
+    text = text if family == "zipoisson" else text.replace(", fix = 2", "")
+    # without G MCMCglmm's prior of it is improper, and so may be the posterior
+    text = text.replace("prior = list(", "prior = list(G = list(G1 = list(V = diag(2), nu = 3)), ")
+    model = m2s.model(text, simulated())
+    fit = model.sample(chains=2, warmup=300, draws=300, seed=1, engine="stanli")
+    table, traits = fit.summary(), FAMILIES[family][1]
+    truth = {name.format(*traits): value for name, value in TRUTH.items()} | further
+    z = ((table["mean"] - pd.Series(truth)) / table["sd"]).dropna()
+    assert set(z.index) == set(truth)
+    assert (z.abs() < 4).all()
+    residual = fit.VarCorr().loc["Residual"]
+    assert list(residual.index) == list(traits)
+    # what is drawn again looks like what was seen
+    drawn = fit.simulate(20, seed=1).to_numpy().reshape(2, 400, 20)
+    if family == "zipoisson":
+        assert residual.loc["zi_y", ["sd", "2.5%", "97.5%"]].tolist() == [1, 1, 1]
+        assert (drawn[0] == drawn[1]).all()
+        assert (drawn == 0).mean() == pytest.approx((simulated()["y"] == 0).mean(), abs=0.05)
+    else:
+        assert (drawn.sum(axis=0) <= 12).all()
+        seen = simulated()[["p", "q"]].to_numpy().mean(axis=0)
+        np.testing.assert_allclose(drawn.mean(axis=(1, 2)), seen, atol=0.4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_drawn_responses_have_the_probabilities_of_the_density(family):
+    from mix2stan.distributions import SEEN
+
+    rng, key = np.random.default_rng(9), family.rstrip("3")
+    eta, n, size = np.array([[0.4], [-0.3]]), 3, 20000
+    draws = SEEN[key](rng, np.broadcast_to(eta[:, :, None], (2, 1, size)), np.array([[n]]))
+    draws = np.broadcast_to(draws, (2, 1, size))[:, 0]
+    values, counts = np.unique(draws, axis=1, return_counts=True)
+    for value, count in zip(values.T, counts, strict=True):
+        p = np.exp(FAMILIES[family][2](value[:, None], np.array([n]), eta)[0])
+        assert abs(count - size * p) < 5 * np.sqrt(size * p * (1 - p)) + 1
+
+
+# -- calls -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("family", "rcov", "fix"), CASES)
+def test_it_is_written_again(family, rcov, fix):
+    model = m2s.model(call(family, rcov, fix, "diag(c(2, 3))"), made())
+    text = m2s.translate(model, "MCMCglmm")
+    again = m2s.model(text, made())
+    assert m2s.compare(model, again).same
+    assert f'family = "{family}"' in text
+    assert str(again.meaning) == str(model.meaning)
+    assert "residuals included" in str(model.explain())
+
+
+def test_responses_stand_beside_others():
+    text = (
+        "MCMCglmm(cbind(x, y, p, q, r) ~ trait - 1, random = ~idh(trait):g, "
+        'rcov = ~idh(trait):units, family = c("gaussian", "hupoisson", "multinomial3"), '
+        "prior = list(R = list(V = diag(5), nu = 1, fix = 3)))"
+    )
+    model = m2s.model(text, made(), prior="default")
+    assert model.meaning.response.traits == ("x", "y", "hu_y", "p", "q")
+    assert str(model.meaning.response.layers[0]) == "y is hupoisson of y and hu_y"
+    assert m2s.compare(model, m2s.model(m2s.translate(model, "MCMCglmm"), made())).same
+
+
+def test_two_levels_are_binary_unless_traits_are_told_apart():
+    df = made().assign(k=made()["k"].replace({"high": "mid"}).cat.remove_unused_categories())
+    prior = "prior = list(R = list(V = 1, fix = 1))"
+    plain = m2s.model(f'MCMCglmm(k ~ x, random = ~g, family = "categorical", {prior})', df)
+    assert plain.meaning.response.family == "bernoulli"
+    text = f'MCMCglmm(k ~ trait - 1, random = ~trait:g, rcov = ~trait:units, family = "categorical", {prior})'
+    with pytest.raises(m2s.Mix2stanError):
+        m2s.model(text, df)
+
+
+def test_one_variance_for_all_may_be_known():
+    text = call("hupoisson", fix=1, V="2").replace("us(trait):units", "trait:units")
+    whole = m2s.model(call("hupoisson", "idh", 1, "diag(2) * 2"), made())
+    assert m2s.compare(m2s.model(text, made()), whole).same
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (call("zipoisson", right="x"), "told apart by 'trait'"),
+        (
+            call("zipoisson").replace(", fix = 2", ""),
+            "say nothing of the residual variance of zi_y",
+        ),
+        (call("zipoisson", V="diag(3)"), "not of the 2 residuals of y, zi_y"),
+        (call("categorical").replace("fix = 1", "fix = 2"), "residual variance of k.mid"),
+        (call("multinomial3").replace("multinomial3", "multinomial4"), "takes 4 columns"),
+        (call("zibinomial").replace("cbind(s, f)", "s"), "takes 2 columns"),
+        (call("zipoisson").replace("rcov = ~us(trait):units, ", ""), "need a residual structure"),
+        (call("zipoisson").replace("(y ~", "(x ~"), "x is .* in row 4: .* not negative"),
+        (call("hubinomial").replace("cbind(s, f)", "cbind(s, x)"), "last column of cbind"),
+        (call("hupoisson", V="matrix(c(1, 2, 2, 1), 2)"), "no.* covariance matrix"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(text, why):
+    with pytest.raises(m2s.FormulaError, match=why):
+        m2s.model(text, made())
+
+
+def test_a_known_block_beside_free_covariances_is_refused():
+    text = (
+        "MCMCglmm(cbind(p, y) ~ trait - 1, rcov = ~us(trait):units, "
+        'family = c("gaussian", "zipoisson"), prior = list(R = list(V = diag(3), nu = 2, fix = 2)))'
+    )
+    with pytest.raises(m2s.Unsupported, match="known block"):
+        m2s.model(text, made())
+    m2s.model(text.replace("fix = 2", "fix = 3"), made())

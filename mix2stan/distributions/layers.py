@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
+
+from mix2stan.distributions import basic
+from mix2stan.distributions.basic import Distribution
+from mix2stan.distributions.zeros import hurdle, zero_inflated
 
 __all__ = ["SEEN"]
 
@@ -14,35 +18,17 @@ Array = NDArray[np.float64]
 #: Draws a response: from latent variables, shape (q, n, S), and trials, (n, 1), the values of the
 #: traits, shape (q, n, S) or one that broadcasts to it.
 Draw = Callable[[np.random.Generator, Array, Array], Array]
+#: The inverse of a link.
+Inverse = Callable[[Array], Array]
 
 
-def _poisson(rng: np.random.Generator, eta: Array, trials: Array) -> Array:
-    return rng.poisson(np.exp(eta)).astype(float)
-
-
-def _binomial(rng: np.random.Generator, eta: Array, trials: Array) -> Array:
-    return rng.binomial(trials.astype(np.int64), special.expit(eta)).astype(float)
-
-
-def _some_poisson(rng: np.random.Generator, eta: Array, trials: Array) -> Array:
-    """Given that they are no zeros."""
-    mean = np.exp(eta)
-    none = np.exp(-mean)
-    return np.maximum(stats.poisson.ppf(none + (1 - none) * rng.random(eta.shape), mean), 1.0)
-
-
-def _some_binomial(rng: np.random.Generator, eta: Array, trials: Array) -> Array:
-    p = special.expit(eta)
-    none = (1 - p) ** trials
-    return np.maximum(stats.binom.ppf(none + (1 - none) * rng.random(p.shape), trials, p), 1.0)
-
-
-def _zeros(base: Draw, probability: Callable[[Array], Array]) -> Draw:
-    """Zeros of a probability, else the base."""
+def _zeros(distribution: Distribution, mean: Inverse, share: str, probability: Inverse) -> Draw:
+    """One with a probability of zeros, both from latent variables."""
 
     def draw(rng: np.random.Generator, eta: Array, trials: Array) -> Array:
-        zero = rng.random(eta[1].shape) < probability(eta[1])
-        return np.where(zero, 0.0, base(rng, eta[0], trials))
+        with np.errstate(over="ignore"):
+            mu, zero = mean(eta[0]), probability(eta[1])
+        return distribution.simulate(rng, mu, {share: zero, "trials": trials})
 
     return draw
 
@@ -67,12 +53,15 @@ def _category(rng: np.random.Generator, eta: Array, trials: Array) -> Array:
     return np.asarray(1.0 + (rng.random(eta.shape[1:]) > upper).sum(axis=0))
 
 
+_POISSON, _BINOMIAL = basic.ROWS["poisson"], basic.ROWS["binomial"]
+_LOGIT: Inverse = special.expit
+
 SEEN: dict[str, Draw] = {
-    "zipoisson": _zeros(_poisson, special.expit),
-    "hupoisson": _zeros(_some_poisson, special.expit),
-    "zapoisson": _zeros(_some_poisson, _absent),
-    "zibinomial": _zeros(_binomial, special.expit),
-    "hubinomial": _zeros(_some_binomial, special.expit),
+    "zipoisson": _zeros(zero_inflated(_POISSON), np.exp, "zi", _LOGIT),
+    "hupoisson": _zeros(hurdle(_POISSON), np.exp, "hu", _LOGIT),
+    "zapoisson": _zeros(hurdle(_POISSON), np.exp, "hu", _absent),
+    "zibinomial": _zeros(zero_inflated(_BINOMIAL), _LOGIT, "zi", _LOGIT),
+    "hubinomial": _zeros(hurdle(_BINOMIAL), _LOGIT, "hu", _LOGIT),
     "multinomial": _counts,
     "categorical": _category,
 }

@@ -75,7 +75,7 @@ def block_draws(
     graph: ModelGraph, entries: Mapping[str, Any], draws: int, rng: np.random.Generator
 ) -> dict[str, Array]:
     """Draws of the blocks whose priors are proper: shape (S, n), (S,) of a number, (S, k, k)."""
-    drawn: dict[str, Array] = {}
+    drawn = {name: np.full(draws, value) for name, value in graph.response.known}
     if "cor_rho_lower" in entries:
         drawn["cor_rho_lower"] = np.array(float(entries["cor_rho_lower"]))
     blocks = dict.fromkeys(p.block for p in graph.priors)
