@@ -23,7 +23,9 @@ def df() -> pd.DataFrame:
     u = rng.multivariate_normal(np.zeros(3), covariance, J)
     y = 1 + u[g, 0] + u[g, 1] * x + np.exp(-0.3 + u[g, 2]) * rng.normal(size=J * n)
     c = rng.choice(["red", "green", "blue"], J * n)
-    return pd.DataFrame({"y": y, "x": x, "g": [f"{i:02d}" for i in g], "c": c, "k": rng.poisson(1, J * n)})
+    return pd.DataFrame(
+        {"y": y, "x": x, "g": [f"{i:02d}" for i in g], "c": c, "k": rng.poisson(1, J * n)}
+    )
 
 
 @pytest.fixture(scope="module")
