@@ -102,7 +102,7 @@ def _density(predictor: Predictor) -> Callable[[slice, Array, Parameters], Array
     seen, row = observed(predictor.graph, predictor.rows.data), predictor.distribution
 
     def at(block: slice, mu: Array, parameters: Parameters) -> Array:
-        y = seen.y[block][:, None]
+        y = seen.values[block][:, None]
         if seen.lower is None or seen.upper is None:
             return row.log_density(y, mu, parameters)
         lower, upper = seen.lower[block][:, None], seen.upper[block][:, None]

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from mix2stan.censoring import bounds
 from mix2stan.distributions import Distribution, bounded, distribution_of
+from mix2stan.distributions.categories import log_probabilities
 from mix2stan.errors import DataError, Unsupported
-from mix2stan.families import FAMILIES, single_parameters
+from mix2stan.families import FAMILIES, Family, mean_groups, mean_predictors, single_parameters
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.links import LINKS
+from mix2stan.postfit.categories import averaged_shares, labels_of
 from mix2stan.postfit.errors import error_multiplier
 from mix2stan.postfit.integrals import averaged, check_link, nodes
 from mix2stan.postfit.sample import Sample
@@ -92,6 +94,10 @@ class Predictor:
         return self.sample.fit.schema.graph
 
     @property
+    def family(self) -> Family:
+        return FAMILIES[self.graph.response.family]
+
+    @property
     def distribution(self) -> Distribution:
         """That of the response within its bounds, whether it was observed or is censored."""
         response = self.graph.response
@@ -117,12 +123,18 @@ class Predictor:
 
     def blocks(self) -> Iterator[slice]:
         """The rows in pieces that fit into memory."""
-        step = max(1, _BLOCK // self.sample.size)
+        step = max(1, _BLOCK // (self.sample.size * max(1, len(labels_of(self.graph)))))
         for start in range(0, self.rows.n, step):
             yield slice(start, min(start + step, self.rows.n))
 
     def linear(self, block: slice, parameter: str = "") -> Array:
-        """The predictor of the mean, or of another parameter that has one; shape (m, S)."""
+        """The predictor of the mean, or of another parameter that has one; shape (m, S).
+
+        Unordered categories have one each but for the first, shape (m, S, C - 1).
+        """
+        if not parameter and self.family.unordered:
+            odds = [self.linear(block, p.parameter) for p in mean_predictors(self.graph)]
+            return np.stack(odds, axis=-1)
         X, beta, known = self._population(parameter)
         eta = X[block] @ beta + known[block][:, None]
         for number, group in enumerate(self.groups):
@@ -137,8 +149,12 @@ class Predictor:
     ) -> Array:
         """The variance of the mean's random part, z' Sigma z summed over terms, shape (m, S).
 
-        With ``base`` that of related levels is of one whose ancestors are not related, as founders are.
+        Of unordered categories it has the shape of their predictors, (m, S, C - 1).  With ``base``
+        that of related levels is of one whose ancestors are not related, as founders are.
         """
+        if groups is None and self.family.unordered:
+            terms = [self.graph.groups_of(p.parameter) for p in mean_predictors(self.graph)]
+            return np.stack([self.random_variance(block, own, base) for own in terms], axis=-1)
         groups = self.graph.groups_of("") if groups is None else groups
         for group in groups:
             known = group.factor.relationship
@@ -163,6 +179,8 @@ class Predictor:
     def integrated(self, eta: Array, variance: Array, parameters: dict[str, Array]) -> Array:
         """The expected response, the mean over normal effects of that variance."""
         row, link = self.distribution, self.graph.response.link
+        if self.family.categories:
+            return self._averaged_shares(eta, variance)
         if row.mean is None:
             return averaged(row.mean_link or link, eta + row.shift(parameters), variance)
         if len(self.graph.groups) > len(self.graph.groups_of("")):
@@ -177,13 +195,17 @@ class Predictor:
         return total
 
     def mu(self, eta: Array) -> Array:
-        """The inverse link."""
+        """The inverse link; of categories the logs of their probabilities, shape (m, S, C)."""
         self.refuse_layers()
+        if self.family.categories:
+            return self._log_probabilities(eta, self.graph.response.latent_sd)
         return np.asarray(LINKS[self.graph.response.link].inverse(eta))
 
     def parameters(self, block: slice, eta: Array) -> dict[str, Array]:
         """What the family has besides its mean, by name, each of a shape like (m, S)."""
-        family = FAMILIES[self.graph.response.family]
+        family = self.family
+        if family.categories:
+            return {"trials": self.trials[block][:, None]} if family.several else {}
         values = {name: self.sample.value(name) for name in single_parameters(self.graph)}
         values |= {name: self.sample.value(name) for name, _ in self.graph.response.known}
         for predictor in self.graph.predictors:
@@ -220,6 +242,29 @@ class Predictor:
 
     # -- inside ------------------------------------------------------------------------------------
 
+    def _log_probabilities(self, eta: Array, sd: Array | float) -> Array:
+        response = self.graph.response
+        return log_probabilities(response.family, response.link, eta, self._thresholds, sd)
+
+    def _averaged_shares(self, eta: Array, variance: Array) -> Array:
+        response, ordinal = self.graph.response, self.family.ordinal
+        if ordinal is not None and ordinal.latent and response.link == "probit":
+            # the error behind the categories and the effects add up to another normal
+            sd = np.sqrt(response.latent_sd**2 + variance)
+            return np.exp(self._log_probabilities(eta, sd))
+
+        def shares(at: Array) -> Array:
+            return np.exp(self._log_probabilities(at, response.latent_sd))
+
+        return averaged_shares(shares, eta, variance, self.family.unordered)
+
+    @cached_property
+    def _thresholds(self) -> Array:
+        """Those of ordered categories, shape (C - 1, S)."""
+        if self.family.ordinal is None:
+            return np.zeros((0, self.sample.size))
+        return self.sample.value("thresholds")
+
     def _population(self, parameter: str) -> tuple[Array, Array, Array]:
         """Design, coefficients and offsets of a predictor."""
         if parameter not in self._populations:
@@ -239,7 +284,7 @@ class Predictor:
 
     @cached_property
     def _designs(self) -> dict[str, Array]:
-        wanted = {g.id: g for g in (*self.groups, *self.graph.groups_of(""))}
+        wanted = {g.id: g for g in (*self.groups, *mean_groups(self.graph))}
         return {name: self.rows.data.matrix(g.columns) for name, g in wanted.items()}
 
     @cached_property
