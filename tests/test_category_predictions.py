@@ -393,8 +393,9 @@ def test_pictures_of_categories():
     codes = data_of("cumulative")["y"].cat.codes
     assert heights[-1] == np.bincount(codes).tolist()
     assert [sum(h) for h in heights] == [150] * 6
-    (ax,) = plot.effects("x").axes
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == list(LEVELS)
+    figure = plot.effects("x")
+    (ax,) = figure.axes
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == list(LEVELS)
     assert sum(line.get_ydata()[0] for line in ax.lines) == pytest.approx(1)
     (ax,) = Pictures(fit_of("multinomial"), Figure).ppc(5, seed=1).axes
     totals = data_of("multinomial")[list("abc")].sum()

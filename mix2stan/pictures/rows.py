@@ -180,11 +180,18 @@ def effects(make: Make, fit: Fit, variable: str | None, by: str | None) -> Figur
         _curves(ax, curves, variable in numbers)
         ax.set_xlabel(words(variable))
         ax.set_ylabel(words(f"expected {_response(fit)[1]}" if inner == by else "probability"))
-        if inner is not None:
-            title = fit.labels.response if inner == "category" else inner
-            ax.legend(title=words(title), fontsize=8)
+        if by is not None and inner == by:
+            ax.legend(title=words(by), fontsize=8)
         if outer is not None:
             ax.set_title(words(f"{outer} {_value(level, outer in shown)}"), fontsize=9)
+    if inner == "category":
+        highest = max(ax.get_ylim()[1] for ax in axes)
+        for ax in axes:
+            ax.set_ylim(0, highest)
+        # beside the panels, whose curves fill them
+        handles, names = axes[0].get_legend_handles_labels()
+        title = words(fit.labels.response)
+        figure.legend(handles, names, title=title, fontsize=8, loc="outside right upper")
     return figure
 
 
