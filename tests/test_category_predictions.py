@@ -354,8 +354,32 @@ def test_groups_of_ordered_categories_are_integrated():
     value = np.log(integrate.quad(weighted, -10 * sd, 10 * sd, epsabs=1e-14)[0])
     ours = fit.log_lik(by="g").sel(g=level).values.ravel()[s]
     assert ours == pytest.approx(value, abs=1e-5)
-    with pytest.raises(m2s.Unsupported, match="mu_bee"):
-        fit_of("categorical").log_lik(by="g")
+
+
+@pytest.mark.parametrize("name", ["categorical", "multinomial"])
+def test_groups_of_unordered_categories_are_integrated(name):
+    fit, rows, s = fit_of(name), data_of(name), 11
+    level = rows["g"].iloc[0]
+    mine = rows[rows["g"] == level]
+    eta = predictors(fit, name, mine, False)[s]
+    sd = np.array([flat(fit, f"sd_{p}_g")[s] for p, _ in fit.labels.predictors])
+    grid = np.linspace(-9, 9, 301)
+    b = np.stack(np.meshgrid(grid * sd[0], grid * sd[1], indexing="ij"), axis=-1).reshape(-1, 2)
+    p = probabilities(name, eta + b[:, None], None)
+    if name == "categorical":
+        logs = np.log(p[:, np.arange(len(mine)), mine["y"].cat.codes]).sum(axis=1)
+    else:
+        law = stats.multinomial(mine["n"].to_numpy(), p)
+        logs = law.logpmf(mine[list("abc")].to_numpy()[None]).sum(axis=1)
+    logs = logs + stats.norm(0, sd).logpdf(b).sum(axis=1)
+    value = special.logsumexp(logs) + 2 * np.log(grid[1] - grid[0]) + np.log(sd).sum()
+    ours = fit.log_lik(by="g").sel(g=level).values.ravel()[s]
+    assert ours == pytest.approx(value, abs=1e-5)
+
+
+def test_more_effects_than_can_be_integrated_are_refused():
+    with pytest.raises(m2s.Unsupported, match="here are more"):
+        fit_of("cratio").log_lik(by="g")
 
 
 def test_a_fit_that_was_read_back_predicts_the_same(tmp_path):

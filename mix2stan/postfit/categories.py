@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -13,16 +11,11 @@ from numpy.typing import NDArray
 from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import ModelGraph
-from mix2stan.postfit.integrals import nodes
+from mix2stan.postfit.integrals import MOST_DIRECTIONS, WIDE, product_nodes
 
 __all__ = ["as_shares", "averaged_shares", "by_category", "labels_of", "odds_labels"]
 
 Array = NDArray[np.float64]
-
-#: Points of the quadrature in each direction, by the number of directions.
-_POINTS = {1: 60, 2: 40, 3: 24}
-#: Points of less weight than this are left out.
-_LEAST = 1e-14
 
 
 def labels_of(graph: ModelGraph) -> tuple[str, ...]:
@@ -57,33 +50,19 @@ def averaged_shares(
     moving = np.flatnonzero(variance.reshape(-1, variance.shape[-1]).any(axis=0))
     sd = np.sqrt(variance[..., moving])
     total: Array | None = None
-    for point, weight in _grid(len(moving)):
+    if len(moving) > MOST_DIRECTIONS:
+        message = (
+            f"probabilities are averaged over at most {MOST_DIRECTIONS} group effects of a row"
+        )
+        hint = 're = "population" is without them; kind = "response" draws them'
+        raise Unsupported(f"{message}, one of each category: here are {len(moving)}", hint=hint)
+    for point, weight in product_nodes(len(moving), WIDE):
         at = eta.copy()
         at[..., moving] += sd * point
         part = weight * shares(at if unordered else at[..., 0])
         total = part if total is None else total + part
     assert total is not None
     return total
-
-
-def _grid(directions: int) -> Iterator[tuple[Array, float]]:
-    """Points of shape (directions,) and weights that add up to one."""
-    if directions == 0:
-        yield np.zeros(0), 1.0
-        return
-    if directions not in _POINTS:
-        most = max(_POINTS)
-        message = f"probabilities are averaged over at most {most} group effects of a row together"
-        hint = 're = "population" is without them; kind = "response" draws them'
-        raise Unsupported(f"{message}, one of each category: here are {directions}", hint=hint)
-    x, w = nodes(_POINTS[directions])
-    kept = [
-        (x[list(place)], weight)
-        for place in itertools.product(range(len(x)), repeat=directions)
-        if (weight := math.prod(w[list(place)].tolist())) > _LEAST
-    ]
-    total = math.fsum(weight for _, weight in kept)
-    yield from ((point, weight / total) for point, weight in kept)
 
 
 def by_category(rows: pd.Index, categories: tuple[str, ...]) -> pd.Index:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from mix2stan.design import Grouping
 from mix2stan.distributions import probability
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.graph import Factor, ModelGraph
+from mix2stan.families import mean_groups, mean_predictors
+from mix2stan.graph import Factor, Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.postfit.errors import correlation_roots
-from mix2stan.postfit.integrals import nodes
+from mix2stan.postfit.integrals import MOST_DIRECTIONS, NARROW, product_nodes
 from mix2stan.postfit.predict import predictor_of, without_groups
 from mix2stan.postfit.predictor import Predictor, independent
 from mix2stan.responses import observed, powers_of
@@ -42,9 +44,9 @@ def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
         return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)
     graph = fit.schema.graph
     factor = _factor_named(graph, by)
-    if len(graph.groups) > len(graph.groups_of("")):
-        owner = next(g.owner for g in graph.groups if g.owner)
-        message = f"effects of {owner} cannot be integrated out"
+    others = [g.owner for g in graph.groups if g not in mean_groups(graph)]
+    if others:
+        message = f"effects of {others[0]} cannot be integrated out"
         raise Unsupported(message, hint='by = "obs" is given the effects')
     for group in graph.groups:
         independent(group)
@@ -197,30 +199,64 @@ def _error_covariance(rows: Index, roots: dict[tuple[int, ...], Array], sigma: A
 
 
 def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
-    """One effect per level, integrated out by Gauss-Hermite quadrature; shape (J, S).
+    """Effects of every level integrated out by Gauss-Hermite quadrature; shape (J, S).
 
-    The points are spread around the posterior of the level's effect.
+    There is one per predictor: of unordered categories one of each but the first.  The points are
+    spread around the posterior of the level's effects.
     """
-    graph = predictor.graph
-    if len(graph.groups) != 1 or len(graph.groups[0].columns.names) != 1:
+    graph, S = predictor.graph, predictor.sample.size
+    predictors = [p.parameter for p in mean_predictors(graph)]
+    owners = [g.owner for g in graph.groups]
+    single = all(len(g.columns.names) == 1 for g in graph.groups)
+    if not single or len(set(owners)) < len(owners) or len(owners) > MOST_DIRECTIONS:
         message = "effects are integrated out of this response one per level, and here are more"
+        if predictors != [""]:
+            message = f"{message} than one of each of {MOST_DIRECTIONS} categories"
         raise Unsupported(message, hint='by = "obs" is given the effects')
-    group, plain = graph.groups[0], without_groups(predictor)
-    at = _density(plain)
-    Z = predictor.rows.data.matrix(group.columns)[:, 0]
-    effects = predictor.sample.effects(group)[:, 0]
-    centre, spread = effects.mean(axis=1), effects.std(axis=1)
-    sd = np.sqrt(predictor.sample.covariance(group)[0, 0])
-    total, weights = np.full((J, predictor.sample.size), -np.inf), _weights(predictor)
-    for x, w in zip(*nodes(), strict=True):
-        b = centre + spread * x
+    plain = without_groups(predictor)
+    at, weights = _density(plain), _weights(predictor)
+    effects = [_Effect.of(g, predictor, predictors.index(g.owner)) for g in graph.groups]
+    blocks = list(plain.blocks())
+    # the predictor of one block is kept, those of more would not fit in memory
+    kept = [plain.linear(block) for block in blocks] if len(blocks) == 1 else []
+    total = np.full((J, S), -np.inf)
+    for x, w in product_nodes(len(effects), NARROW):
+        values = [e.centre + e.spread * z for e, z in zip(effects, x, strict=True)]
         sums = np.zeros(total.shape)
-        for block in plain.blocks():
-            eta = plain.linear(block) + (Z * b[codes])[block][:, None]
+        for i, block in enumerate(blocks):
+            eta = np.array(kept[i]) if kept else plain.linear(block)
+            by_predictor = eta if eta.ndim == 3 else eta[..., None]
+            for e, b in zip(effects, values, strict=True):
+                by_predictor[..., e.predictor] += (e.Z * b[codes])[block][:, None]
             parameters = plain.parameters(block, eta)
             density = at(block, plain.mu(eta), parameters)
             np.add.at(sums, codes[block], density * weights[block][:, None])
-        prior = -0.5 * (b[:, None] / sd) ** 2 - np.log(sd)
-        weight = np.log(w * spread) + 0.5 * x**2
-        total = np.logaddexp(total, sums + prior + weight[:, None])
+        for e, b in zip(effects, values, strict=True):
+            sums += -0.5 * (b[:, None] / e.sd) ** 2 - np.log(e.sd) + np.log(e.spread)[:, None]
+        total = np.logaddexp(total, sums + np.log(w) + 0.5 * float(x @ x))
     return total
+
+
+@dataclass(frozen=True, eq=False)
+class _Effect:
+    """One effect per level.
+
+    Attributes:
+        predictor: the place of its predictor among those of the mean.
+        Z: its column, shape (N,).
+        centre: the posterior mean of every level's, shape (J,), and ``spread`` its sd.
+        sd: its standard deviation, shape (S,).
+    """
+
+    predictor: int
+    Z: Array
+    centre: Array
+    spread: Array
+    sd: Array
+
+    @classmethod
+    def of(cls, group: Group, predictor: Predictor, place: int) -> _Effect:
+        effects = predictor.sample.effects(group)[:, 0]
+        Z = predictor.rows.data.matrix(group.columns)[:, 0]
+        sd = np.sqrt(predictor.sample.covariance(group)[0, 0])
+        return cls(place, Z, effects.mean(axis=1), effects.std(axis=1), sd)

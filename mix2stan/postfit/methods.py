@@ -209,7 +209,8 @@ class AfterFit:
             by: ``"obs"``: of every observation given the effects, and given the other observations
                 where errors are correlated; or a grouping factor: of all observations of a level
                 together, effects integrated out: exactly for a Gaussian response, by quadrature for
-                one effect per level else.
+                one effect per level else, of unordered categories one of each after the first, of
+                which there may be three.
             draws: how many draws; all if None.
 
         Returns:
