@@ -9,7 +9,7 @@
 import logging
 
 from mix2stan.anova import Anova, anova
-from mix2stan.calls import MCMCglmm, glm, glmer, glmer_nb, glmmTMB, gls, lm, lme, lmer
+from mix2stan.calls import MCMCglmm, brm, glm, glmer, glmer_nb, glmmTMB, gls, lm, lme, lmer
 from mix2stan.comparison import Comparison, compare
 from mix2stan.design import model_matrix, read_table
 from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError, Unsupported
@@ -32,6 +32,7 @@ __all__ = [
     "Model",
     "Unsupported",
     "anova",
+    "brm",
     "compare",
     "fit_multiple",
     "glm",

@@ -14,7 +14,7 @@ from mix2stan.priors.choice import PriorArgument
 from mix2stan.relationships import Known
 from mix2stan.syntax import String, format_number, quote_name
 
-__all__ = ["MCMCglmm", "glm", "glmer", "glmer_nb", "glmmTMB", "gls", "lm", "lme", "lmer"]
+__all__ = ["MCMCglmm", "brm", "glm", "glmer", "glmer_nb", "glmmTMB", "gls", "lm", "lme", "lmer"]
 
 #: Arguments that R takes as strings; any other string is R text.
 _STRINGS = frozenset({"method", "contrasts"})
@@ -124,4 +124,5 @@ glmer_nb = _reader("glmer.nb", "lme4", '"round(Reaction) ~ Days + (1 | Subject)"
 lme = _reader("lme", "nlme", '"Reaction ~ Days", random="~ Days | Subject"')
 gls = _reader("gls", "nlme", '"Reaction ~ Days", weights="varPower()"')
 glmmTMB = _reader("glmmTMB", "glmmTMB", f'{_SLOPES}, dispformula="~ Days"')
+brm = _reader("brm", "brms", _SLOPES)
 MCMCglmm = _reader("MCMCglmm", "MCMCglmm", '"Reaction ~ Days", random="~ us(1 + Days):Subject"')

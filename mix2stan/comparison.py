@@ -302,12 +302,12 @@ def _terms(components: list[Component]) -> list[Group]:
 
 def _named(term: Group) -> str:
     row = COVARIANCES[term.covariance.kind]
-    owner = f"{term.owner}: " if term.owner else ""
+    owner = f"{term.owner}: " if term.owner and not term.shares else ""
     return f"{owner}{term.factor}: {', '.join(term.columns.names)} ({row.title})"
 
 
 def _same_factor(term: Group, a: Compiled, other: Group, b: Compiled) -> bool:
-    if term.owner != other.owner:
+    if term.parameters != other.parameters:
         return False
     one, two = (m.data.memberships(t.factor) for m, t in ((a, term), (b, other)))
     return len(one) == len(two) and all(

@@ -63,7 +63,7 @@ class Component:
 
     def same(self, other: Component) -> bool:
         """Whether it contributes the same family of covariance matrices."""
-        if self.group.owner != other.group.owner:
+        if _parameters_of(self.group) != _parameters_of(other.group):
             return False
         if self.kind != other.kind or not np.array_equal(self.levels, other.levels):
             return False
@@ -71,7 +71,9 @@ class Component:
         if a.shape != b.shape or not self._same_among(other):
             return False
         if self.kind.kind == "us":
-            return same_space(a, b)
+            # a change of coordinates stays within the columns of one predictor
+            own = [list(self.group.columns_in(p)) for p in self.group.parameters]
+            return all(same_space(a[:, k], b[:, k]) for k in own)
         if self.kind.kind in _EXCHANGEABLE and not self.kind.variances:
             a, b = _sorted_columns(a), _sorted_columns(b)
         return same_columns(a, b) and self._same_places(other)
@@ -88,6 +90,13 @@ class Component:
             return True
         mine, theirs = (distances(c.group.columns.names) for c in (self, other))
         return same_columns(mine / mine.max(), theirs / theirs.max())
+
+
+def _parameters_of(group: Group) -> tuple[str, ...]:
+    """The parameter whose predictor each column is in; one where it is the same for all."""
+    if not group.shares:
+        return (group.owner,)
+    return tuple(s.parameter for s in group.shares for _ in range(s.start, s.stop))
 
 
 def partition(codes: Index) -> Index:

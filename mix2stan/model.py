@@ -453,7 +453,7 @@ class Model(Refits):
 
 
 def model(
-    text: str,
+    text: str | Sequence[str],
     data: DataArgument | str | Path | DaskDataFrame,
     *,
     prior: PriorArgument = None,
@@ -463,7 +463,9 @@ def model(
 
     Args:
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
-            in a script, also with assignments before it or with console prompts.
+            in a script, also with assignments before it or with console prompts.  Or formulas as
+            ``brms`` writes them, one for each of several Gaussian responses: ``["a ~ x + (1 |p| g)",
+            "b ~ (1 |p| g)"]``; errors are correlated, and so are effects that share an ID (``p``).
         data: the data frame, of pandas, polars or Arrow (a lazy one is collected), or a mapping from
             the names in the text to data frames; besides the rows, first, it may hold what the call
             names of relationships: a pedigree, a data frame with the columns ``animal``, ``sire`` and
@@ -497,6 +499,8 @@ def model(
     >>> m2s.model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
+    if not isinstance(text, str):
+        text = f"brm({' + '.join(f'bf({formula})' for formula in text)})"
     found = Model(compile_given(text, data, prior, strategy))
     for line in found.notes:
         _log.info("%s: %s", found.call, line)

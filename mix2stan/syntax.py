@@ -27,7 +27,9 @@ __all__ = [
     "Program",
     "String",
     "children",
+    "indicated",
     "names_in",
+    "only",
     "quote_name",
     "replace_names",
     "rewrite",
@@ -319,3 +321,22 @@ def replace_names(node: Node, values: dict[str, Node]) -> Node:
         return values.get(inner.name, inner) if isinstance(inner, Name) else inner
 
     return rewrite(node, value_of) if values else node
+
+
+def only(indicator: Node, formula: Node) -> Node:
+    """A formula whose columns are those of ``formula`` where the indicator is 1, and 0 elsewhere.
+
+    R's ``indicator:f`` codes a factor f by the terms beside it; here f is coded as in ``formula``.
+    """
+    return Call(_ONLY, (Argument(None, indicator), Argument(None, formula)), span=formula.span)
+
+
+def indicated(formula: Node) -> tuple[Node | None, Node]:
+    """The indicator of a formula, if it has one, and the formula without it."""
+    match formula:
+        case Call(function=function, args=(indicator, inner)) if function == _ONLY:
+            return indicator.value, inner.value
+    return None, formula
+
+
+_ONLY = "only"

@@ -80,6 +80,9 @@ PROGRAMS = {
     "inverse_gaussian": Case(
         "grouseticks", "glm(TICKS + 1 ~ YEAR, family = inverse.gaussian(link = log))"
     ),
+    "shared_sigma": Case(
+        "sleepstudy", "brm(bf(Reaction ~ Days + (Days |p| Subject), sigma ~ (1 |p| Subject)))"
+    ),
     "predicted_sigma": Case(
         "sleepstudy",
         "glmmTMB(Reaction ~ Days + (Days | Subject), dispformula = ~ Days + (1 | Subject))",

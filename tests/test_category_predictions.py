@@ -447,3 +447,22 @@ def test_a_fold_may_lack_a_category():
     assert np.isfinite(found.elpd)
     # the top category alone has a fold of a fit that has not seen it
     assert found.pointwise["elpd"].idxmin() == 0
+
+
+def test_effects_of_one_id_are_in_the_predictors_of_all_categories():
+    call = "brm(y ~ x + (1 |p| g), family = categorical())"
+    rows = data_of("categorical")
+    fit = m2s.model(call, rows).sample(1, 150, 30, seed=3, engine="stanli")
+    b = flat(fit, f"b_{fit.labels.groups[0].id}")
+    codes = [fit.labels.groups[0].levels.index(g) for g in rows["g"]]
+    X = np.column_stack([np.ones(len(rows)), rows["x"]])
+    owners = [p for p, _ in fit.labels.predictors]
+    eta = [flat(fit, f"beta_{p}") @ X.T + b[:, codes, k] for k, p in enumerate(owners)]
+    p = probabilities("categorical", np.stack(eta, axis=-1), None)
+    np.testing.assert_allclose(fit.predict().values[0], p, rtol=1e-11)
+    expected = np.log(p[:, np.arange(len(rows)), rows["y"].cat.codes])
+    np.testing.assert_allclose(fit.log_lik().values[0], expected, rtol=1e-9)
+    with pytest.raises(m2s.Unsupported, match="correlated across categories"):
+        fit.predict(re="integrate")
+    with pytest.raises(m2s.Unsupported, match="one per level"):
+        fit.log_lik(by="g")

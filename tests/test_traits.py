@@ -238,19 +238,50 @@ def test_mcmcglmms_prior_of_the_errors(stanli):
             "at.level(trait, 'a'):x):g + us(at.level(trait, 'b') + at.level(trait, 'b'):x):g, "
             "rcov = ~us(trait):units)",
         ),
+        (
+            "brm(bf(a ~ x + (1 |p| g)) + bf(b ~ x + (1 |p| g)) + set_rescor(FALSE))",
+            "MCMCglmm(cbind(a, b) ~ trait - 1 + trait:x, random = ~us(trait):g, "
+            "rcov = ~idh(trait):units)",
+        ),
+        (
+            "brm(mvbf(a ~ 1 + (1 + x |p| g), bf(b ~ x + (1 |p| g)), rescor = TRUE))",
+            "MCMCglmm(cbind(a, b) ~ trait - 1 + at.level(trait, 'b'):x, "
+            "random = ~us(trait + at.level(trait, 'a'):x):g, rcov = ~us(trait):units)",
+        ),
+        (
+            ["a ~ x + (1 | g)", "b ~ 1"],
+            "MCMCglmm(cbind(a, b) ~ trait - 1 + at.level(trait, 'a'):x, "
+            "random = ~us(at.level(trait, 'a')):g, rcov = ~us(trait):units)",
+        ),
     ],
 )
 def test_brms_has_them_too(ours, mcmcglmm):
     a, b = m2s.model(ours, data()), m2s.model(mcmcglmm, data())
     found = m2s.compare(a, b)
     assert found.same, str(found)
+    again = m2s.model(a.translate("MCMCglmm"), data())
+    assert m2s.compare(a, again).same
+
+
+def test_factors_of_one_response_are_coded_as_in_its_formula():
+    df = data().dropna()
+    df = df.assign(f=np.resize(list("uvw"), len(df)))
+    several = m2s.model(["a ~ x", "b ~ f + (f | g)"], df)
+    alone = m2s.model("lmer(b ~ f + (f | g))", df)
+    n, Z = len(df), alone.Z[0].matrix.toarray()
+    np.testing.assert_array_equal(several.X.to_numpy()[n:, 2:], alone.X)
+    np.testing.assert_array_equal(several.Z[0].matrix.toarray()[n:], Z)
+    assert not several.X.to_numpy()[:n, 2:].any()
+    assert several.X.columns[-1] == 'at.level(trait, "b"):fw'
+    with pytest.raises(m2s.FormulaError, match="a has two formulas"):
+        m2s.model(["a ~ x", "a ~ f"], df)
 
 
 @pytest.mark.parametrize(
     "call",
     [
         "brm(mvbind(a, b) ~ x, family = poisson())",
-        "brm(bf(a ~ x) + bf(b ~ x))",
+        "brm(bf(a ~ x) + bf(b | se(x) ~ x))",
         "brm(bf(mvbind(a, b) ~ x, sigma ~ x))",
     ],
 )

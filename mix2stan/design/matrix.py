@@ -53,18 +53,23 @@ class DesignSpec:
         codings: for each term, the codings of its variables.
         names: R's column names.
         assign: for each column the number of its term, 0 for the intercept.
+        indicator: what all columns are multiplied by, None for 1.
     """
 
     intercept: bool
     codings: tuple[tuple[_Coding, ...], ...]
     names: tuple[str, ...]
     assign: tuple[int, ...]
+    indicator: Node | None = None
 
     def matrix(self, frame: ModelFrame) -> Array:
         """The design, shape (n, number of names)."""
         blocks = [np.ones((frame.n, 1))] if self.intercept else []
         blocks += [_product([c.columns(frame) for c in codings]) for codings in self.codings]
-        return np.hstack(blocks) if blocks else np.zeros((frame.n, 0))
+        whole = np.hstack(blocks) if blocks else np.zeros((frame.n, 0))
+        if self.indicator is None:
+            return whole
+        return np.asarray(whole * frame.column(self.indicator).values[:, None])
 
 
 def design(terms: Terms, frame: ModelFrame, contrasts: Contrasts | None = None) -> DesignSpec:
@@ -97,7 +102,9 @@ def design(terms: Terms, frame: ModelFrame, contrasts: Contrasts | None = None) 
         labels = _product_names([c.labels for c in coded])
         names += labels
         assign += [number + 1] * len(labels)
-    return DesignSpec(terms.intercept, tuple(codings), tuple(names), tuple(assign))
+    if terms.indicator is not None:
+        names = [_indicated(name, str(terms.indicator)) for name in names]
+    return DesignSpec(terms.intercept, tuple(codings), tuple(names), tuple(assign), terms.indicator)
 
 
 def _marginal(terms: Terms, number: int, variable: Node) -> bool:
@@ -132,6 +139,11 @@ def _code(variable: Node, column: Column, contrasts: Contrasts, dummies: bool) -
     kind = contrasts.get(label, column.contrasts if column.contrasts is not None else default)
     matrix, labels_of = contrast_columns(column.levels, kind)
     return _Coding(variable, matrix, tuple(label + v for v in labels_of))
+
+
+def _indicated(name: str, indicator: str) -> str:
+    """A column's name times an indicator: what R calls the interaction of the two."""
+    return indicator if name == "(Intercept)" else f"{indicator}:{name}"
 
 
 def _product(blocks: list[Array]) -> Array:

@@ -22,6 +22,7 @@ from mix2stan.syntax import (
     Operator,
     Parens,
     String,
+    indicated,
     names_in,
 )
 
@@ -51,17 +52,20 @@ class Terms:
         intercept: whether there is one.
         terms: the terms in R's order.
         offsets: the expressions inside ``offset()``.
+        indicator: what all columns are multiplied by, None for 1.
     """
 
     response: Node | None
     intercept: bool
     terms: tuple[Term, ...]
     offsets: tuple[Node, ...]
+    indicator: Node | None = None
 
     @property
     def variables(self) -> tuple[Node, ...]:
         """The variables of all terms, each once, in the order they first appear."""
-        return tuple(dict.fromkeys(v for term in self.terms for v in term.variables))
+        first = () if self.indicator is None else (self.indicator,)
+        return tuple(dict.fromkeys((*first, *(v for t in self.terms for v in t.variables))))
 
 
 def terms(formula: Node, *, columns: Sequence[str] = ()) -> Terms:
@@ -76,13 +80,14 @@ def terms(formula: Node, *, columns: Sequence[str] = ()) -> Terms:
     """
     response = formula.left if isinstance(formula, Formula) else None
     right = formula.right if isinstance(formula, Formula) else formula
+    indicator, right = indicated(right)
     used = {n.name for n in names_in(response)} if response is not None else set()
     algebra = _Algebra(tuple(Name(c) for c in columns if c not in used))
     expanded = algebra.expand(right)
     ordered = sorted((t for t in expanded if t), key=len)
     variables = algebra.variables
     by_term = tuple(Term(tuple(v for v in variables if v in set(t))) for t in ordered)
-    return Terms(response, algebra.intercept, by_term, tuple(algebra.offsets))
+    return Terms(response, algebra.intercept, by_term, tuple(algebra.offsets), indicator)
 
 
 #: A term while it is worked on: a set of variables; the empty one is the intercept.

@@ -1,4 +1,4 @@
-"""What brms says of a response after its bar: ``y | trials(n) ~ x``."""
+"""What brms says of a response: its family, and after its bar, ``y | trials(n) ~ x``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from mix2stan.dialects.arguments import Signature, match_arguments
 from mix2stan.dialects.bars import summands
-from mix2stan.dialects.families import Distribution
+from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Censoring, Residual, Response, Truncation, VarianceFunction
-from mix2stan.syntax import Argument, Call, Constant, Formula, Node, Number, Operator
+from mix2stan.syntax import Argument, Call, Constant, Formula, Node, Number, Operator, String
 
-__all__ = ["Described", "describe"]
+__all__ = ["Described", "describe", "family_in_brms"]
 
 
 @dataclass(frozen=True)
@@ -163,3 +163,38 @@ _ADDITIONS: dict[str, Callable[[Described, Call], Described]] = {
     "se": _with_errors,
     "rate": _exposed,
 }
+
+
+# -- the family ------------------------------------------------------------------------------------
+
+#: brms' names of families that R's own functions have under another name, as strings.
+_STRINGS = {"gamma": "Gamma"}
+#: The links of families given as strings, where they are not those of R's functions.
+_STRING_LINKS = {"gamma": "log"}
+
+
+def family_in_brms(node: Node | None) -> Distribution:
+    """The family; given as a string its links are brms' own."""
+    match node:
+        case String(value=name) if name in _STRINGS:
+            return family_of(String(_STRINGS[name], span=node.span))._replace(
+                link=_STRING_LINKS[name]
+            )
+        case Call(function="brmsfamily", args=(first, *rest)) if isinstance(first.value, String):
+            given = family_in_brms(first.value)
+            if not rest:
+                return given
+            name = _STRINGS.get(first.value.value, first.value.value)
+            return family_in_brms(Call(name, tuple(rest), span=node.span))
+        case Call(args=args) if any(a.name == "threshold" for a in args):
+            return _flexible(node)
+    return family_of(node)
+
+
+def _flexible(call: Call) -> Distribution:
+    """``cumulative(threshold = "flexible")``."""
+    (threshold,) = (a for a in call.args if a.name == "threshold")
+    if threshold.value != String("flexible"):
+        message = f"thresholds that are {threshold.value} cannot be expressed"
+        raise Unsupported(message, span=threshold.span, hint='threshold = "flexible" can')
+    return family_of(replace(call, args=tuple(a for a in call.args if a is not threshold)))

@@ -1,101 +1,192 @@
-"""Several responses in brms' words: ``brm(mvbind(a, b) ~ x + (1 | p | g) + set_rescor(TRUE))``.
+"""Several responses in brms' words: ``brm(mvbind(a, b) ~ x + (1 | p | g))``, ``bf(a ~ x) + bf(b ~ 1)``.
 
-They are stacked, as MCMCglmm's are: every column, and every effect, is one of each response.  Terms
-with an ID correlate their effects across the responses; without one, within each of them.
+They are stacked, as MCMCglmm's are: every column, and every effect, is one of a response.  Terms with
+one ID correlate their effects across the responses; without one, within each of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from mix2stan.dialects.arguments import Arguments, Request, request
-from mix2stan.dialects.bars import split_bars, summands
+from mix2stan.dialects.bars import Bar, split_bars, summands
+from mix2stan.dialects.brms_formula import Parts, responses_of
+from mix2stan.dialects.brms_response import family_in_brms
+from mix2stan.dialects.brms_terms import random_terms, special_terms, split_id, with_intercept
 from mix2stan.dialects.families import family_of
 from mix2stan.dialects.mcmcglmm_errors import correlated_responses, unequal_responses
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Response
-from mix2stan.syntax import Argument, Call, Constant, Formula, Name, Node, Number, Operator, String
+from mix2stan.syntax import (
+    Argument,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    Operator,
+    Parens,
+    String,
+    only,
+)
 
-__all__ = ["lower_several", "responses_of"]
+__all__ = ["lower_several"]
 
 _TRAIT = Name("trait")
-#: The terms of a bar, with whether its effects have an ID.
-Terms = Callable[..., tuple[list[Group], bool]]
 
 
-def responses_of(formula: Formula) -> tuple[Node, ...]:
-    """The responses of ``mvbind(a, b) ~ x``; nothing if it is one."""
-    match formula.left:
-        case Call(function="mvbind", args=args) if len(args) > 1:
-            return tuple(a.value for a in args)
-    return ()
+class _Of(NamedTuple):
+    """What is a formula of one of the responses: ``1 + x``."""
+
+    response: str
+    formula: Node
 
 
-def lower_several(
-    arguments: Arguments, formula: Formula, rescor: Node | None, terms: Terms
-) -> Request:
-    """The model of Gaussian responses that share a formula.
+class _Term(NamedTuple):
+    """A random term of one of the responses, and its ID."""
+
+    response: str
+    group: Group
+    id: Node | None
+
+
+def lower_several(arguments: Arguments, said: Parts) -> Request:
+    """The model of Gaussian responses, of one formula or of one each.
 
     Args:
         arguments: of the call.
-        formula: ``mvbind(a, b) ~ x + (1 | p | g)``.
-        rescor: the argument of ``set_rescor()``, None for brms' default: correlated errors.
-        terms: the group terms of a bar, and whether they have an ID.
+        said: its formulas; nothing said of ``set_rescor()`` is brms' default: correlated errors.
 
     Raises:
-        FormulaError: if ``set_rescor()`` is not about TRUE or FALSE.
-        Unsupported: if the responses are not Gaussian.
+        FormulaError: if ``set_rescor()`` is not about TRUE or FALSE, a response has two formulas, or
+            there is none.
+        Unsupported: if the responses are not Gaussian, or have formulas of other parameters.
     """
-    responses = responses_of(formula)
-    family = arguments.get("family")
-    if family is not None and family != String("gaussian") and family_of(family) != family_of(None):
-        message = "several responses of brms that are not Gaussian cannot be expressed"
-        hint = 'MCMCglmm(cbind(y1, y2) ~ …, family = c("gaussian", "poisson")) can'
-        raise Unsupported(message, span=family.span, hint=hint)
-    if rescor not in (None, Constant("TRUE"), Constant("FALSE")):
-        raise FormulaError("set_rescor() takes TRUE or FALSE", span=rescor.span if rescor else None)
-    fixed, bars = split_bars(formula.right)
-    groups: list[Group] = []
-    for bar in bars:
-        found, shared = terms(bar)
-        for group in found:
-            groups += [_across(group)] if shared else _within(group, responses)
-    span = formula.span
-    errors = unequal_responses(span) if rescor == Constant("FALSE") else correlated_responses(span)
-    name = Name(", ".join(map(str, responses)), span=span)
+    _check(arguments, said)
+    fixed: list[_Of] = []
+    terms: list[_Term] = []
+    for part in said.parts:
+        right, bars = split_bars(with_intercept(part.formula.right))
+        right, correlation = special_terms(right)
+        if correlation is not None:
+            message = "series of several responses cannot be expressed"
+            raise Unsupported(message, span=correlation.span, hint="set_rescor(TRUE) can")
+        for response in map(str, responses_of(part.formula)):
+            fixed.append(_Of(response, right))
+            terms += _terms(response, bars)
+    responses = tuple(r for part in said.parts for r in responses_of(part.formula))
+    span = responses[0].span.to(responses[-1].span)
+    equal = said.rescor == Constant("FALSE")
     graph = ModelGraph(
-        Response(name, traits=tuple(map(str, responses))),
-        Population(Columns((_of_each(fixed, _TRAIT),))),
-        tuple(groups),
-        errors,
+        Response(
+            Name(", ".join(map(str, responses)), span=span), traits=tuple(map(str, responses))
+        ),
+        Population(_side_by_side(fixed, len(responses))),
+        tuple(_groups(terms, len(responses))),
+        unequal_responses(span) if equal else correlated_responses(span),
     )
     return replace(request(arguments, graph), stacked=responses)
 
 
-def _of_each(formula: Node, trait: Node) -> Node:
-    """The columns of a formula, once for each response: ``1 + x`` as ``0 + trait + trait:x``."""
+def _check(arguments: Arguments, said: Parts) -> None:
+    families = [arguments.get("family"), *(part.family for part in said.parts)]
+    for family in families:
+        if family is not None and family_in_brms(family) != family_of(None):
+            message = "several responses of brms that are not Gaussian cannot be expressed"
+            hint = 'MCMCglmm(cbind(y1, y2) ~ …, family = c("gaussian", "poisson")) can'
+            raise Unsupported(message, span=family.span, hint=hint)
+    if said.rescor not in (None, Constant("TRUE"), Constant("FALSE")):
+        span = said.rescor.span if said.rescor else None
+        raise FormulaError("set_rescor() takes TRUE or FALSE", span=span)
+    seen: set[str] = set()
+    for part in said.parts:
+        formula = part.formula
+        if part.formulas or part.known:
+            message = "formulas of parameters of several responses cannot be expressed"
+            hint = "one response in a call of its own can"
+            raise Unsupported(message, span=formula.span, hint=hint)
+        if not responses_of(formula):
+            hint = f"write bf(y ~ {formula.right})"
+            raise FormulaError("the formula has no response", span=formula.span, hint=hint)
+        for response in responses_of(formula):
+            if isinstance(response, Operator) and response.symbol == "|":
+                message = (
+                    "what stands behind the bar of one of several responses cannot be expressed"
+                )
+                raise Unsupported(message, span=response.span, hint="mi() is not needed: rows stay")
+            if str(response) in seen:
+                message = f"the response {response} has two formulas"
+                hint = "parameters have theirs within one bf(): bf(y ~ x, sigma ~ x)"
+                raise FormulaError(message, span=response.span, hint=hint)
+            seen.add(str(response))
+
+
+# -- random terms ----------------------------------------------------------------------------------
+
+
+def _terms(response: str, bars: tuple[Bar, ...]) -> list[_Term]:
+    """The random terms of a response."""
+    return [
+        _Term(response, group, split_id(bar.columns)[1])
+        for bar in bars
+        for group in random_terms(bar)
+    ]
+
+
+def _groups(terms: list[_Term], responses: int) -> list[Group]:
+    """The terms of all responses, those of one ID and factor together."""
+    found: dict[tuple[str, ...], list[_Term]] = {}
+    for term in terms:
+        (formula,) = term.group.columns.formulas
+        factor, kind = str(term.group.factor), term.group.covariance.kind
+        shared = ("shared", str(term.id), factor)
+        own = ("apart", kind, factor, str(formula))
+        found.setdefault(own if term.id is None else shared, []).append(term)
+    return [group for alike in found.values() for group in _together(alike, responses)]
+
+
+def _together(terms: list[_Term], responses: int) -> list[Group]:
+    """Terms of one ID, correlated; or the same term of some responses, those independent."""
+    first = terms[0].group
+    formulas = [_Of(t.response, t.group.columns.formulas[0]) for t in terms]
+    if terms[0].id is not None:
+        return [replace(first, columns=_side_by_side(formulas, responses))]
+    if formulas[0].formula == Number(1.0) or first.covariance.kind == "idh":
+        columns = _side_by_side(formulas, responses)
+        return [replace(first, columns=columns, covariance=Covariance("idh"))]
+    return [
+        replace(t.group, columns=_side_by_side([f], responses))
+        for t, f in zip(terms, formulas, strict=True)
+    ]
+
+
+# -- columns ---------------------------------------------------------------------------------------
+
+
+def _side_by_side(parts: Sequence[_Of], responses: int) -> Columns:
+    """Columns of each response: of ``trait`` where all have the same ones, else of its levels."""
+    formula = parts[0].formula
+    alike = len(parts) == responses and len({p.response for p in parts}) == responses
+    if alike and all(p.formula == formula for p in parts):
+        return Columns((_of_each(formula),))
+    return Columns(tuple(only(_level(p.response), p.formula) for p in parts))
+
+
+def _level(response: str) -> Node:
+    """Whether a row is one of the response."""
+    return Call("at.level", (Argument(None, _TRAIT), Argument(None, String(response))))
+
+
+def _of_each(formula: Node) -> Node:
+    """The columns of a formula, one for each response: ``1 + x`` as ``0 + trait + trait:x``."""
     parts = [p for p in summands(formula) if p not in (Number(0.0), Number(1.0))]
-    constant = Number(0.0) not in summands(formula)
-    columns = [trait] if constant else []
-    columns += [Operator(":", (trait, part), span=part.span) for part in parts]
-    return Operator("+", (Number(0.0), *columns), span=formula.span)
+    constant = [] if Number(0.0) in summands(formula) else [_TRAIT]
+    columns = [Operator(":", (_TRAIT, _closed(part)), span=part.span) for part in parts]
+    return Operator("+", (Number(0.0), *constant, *columns), span=formula.span)
 
 
-def _across(group: Group) -> Group:
-    """All effects of a level correlated, those of all responses."""
-    (formula,) = group.columns.formulas
-    return replace(group, columns=Columns((_of_each(formula, _TRAIT),)))
-
-
-def _within(group: Group, responses: tuple[Node, ...]) -> list[Group]:
-    """A term for every response; of one effect each, one term of independent effects."""
-    (formula,) = group.columns.formulas
-    if formula == Number(1.0) or group.covariance.kind == "idh":
-        return [replace(_across(group), covariance=Covariance("idh"))]
-    found = []
-    for response in responses:
-        level = Argument(None, String(str(response)))
-        own = Call("at.level", (Argument(None, _TRAIT), level), span=group.span)
-        found.append(replace(group, columns=Columns((_of_each(formula, own),))))
-    return found
+def _closed(part: Node) -> Node:
+    """``x * z`` in brackets: its interactions with another are those of all its terms."""
+    return Parens(part, span=part.span) if isinstance(part, Operator) else part

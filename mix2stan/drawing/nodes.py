@@ -29,7 +29,7 @@ def figure_of(compiled: Compiled) -> Figure:
         arrows.append(Arrow(box.key, end))
     for group in graph.groups:
         boxes.append(_effects(group))
-        arrows.append(Arrow(f"b_{group.id}", _RESPONSE if group.owner else _PREDICTOR))
+        arrows += [Arrow(f"b_{group.id}", end) for end in _ends(group)]
     data_boxes, data_arrows = _data(compiled)
     boxes += [*data_boxes, *_end(graph)]
     arrows += [*data_arrows, Arrow(_PREDICTOR, _RESPONSE)]
@@ -98,13 +98,18 @@ def _effects(group: Group) -> Box:
     return Box(f"b_{group.id}", (f"b_{group.id}", listed, title), "effects")
 
 
+def _ends(group: Group) -> list[str]:
+    """What the effects of a term enter: the predictor of the mean, and what shapes the response."""
+    return list(dict.fromkeys(_RESPONSE if p else _PREDICTOR for p in group.parameters))
+
+
 def _end(graph: ModelGraph) -> list[Box]:
     """The predictor and the response."""
     response = graph.response
     mean = "mu" if response.link == "identity" else f"{response.link}(mu)"
     parts = ["X beta"] if graph.population.columns.names else []
     parts += ["offset"] if graph.population.offsets else []
-    effects = graph.groups_of("")
+    effects = graph.groups_in("")
     parts += [f"{'' if g.columns.intercept_only else 'Z '}b_{g.id}" for g in effects]
     lines = (str(response.expression), f"~ {response.family}", *map(str, response.layers))
     return [
@@ -125,9 +130,9 @@ def _data(compiled: Compiled) -> tuple[list[Box], list[Arrow]]:
     used(_variables(compiled, graph.population.columns), _PREDICTOR)
     used(graph.population.offsets, _PREDICTOR)
     for group in graph.groups:
-        end = _RESPONSE if group.owner else _PREDICTOR
-        used(_variables(compiled, group.columns), end)
-        used(group.factor.variables, end, chooses=True)
+        for end in _ends(group):
+            used(_variables(compiled, group.columns), end)
+            used(group.factor.variables, end, chooses=True)
     for further in graph.predictors:
         used(_variables(compiled, further.population.columns), _RESPONSE)
     used(graph.residual.variables(), _RESPONSE)

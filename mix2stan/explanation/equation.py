@@ -116,13 +116,20 @@ def _predictor(facts: Facts, predictor: Predictor) -> Math:
     if len(names) > _MOST_COLUMNS:
         parts = [product(Symbol("X", of), Symbol("beta", of))]
     parts += [Word(str(offset)) for offset in population.offsets]
-    for group in facts.graph.groups_of(of):
-        columns = group.columns.names
+    for group in facts.graph.groups_in(of):
+        columns = [group.columns.names[k] for k in group.columns_in(of)]
         if len(columns) > _MOST_EFFECTS:
             parts.append(product(Symbol("z", facts.name(group)), effect(facts, group)))
         else:
-            parts += [product(effect(facts, group, name), _column(name)) for name in columns]
+            parts += [
+                product(effect(facts, group, name), _column(_within(name, of))) for name in columns
+            ]
     return total(*parts) if parts else ZERO
+
+
+def _within(name: str, of: str) -> str:
+    """The column's own name, where a shared term calls it that of a parameter: ``sigma[x]``."""
+    return name[len(of) + 1 : -1] if of and name.startswith(f"{of}[") else name
 
 
 def _column(name: str) -> Math:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -95,15 +95,24 @@ def _spread(facts: Facts, two: bool) -> Math:
 def _term(facts: Facts, group: Group) -> Shared:
     """z_s' Sigma z_t, as short as the columns allow."""
     name, codes = str(group.factor), facts.codes(group.factor)
-    columns, design = group.columns.names, facts.data.matrix(group.columns)
-    if group.columns.intercept_only:
+    columns = [group.columns.names[k] for k in group.columns_in("")]
+    design = facts.data.matrix(group.columns)[:, group.columns_in("")]
+    if columns == ["(Intercept)"]:
         V = facts.entry(group, 0, 0)
         return Shared(name, codes, V, V)
     slopes = [c for c in columns if c != "(Intercept)"]
+    if group.shares:
+        return _product(facts, group, columns, codes)
     if len(slopes) == 1 and len(columns) <= 2:
         return _line(facts, group, slopes[0], codes)
     if _indicator(design):
         return _cells(facts, group, codes)
+    return _product(facts, group, columns, codes)
+
+
+def _product(facts: Facts, group: Group, columns: Sequence[str], codes: Index) -> Shared:
+    """z_s' Sigma z_t, of the columns that are in the mean's predictor."""
+    name = str(group.factor)
     Sigma, z = facts.tagged(group, Symbol("Sigma")), facts.name(group)
     zs, zt = Symbol("z", f"{z},s"), Symbol("z", f"{z},t")
     both = product(Power(zs, Symbol("T")), Sigma, zt)

@@ -43,7 +43,7 @@ def sizes(facts: Facts) -> Section:
     for group in graph.groups:
         row_ = COVARIANCES[group.covariance.kind]
         columns = ", ".join(group.columns.names)
-        of = f" of {group.owner}" if group.owner else ""
+        of = f" of {group.owner}" if group.owner and not group.shares else ""
         lines.append(
             f"{group.factor}{of}, {plural(group.factor.levels, 'level')}: {columns}; "
             f"{row_.title} ({plural(_parameters(group), 'parameter')})"
@@ -85,7 +85,7 @@ def _term(facts: Facts, group: Group) -> Section:
         facts_.append(row_.symbols.note)
     blocks: list[Block] = [Paragraph(_words(facts, group)), *_matrices(facts, group)]
     blocks += [Items(tuple(facts_)), _spelt(facts, group)]
-    of = f" of {group.owner}" if group.owner else ""
+    of = f" of {group.owner}" if group.owner and not group.shares else ""
     return Section(f"{facts.name(group)}{of}: {listed(columns, 5)}", tuple(blocks))
 
 
@@ -98,6 +98,12 @@ def _words(facts: Facts, group: Group) -> str:
     subject = f"Each of the {factor.levels} levels of {factor}"
     if factor.levels == facts.data.rows:
         subject = f"Each observation ({factor} has a level for every one)"
+    if group.shares:
+        parts = []
+        for parameter in group.parameters:
+            own = listed([columns[k] for k in group.columns_in(parameter)])
+            parts.append(f"on {parameter or 'the mean'} ({own})")
+        return f"{subject} has effects {listed(parts)}, which are correlated."
     if not slopes:
         return f"{subject} shifts the intercept: all its observations together, up or down."
     if not any(variables.values()):

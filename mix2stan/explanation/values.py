@@ -205,9 +205,10 @@ def covariance_at(facts: Facts, point: Point, rows: list[int]) -> Array:
     index = np.asarray(rows)
     V = np.zeros((len(rows), len(rows)))
     for group, Sigma in zip(facts.graph.groups, point.Sigmas, strict=True):
-        if group.owner:
+        own = np.array(group.columns_in(""), dtype=np.int64)
+        if not len(own):
             continue
-        z = facts.data.matrix(group.columns)[index]
+        z, Sigma = facts.data.matrix(group.columns)[np.ix_(index, own)], Sigma[np.ix_(own, own)]
         codes = facts.codes(group.factor)[index]
         V += (codes[:, None] == codes[None, :]) * (z @ Sigma @ z.T)
     return V + _errors_at(facts, point, index) if facts.gaussian else V

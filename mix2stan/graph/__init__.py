@@ -26,6 +26,7 @@ from mix2stan.graph.terms import (
     Population,
     Predictor,
     Relationship,
+    Share,
 )
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Residual",
     "Response",
     "Rows",
+    "Share",
     "Strategy",
     "Truncation",
     "VarianceFunction",

@@ -83,8 +83,20 @@ class ModelGraph:
         return self.predictors[0].population.columns if alone else self.population.columns
 
     def groups_of(self, parameter: str) -> tuple[Group, ...]:
-        """The group terms of one predictor, of the mean's where the parameter is empty."""
+        """The group terms of one predictor, of the mean's where the parameter is empty.
+
+        One that is shared is of the first of its predictors.
+        """
         return tuple(g for g in self.groups if g.owner == parameter)
+
+    def groups_in(self, parameter: str) -> tuple[Group, ...]:
+        """The group terms with columns in a predictor, those among them that are shared too."""
+        return tuple(g for g in self.groups if parameter in g.parameters)
+
+    @property
+    def groups_elsewhere(self) -> tuple[Group, ...]:
+        """The group terms with columns in other predictors than the mean's."""
+        return tuple(g for g in self.groups if g.parameters != ("",))
 
     def formulas(self) -> tuple[Node, ...]:
         """All design formulas, population first, that of the log standard deviation last."""

@@ -21,6 +21,7 @@ __all__ = [
     "Population",
     "Predictor",
     "Relationship",
+    "Share",
 ]
 
 
@@ -133,14 +134,27 @@ class Parameterisation:
 
 
 @dataclass(frozen=True)
-class Group:
-    """A group-level term of one predictor.
+class Share:
+    """What one formula of a term adds to: the predictor of ``parameter``.
 
-    ``owner`` is the parameter whose predictor it is of, empty for the mean's; ``id`` is its Stan
-    identifier, unique in the model; ``span`` where it stands in the call; ``integrated`` whether
-    its effects are integrated out, and drawn exactly afterwards; ``parameterisation`` how they are
-    sampled otherwise.  Where errors have a structure, ``inside`` are the other grouping factors whose
-    levels hold its own whole.  ``prior`` is that of its covariance, if the call has one.
+    Its columns are those from ``start`` to ``stop``, once they are known.
+    """
+
+    parameter: str
+    start: int = field(default=0, compare=False)
+    stop: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group-level term of one predictor, or of several: then its formulas have ``shares``.
+
+    ``owner`` is the parameter whose predictor it is of, empty for the mean's, and the first of them;
+    ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call;
+    ``integrated`` whether its effects are integrated out, and drawn exactly afterwards;
+    ``parameterisation`` how they are sampled otherwise.  Where errors have a structure, ``inside``
+    are the other grouping factors whose levels hold its own whole.  ``prior`` is that of its
+    covariance, if the call has one.
     """
 
     columns: Columns
@@ -153,6 +167,19 @@ class Group:
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     parameterisation: Parameterisation = field(default=Parameterisation(), compare=False)
     prior: WishartPrior | None = field(default=None, compare=False)
+    shares: tuple[Share, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters whose predictors it is in."""
+        return tuple(dict.fromkeys(s.parameter for s in self.shares)) or (self.owner,)
+
+    def columns_in(self, parameter: str) -> range:
+        """The columns that are in the predictor of a parameter: some where the term is shared."""
+        if not self.shares:
+            return range(len(self.columns.names) if parameter == self.owner else 0)
+        own = [s for s in self.shares if s.parameter == parameter]
+        return range(own[0].start, own[-1].stop) if own else range(0)
 
     @property
     def index(self) -> str:
@@ -167,7 +194,11 @@ class Group:
     def __str__(self) -> str:
         known = self.factor.relationship
         among = "" if known is None else f" related by {known}"
-        return f"{self.covariance}({self.columns}):{self.factor}{among}"
+        columns = str(self.columns)
+        if self.shares:
+            pairs = zip(self.shares, self.columns.formulas, strict=True)
+            columns = " and ".join(f"{s.parameter or 'mu'}: {formula}" for s, formula in pairs)
+        return f"{self.covariance}({columns}):{self.factor}{among}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def identify(graph: ModelGraph, context: Context) -> ModelGraph:
     """Name terms after their grouping factor; a second term of one factor after its columns too."""
     labels: list[str] = []
     for group in graph.groups:
-        owner = f"{group.owner}_" if group.owner else ""
+        owner = f"{group.owner}_" if group.owner and not group.shares else ""
         label = f"{owner}{group.factor}"
         labels.append(f"{label}_{group.columns.names[0]}" if label in labels else label)
     ids = unique_identifiers(labels)

@@ -47,8 +47,30 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
         for predictor in graph.predictors
         for prior in _predicted(graph, context, predictor, max(2.5, round(summaries.mad, 1)))
     ]
-    every = (*priors, *further, *errors)
+    every = _of_shares(graph, (*priors, *further, *errors))
     return replace(graph, priors=state(graph, every, context.prior.densities))
+
+
+def _of_shares(graph: ModelGraph, priors: tuple[Prior, ...]) -> tuple[Prior, ...]:
+    """The priors, each block's once: of a shared term every predictor has given one.
+
+    Each predictor's numbers are those of its own columns; what the first one says holds otherwise.
+    """
+    found = {prior.block: prior for prior in reversed(priors) if not prior.places}
+    for group in (g for g in graph.groups if g.shares):
+        offered = [p for p in priors if p.block == f"sd_{group.id}"]
+        first = offered[0]
+        if all(p.density == first.density for p in offered):
+            values = {slot: np.array(numbers) for slot, numbers in first.values}
+            for prior, parameter in zip(offered, group.parameters, strict=True):
+                own = list(group.columns_in(parameter))
+                for slot, numbers in prior.values:
+                    values[slot][own] = np.array(numbers)[own]
+            slots = tuple((slot, tuple(v.tolist())) for slot, v in values.items())
+            sources = dict.fromkeys(p.source for p in offered)
+            found[first.block] = replace(first, values=slots, source="; ".join(sources))
+    order = dict.fromkeys(p.block for p in priors if not p.places)
+    return (*(found[block] for block in order), *(p for p in priors if p.places))
 
 
 def _without_own(graph: ModelGraph) -> ModelGraph:
@@ -87,7 +109,7 @@ def _predicted(
     intercept = columns.names[:1] == ("(Intercept)",)
     X = context.data.matrix(columns) if columns.names else np.zeros((context.data.rows, 0))
     y = FAMILIES[graph.response.family].scale(observed(graph, context.data).y)
-    groups = graph.groups_of(predictor.parameter)
+    groups = graph.groups_in(predictor.parameter)
     predicted = Predicted(predictor.parameter, groups, Summaries(None, X, intercept), y, sd_scale)
     named = context.prior.set or "default"
     return predictor_priors(predicted, named)

@@ -8,7 +8,7 @@ import numpy as np
 
 from mix2stan.design import independent_columns
 from mix2stan.families import free_thresholds
-from mix2stan.graph import Columns, Factor, Group, ModelGraph, Predictor, note
+from mix2stan.graph import Columns, Factor, Group, ModelGraph, Predictor, Share, note
 from mix2stan.passes.context import Context
 from mix2stan.syntax import Number
 
@@ -70,7 +70,20 @@ def _resolve_group(group: Group, context: Context) -> Group:
     factor = replace(group.factor, levels=levels)
     if kinship is not None and factor.relationship is not None:
         factor = replace(factor, relationship=replace(factor.relationship, form=kinship.form))
-    return replace(group, columns=Columns(group.columns.formulas, names), factor=factor)
+    group = replace(group, columns=Columns(group.columns.formulas, names), factor=factor)
+    return _with_shares(group, context) if group.shares else group
+
+
+def _with_shares(group: Group, context: Context) -> Group:
+    """The columns of every predictor that shares the term; those of a parameter by its name."""
+    shares: list[Share] = []
+    names: list[str] = []
+    for share, formula in zip(group.shares, group.columns.formulas, strict=True):
+        own, name = context.data.names((formula,)), share.parameter
+        shares.append(Share(name, len(names), len(names) + len(own)))
+        names += [f"{name}[{column}]" if name else column for column in own]
+    columns = replace(group.columns, names=tuple(names))
+    return replace(group, columns=columns, shares=tuple(shares))
 
 
 def _alone(factor: Factor, context: Context) -> Factor:

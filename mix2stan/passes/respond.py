@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mix2stan.censoring import bounds
 from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Columns, ModelGraph, Population, Predictor, note
+from mix2stan.graph import Columns, Group, ModelGraph, Population, Predictor, Share, note
 from mix2stan.names import unique_identifiers
 from mix2stan.passes.context import Context
 from mix2stan.responses import noise_of, observed, observed_layer, powers_of
@@ -106,6 +107,13 @@ def _through_layers(graph: ModelGraph, context: Context) -> ModelGraph:
     return replace(graph, response=replace(graph.response, layers=named))
 
 
+def _of_all(group: Group, names: Sequence[str]) -> Group:
+    """A term that the predictors of all categories share."""
+    columns = replace(group.columns, formulas=group.columns.formulas * len(names))
+    shares = tuple(Share(name) for name in names for _ in group.shares)
+    return replace(group, owner=names[0], columns=columns, shares=shares)
+
+
 def _against_the_first(graph: ModelGraph) -> ModelGraph:
     """The model with a predictor, and terms, of its own for every category after the first."""
     first, *others = graph.response.levels
@@ -114,7 +122,10 @@ def _against_the_first(graph: ModelGraph) -> ModelGraph:
         graph,
         population=Population(Columns((Number(0.0),))),
         predictors=tuple(Predictor(name, "identity", graph.population) for name in names),
-        groups=tuple(replace(g, owner=name) for name in names for g in graph.groups),
+        groups=(
+            *(replace(g, owner=name) for name in names for g in graph.groups if not g.shares),
+            *(_of_all(g, names) for g in graph.groups if g.shares),
+        ),
     )
     remark = f"log odds are against the first category, {first}: {', '.join(names)}"
     return note(graph, remark)

@@ -54,12 +54,12 @@ class GroupView:
     ``q`` is the number of effects per level, ``scalar`` whether they are a vector over the levels,
     ``lower`` whether the root of their covariance has elements below its diagonal, ``rank`` how many
     columns it has; ``order`` is the structure's number.  ``range`` are the columns of a dense term
-    among those of W in a collapsed program.  In a sampled one ``effect`` is what enters the
-    predictor; ``means`` is what the effects are centred on besides zero, ``parents`` the terms
-    (with their index) and ``x`` the design whose columns are in it; ``suffix`` ends the names of
-    what belongs to its predictor.  ``relationship`` is the template of related levels, and
-    ``centred`` whether the effects are sampled as they are; ``signs`` are those of the levels that
-    every row has.
+    among those of W in a collapsed program, or those of a shared one that a predictor has.  In a
+    sampled one ``effect`` is what enters the predictor; ``means`` is what the effects are centred on
+    besides zero, ``parents`` the terms (with their index) and ``x`` the design whose columns are in
+    it; ``suffix`` ends the names of what belongs to its predictor.  ``relationship`` is the template
+    of related levels, and ``centred`` whether the effects are sampled as they are; ``signs`` are
+    those of the levels that every row has.
     ``rotated`` says that not they are integrated out, but effects of which they are combinations.
     ``sizes`` are the Stan sizes of its parameters, None of what has one number; ``index`` is the
     array of the rows' levels.

@@ -70,7 +70,7 @@ def predictor_view(graph: ModelGraph, predictor: Predictor, exposed: bool = Fals
     names = predictor.population.columns.names
     orthogonal = names not in ((), ("(Intercept)",))
     whole = (f"Q{s}", f"theta{s}") if orthogonal else (f"X{s}", f"beta{s}")
-    terms = graph.groups_of(predictor.parameter)
+    terms = graph.groups_in(predictor.parameter)
     by_id = {g.id: g for g in terms}
     groups = tuple(_sampled_view(g, by_id, whole, predictor, graph.priors) for g in terms)
     moved = {c for g in terms for c in g.parameterisation.columns}
@@ -127,7 +127,8 @@ def population_parts(view: PredictorView) -> list[Part]:
 def group_parts(view: PredictorView, graph: ModelGraph) -> list[Part]:
     """The group terms."""
     by_id = {g.id: g for g in graph.groups}
-    return [Part(group_components(g, by_id[g.id])) for g in view.groups]
+    own = (g for g in view.groups if by_id[g.id].owner == view.parameter)
+    return [Part(group_components(g, by_id[g.id])) for g in own]
 
 
 def predicted_parts(graph: ModelGraph) -> list[Part]:
@@ -156,7 +157,16 @@ def _sampled_view(
     means += [f"{effect_name(by_id[p])}[{p}_of_{group.id}]" for p in how.parents]
     x = whole[0] if how.columns else ""
     parents = tuple((p, by_id[p].index) for p in how.parents)
+    if group.shares:
+        view = _shared(view, group.columns_in(predictor.parameter))
     return replace(view, means=tuple(means), parents=parents, x=x, suffix=predictor.suffix)
+
+
+def _shared(view: GroupView, own: range) -> GroupView:
+    """A term of which a predictor has the columns in a range, counted from 0."""
+    if len(own) == 1:
+        return replace(view, columns="columns/share_single", range=str(own.stop))
+    return replace(view, columns="columns/share", range=f"{own.start + 1} : {own.stop}")
 
 
 def _priors_of(names: tuple[str, ...], priors: dict[str, PriorText]) -> list[str]:

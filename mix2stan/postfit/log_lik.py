@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mix2stan.design import Grouping
 from mix2stan.distributions import probability
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.families import mean_groups, mean_predictors
+from mix2stan.families import mean_predictors
 from mix2stan.graph import Factor, Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.postfit.errors import correlation_roots
@@ -44,9 +44,10 @@ def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
         return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)
     graph = fit.schema.graph
     factor = _factor_named(graph, by)
-    others = [g.owner for g in graph.groups if g not in mean_groups(graph)]
-    if others:
-        message = f"effects of {others[0]} cannot be integrated out"
+    own = {p.parameter for p in mean_predictors(graph)}
+    elsewhere = [name for g in graph.groups for name in g.parameters if name not in own]
+    if elsewhere:
+        message = f"effects of {elsewhere[0]} cannot be integrated out"
         raise Unsupported(message, hint='by = "obs" is given the effects')
     for group in graph.groups:
         independent(group)

@@ -138,9 +138,9 @@ class Predictor:
         X, beta, known = self._population(parameter)
         eta = X[block] @ beta + known[block][:, None]
         for number, group in enumerate(self.groups):
-            if group.owner != parameter:
+            if parameter not in group.parameters:
                 continue
-            codes, Z = self._codes(group)[block], self._designs[group.id][block]
+            codes, Z = self._codes(group)[block], self._design(group, parameter)[block]
             eta += self._part(number, group, codes, Z)
         return eta
 
@@ -153,8 +153,7 @@ class Predictor:
         that of related levels is of one whose ancestors are not related, as founders are.
         """
         if groups is None and self.family.unordered:
-            terms = [self.graph.groups_of(p.parameter) for p in mean_predictors(self.graph)]
-            return np.stack([self.random_variance(block, own, base) for own in terms], axis=-1)
+            return self._odds_variance(block)
         groups = self.graph.groups_of("") if groups is None else groups
         for group in groups:
             known = group.factor.relationship
@@ -163,9 +162,7 @@ class Predictor:
         m = block.stop - block.start
         total = np.zeros((m, self.sample.size))
         for group in groups:
-            Z, Sigma = self._designs[group.id][block], self._covariances[group.id]
-            products = (Z[:, :, None] * Z[:, None, :]).reshape(m, -1)
-            total += products @ Sigma.reshape(-1, self.sample.size)
+            total += self._spread(group, "", block)
         return total
 
     def expected(self, eta: Array, parameters: dict[str, Array]) -> Array:
@@ -183,8 +180,8 @@ class Predictor:
             return self._averaged_shares(eta, variance)
         if row.mean is None:
             return averaged(row.mean_link or link, eta + row.shift(parameters), variance)
-        if len(self.graph.groups) > len(self.graph.groups_of("")):
-            owner = next(g.owner for g in self.graph.groups if g.owner)
+        for group in self.graph.groups_elsewhere:
+            owner = group.parameters[-1]
             message = f"the mean over effects of {owner} and of the mean cannot be computed"
             hint = 're = "conditional" or "population" predicts at given effects'
             raise Unsupported(message, hint=hint)
@@ -242,6 +239,27 @@ class Predictor:
 
     # -- inside ------------------------------------------------------------------------------------
 
+    def _odds_variance(self, block: slice) -> Array:
+        """The same of every predictor of unordered categories, shape (m, S, C - 1)."""
+        found = []
+        for own in mean_predictors(self.graph):
+            total = np.zeros((block.stop - block.start, self.sample.size))
+            for group in self.graph.groups_in(own.parameter):
+                independent(group)
+                if len(group.parameters) > 1:
+                    message = f"the effects of {group.factor} are correlated across categories"
+                    hint = 're = "population" is without them; kind = "response" draws them'
+                    raise Unsupported(f"{message}, so no mean over them is known", hint=hint)
+                total += self._spread(group, own.parameter, block)
+            found.append(total)
+        return np.stack(found, axis=-1)
+
+    def _spread(self, group: Group, parameter: str, block: slice) -> Array:
+        """The variance z' Sigma z of what a term adds to a predictor, shape (m, S)."""
+        Z, Sigma = self._design(group, parameter)[block], self._covariances[group.id]
+        products = (Z[:, :, None] * Z[:, None, :]).reshape(len(Z), -1)
+        return np.asarray(products @ Sigma.reshape(-1, self.sample.size))
+
     def _log_probabilities(self, eta: Array, sd: Array | float) -> Array:
         response = self.graph.response
         return log_probabilities(response.family, response.link, eta, self._thresholds, sd)
@@ -286,6 +304,14 @@ class Predictor:
     def _designs(self) -> dict[str, Array]:
         wanted = {g.id: g for g in (*self.groups, *mean_groups(self.graph))}
         return {name: self.rows.data.matrix(g.columns) for name, g in wanted.items()}
+
+    def _design(self, group: Group, parameter: str) -> Array:
+        """The columns of a term, zero where they are not in the predictor."""
+        Z = self._designs[group.id]
+        if not group.shares:
+            return Z
+        own = np.isin(np.arange(Z.shape[1]), group.columns_in(parameter))
+        return np.where(own, Z, 0.0)
 
     @cached_property
     def _covariances(self) -> dict[str, Array]:

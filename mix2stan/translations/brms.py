@@ -131,14 +131,20 @@ def _terms(source: Source, population: Population, parameter: str) -> list[str]:
     """The right-hand side of a predictor."""
     fixed = [str(f) for f in population.columns.formulas] if population.columns.names else ["1"]
     offsets = [f"offset({o})" for o in population.offsets]
-    groups = source.graph.groups_of(parameter)
-    return [*fixed, *offsets, *(bar for group in groups for bar in _bars(group, source))]
+    groups = source.graph.groups_in(parameter)
+    return [*fixed, *offsets, *(bar for group in groups for bar in _bars(group, source, parameter))]
 
 
-def _bars(group: Group, source: Source) -> list[str]:
+def _bars(group: Group, source: Source, parameter: str) -> list[str]:
+    """The terms in one predictor; those of one that is shared have an ID."""
+    if group.shares:
+        pairs = zip(group.shares, group.columns.formulas, strict=True)
+        own = [formula for share, formula in pairs if share.parameter == parameter]
+        behind = f"|{group.id}| {factor_text(group.factor.variables)}"
+        return [f"({columns_of(formula)} {behind})" for formula in own]
     symbol = spelt(group, _BARS, "brms", "nearest: (0 + f | g); glmmTMB or MCMCglmm may have it")
     factor = factor_text(group.factor.variables)
-    return [f"({columns_of(f)} {symbol} {factor})" for f in formulas_of(group, source)]
+    return [f"({columns_of(f)} {symbol} {factor})" for f in formulas_of(group.columns, source)]
 
 
 def _series(correlation: ErrorCorrelation | None) -> str:

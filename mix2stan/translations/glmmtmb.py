@@ -86,7 +86,7 @@ def _group(group: Group, source: Source) -> list[str]:
         return [f"{name}(0 + {first} | {within}, {group.factor.relationship})"]
     name = spelt(group, _KINDS, "glmmTMB", nearest)
     more = f", d = {group.covariance.order}" if group.covariance.kind == "rr" else ""
-    return [f"{name}({bar(group, f)}{more})" for f in formulas_of(group, source)]
+    return [f"{name}({bar(group, f)}{more})" for f in formulas_of(group.columns, source)]
 
 
 #: The variance of levels whose covariance is known altogether.

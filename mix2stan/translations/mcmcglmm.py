@@ -54,9 +54,11 @@ def write(source: Source) -> str:
         groups.remove(_overdispersion(source))
         family = f'"{_family(source)}"'
         response, data = _named_counts(graph.response.expression, data)
-    formulas = graph.population.columns.formulas
+    formulas = formulas_of(graph.population.columns, source)
     # the first threshold is zero, so there has to be an intercept
     texts = [columns_of(f, intercept="", none="") or "1" if ordered else str(f) for f in formulas]
+    if len(formulas) > 1:
+        texts = ["0", *(columns_of(f, none="") for f in formulas)]
     fixed = " + ".join(texts)
     entries = [(group, f) for group in groups for f in _formulas(group, source)]
     random = " + ".join(_term(group, formula) for group, formula in entries)
@@ -110,7 +112,7 @@ def _named_counts(response: Node, data: str) -> tuple[str, str]:
 
 def _formulas(group: Group, source: Source) -> tuple[Node, ...]:
     """The formulas of a term; the effects of ``str(a + b)`` are no columns."""
-    return group.columns.formulas[:1] if group.factor.apart else formulas_of(group, source)
+    return group.columns.formulas[:1] if group.factor.apart else formulas_of(group.columns, source)
 
 
 def term(group: Group, source: Source) -> str:

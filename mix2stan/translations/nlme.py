@@ -87,7 +87,7 @@ def _placed(group: Group, source: Source) -> tuple[tuple[Node, ...], list[str]]:
     nested = any((v,) in inner for v in variables)
     if group.columns.intercept_only and len(variables) == 2 and not nested:
         return variables[1:], [f"pdIdent(~0 + {variables[0]})"]
-    formulas = [f"~{columns_of(f)}" for f in formulas_of(group, source)]
+    formulas = [f"~{columns_of(f)}" for f in formulas_of(group.columns, source)]
     texts = [f"{kind}({f})" if kind else f for f in formulas]
     return variables, texts
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from mix2stan.compiler import Compiled
-from mix2stan.design import terms
+from mix2stan.design import Terms, terms
 from mix2stan.dialects import lower, model_call
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
-from mix2stan.graph import Group, ModelGraph
+from mix2stan.graph import Columns, Group, ModelGraph
 from mix2stan.parser import parse
 from mix2stan.syntax import Name, Node, Number, Operator, String, quote_name
 
@@ -117,26 +117,31 @@ def factor_text(variables: Sequence[Node], joined: str = ":") -> str:
 def columns_of(formula: Node, *, intercept: str = "1", none: str = "0") -> str:
     """A right-hand side in the form ``1 + x``, or ``0 + x`` without an intercept."""
     parts = terms(formula, columns=())
-    first = intercept if parts.intercept else none
-    return " + ".join([*([first] if first else []), *(term.label for term in parts.terms)])
+    first = intercept if parts.intercept and parts.indicator is None else none
+    return " + ".join([*([first] if first else []), *map(str, _sum(parts))])
 
 
-def formulas_of(group: Group, source: Source) -> tuple[Node, ...]:
-    """The formulas of a term; those of an intercept and of numbers, merged once, are one again."""
-    formulas, frame = group.columns.formulas, source.model.data.frame
+def formulas_of(columns: Columns, source: Source) -> tuple[Node, ...]:
+    """The formulas of columns; those of an intercept and of numbers, merged once, are one again."""
+    formulas, frame = columns.formulas, source.model.data.frame
     parts = [terms(formula, columns=()) for formula in formulas]
     variables = [v for part in parts for v in part.variables]
-    simple = sum(part.intercept for part in parts) <= 1
-    if len(formulas) == 1 or not simple or any(frame.column(v).is_factor for v in variables):
+    intercepts = sum(part.intercept for part in parts if part.indicator is None)
+    apart = len(formulas) == 1 and parts[0].indicator is None
+    if apart or intercepts > 1 or any(frame.column(v).is_factor for v in variables):
         return formulas
-    first = Number(1.0 if any(part.intercept for part in parts) else 0.0)
-    products = [
-        functools.reduce(lambda a, b: Operator(":", (a, b)), term.variables)
-        for part in parts
-        for term in part.terms
-    ]
-    merged = Operator("+", (first, *products))
-    return (merged,) if source.model.data.names((merged,)) == group.columns.names else formulas
+    merged = Operator("+", (Number(float(intercepts)), *(p for part in parts for p in _sum(part))))
+    names = source.model.data.names((merged,))
+    return (merged,) if sorted(names) == sorted(columns.names) else formulas
+
+
+def _sum(part: Terms) -> Iterator[Node]:
+    """The columns of a formula besides the intercept of all rows."""
+    indicator = () if part.indicator is None else (part.indicator,)
+    if indicator and part.intercept:
+        yield indicator[0]
+    for term in part.terms:
+        yield functools.reduce(lambda a, b: Operator(":", (a, b)), (*indicator, *term.variables))
 
 
 def bar(group: Group, formula: Node) -> str:
@@ -151,6 +156,8 @@ def spelt(group: Group, spellings: dict[str, str], package: str, nearest: str) -
         Unsupported: if it has none.
     """
     kind = group.covariance.kind
+    if group.shares:
+        raise refuse(package, f"effects of {group.factor} shared by predictors", "brms can")
     if group.coupled and package != "MCMCglmm":
         what = "related" if group.factor.relationship else "several"
         raise refuse(package, f"{what} levels of {group.factor}", "MCMCglmm can")

@@ -1,0 +1,119 @@
+"""What brms puts into a formula: its own special terms, and random terms with an ID or ``gr()``."""
+
+from __future__ import annotations
+
+from mix2stan.dialects.arguments import Signature, match_arguments
+from mix2stan.dialects.bars import Bar, grouping_factors, summands
+from mix2stan.errors import Unsupported
+from mix2stan.graph import Columns, Covariance, ErrorCorrelation, Group
+from mix2stan.syntax import Call, Constant, Name, Node, Number, Operator, String, walk
+
+__all__ = ["random_terms", "special_terms", "split_id", "with_intercept"]
+
+#: Terms that are no columns, each with what comes nearest.
+_SPECIAL = {
+    **dict.fromkeys(("s", "t2"), "splines of fixed degree can: bs() and ns()"),
+    **dict.fromkeys(("mo", "monotonic"), "ordered factors have polynomial contrasts"),
+    **dict.fromkeys(("me", "mi"), "covariates are taken as they are"),
+    "cs": "a coefficient is the same for all thresholds",
+    "gp": "glmmTMB's exp(), gau() and mat() are Gaussian processes over the levels of a factor",
+    "cosy": "(1 | g) is the same model: brms' correlation within g is not negative",
+    **dict.fromkeys(("ma", "arma"), "gls(y ~ x, correlation = corARMA(form = ~ t | g, q = 1)) can"),
+    "unstr": "gls(y ~ x, correlation = corSymm(form = ~ t | g)) can",
+    **dict.fromkeys(("sar", "car", "fcor"), "ar(cov = TRUE) can"),
+    **dict.fromkeys(("mm", "mmc"), "a grouping factor is one column, or a:b"),
+}
+
+
+def with_intercept(right: Node) -> Node:
+    """``0 + Intercept + x``, which has an intercept, as ``1 + x``."""
+    intercept = Name("Intercept")
+    parts = summands(right)
+    if intercept not in parts:
+        return right
+    kept = [Number(1.0, span=p.span) if p == intercept else p for p in parts]
+    return Operator("+", tuple(p for p in kept if p != Number(0.0)), span=right.span)
+
+
+def special_terms(fixed: Node) -> tuple[Node, ErrorCorrelation | None]:
+    """The fixed part without its terms of correlated errors."""
+    kept, found = [], None
+    for part in summands(fixed):
+        if isinstance(part, Call) and part.function == "ar":
+            found = _autoregressive(part)
+        else:
+            kept.append(part)
+    for node in walk(Operator("+", tuple(kept)) if len(kept) > 1 else (kept or [fixed])[0]):
+        if isinstance(node, Call) and node.function in _SPECIAL and found is None:
+            message = f"{node.function}() of brms cannot be expressed"
+            raise Unsupported(message, span=node.span, hint=_SPECIAL[node.function])
+    if found is None:
+        return fixed, None
+    if not kept:
+        return Number(1.0, span=fixed.span), found
+    return (Operator("+", tuple(kept), span=fixed.span) if len(kept) > 1 else kept[0]), found
+
+
+_AR = Signature(("time", "gr", "p", "cov"))
+
+
+def _autoregressive(call: Call) -> ErrorCorrelation:
+    """``ar(time = t, gr = g, cov = TRUE)``: the errors of consecutive times."""
+    given = match_arguments(call, _AR)
+    if given.get("cov") != Constant("TRUE"):
+        message = "ar() regresses residuals on those before them, and cannot be expressed"
+        hint = "ar(time = t, gr = g, cov = TRUE) makes the errors a stationary series"
+        raise Unsupported(message, span=call.span, hint=hint)
+    if given.get("p") not in (None, Number(1.0), Number(1.0, integer=True)):
+        hint = "gls(y ~ x, correlation = corARMA(form = ~ t | g, p = 2)) can"
+        raise Unsupported("brms has order 1 with cov = TRUE", span=call.span, hint=hint)
+    time, group = given.get("time"), given.get("gr")
+    block = None if group is None else grouping_factors(group)[0]
+    covariates = () if time is None else (time,)
+    return ErrorCorrelation("corAR1", covariates, block, consecutive=True, span=call.span)
+
+
+# -- random terms ----
+
+
+def split_id(columns: Node) -> tuple[Node, Node | None]:
+    match columns:
+        case Operator(symbol="|", operands=(inner, name)):
+            return inner, name
+    return columns, None
+
+
+def random_terms(bar: Bar) -> list[Group]:
+    """The terms of a bar; ``gr()`` may say that effects are independent."""
+    columns, factor = split_id(bar.columns)[0], bar.group
+    for node in walk(columns):
+        if isinstance(node, Call) and node.function in _SPECIAL:
+            message = f"{node.function}() of brms cannot be expressed"
+            raise Unsupported(message, span=node.span, hint=_SPECIAL[node.function])
+    independent = bar.symbol == "||"
+    if isinstance(factor, Call) and factor.function == "gr":
+        given = match_arguments(factor, _GR)
+        independent |= given.get("cor") == Constant("FALSE")
+        distribution = given.get("dist")
+        if distribution not in (None, String("gaussian")):
+            hint = 'dist = "gaussian" can'
+            raise Unsupported(f"effects that are {distribution}", span=factor.span, hint=hint)
+        factor = given.get("g") or factor
+    if isinstance(factor, Call) and factor.function == "mm":
+        message = "mm() of brms cannot be expressed"
+        raise Unsupported(message, span=factor.span, hint=_SPECIAL["mm"])
+    kind = Covariance("idh" if independent else "us")
+    return [
+        Group(Columns((columns,)), f, kind, span=bar.term.span) for f in grouping_factors(factor)
+    ]
+
+
+_GR = Signature(
+    names=("g", "by", "cov", "id", "cor", "dist", "pw"),
+    ignored=frozenset({"id"}),
+    refused={
+        "by": "the levels of all have one covariance",
+        "cov": "effects of related levels cannot be expressed",
+        "pw": "all levels weigh the same",
+    },
+)
