@@ -217,7 +217,7 @@ def test_unordered_probabilities_are_averaged_over_all_their_effects():
     error = 5 * p.std(axis=0) / np.sqrt(len(p))
     assert (np.abs(p.mean(axis=0) - averaged[5, 1]) < error).all()
     with pytest.raises(m2s.Unsupported, match="at most 3 group effects") as caught:
-        averaged_shares(np.exp, np.zeros((1, 1, 4)), np.ones((1, 1, 4)), True)
+        averaged_shares(np.exp, np.zeros((1, 1, 4)), np.ones((1, 1, 4, 4)), True)
     assert "response" in caught.value.hint
 
 
@@ -462,7 +462,11 @@ def test_effects_of_one_id_are_in_the_predictors_of_all_categories():
     np.testing.assert_allclose(fit.predict().values[0], p, rtol=1e-11)
     expected = np.log(p[:, np.arange(len(rows)), rows["y"].cat.codes])
     np.testing.assert_allclose(fit.log_lik().values[0], expected, rtol=1e-9)
-    with pytest.raises(m2s.Unsupported, match="correlated across categories"):
-        fit.predict(re="integrate")
+    averaged = fit.predict(rows.head(1), re="integrate").values[0, 7, 0]
+    mean = [(flat(fit, f"beta_{p}") @ X.T)[7, 0] for p in owners]
+    sd, R = (flat(fit, f"{what}_{fit.labels.groups[0].id}")[7] for what in ("sd", "R"))
+    z = np.random.default_rng(1).multivariate_normal(mean, R * np.outer(sd, sd), 400_000)
+    q = special.softmax(np.column_stack([np.zeros(len(z)), z]), axis=1)
+    assert (np.abs(q.mean(axis=0) - averaged) < 5 * q.std(axis=0) / np.sqrt(len(q))).all()
     with pytest.raises(m2s.Unsupported, match="one per level"):
         fit.log_lik(by="g")

@@ -39,30 +39,41 @@ def averaged_shares(
     Args:
         shares: the probabilities at a predictor.
         eta: the means of the predictor, shape (m, S); of unordered categories (m, S, C - 1).
-        variance: its variances, of the same shape.
+        variance: its variances, of the same shape; of unordered categories the covariances of their
+            predictors, shape (m, S, C - 1, C - 1).
         unordered: whether there is one predictor for each category after the first.
 
     Raises:
-        Unsupported: for more than three independent predictors.
+        Unsupported: for more than three predictors.
     """
     if not unordered:
-        eta, variance = eta[..., None], variance[..., None]
-    moving = np.flatnonzero(variance.reshape(-1, variance.shape[-1]).any(axis=0))
-    sd = np.sqrt(variance[..., moving])
-    total: Array | None = None
+        eta, variance = eta[..., None], variance[..., None, None]
+    sizes = np.diagonal(variance, axis1=-2, axis2=-1)
+    moving = np.flatnonzero(sizes.reshape(-1, sizes.shape[-1]).any(axis=0))
     if len(moving) > MOST_DIRECTIONS:
         message = (
             f"probabilities are averaged over at most {MOST_DIRECTIONS} group effects of a row"
         )
         hint = 're = "population" is without them; kind = "response" draws them'
         raise Unsupported(f"{message}, one of each category: here are {len(moving)}", hint=hint)
+    root = _root(variance[..., moving, :][..., moving])
+    total: Array | None = None
     for point, weight in product_nodes(len(moving), WIDE):
         at = eta.copy()
-        at[..., moving] += sd * point
+        at[..., moving] += root @ point
         part = weight * shares(at if unordered else at[..., 0])
         total = part if total is None else total + part
     assert total is not None
     return total
+
+
+def _root(covariance: Array) -> Array:
+    """Roots of covariances of shape (..., d, d), which may be singular."""
+    d = covariance.shape[-1]
+    if not covariance[..., ~np.eye(d, dtype=bool)].any():
+        return np.asarray(np.sqrt(covariance))
+    squares, axes = np.linalg.eigh(covariance)
+    return np.asarray(axes * np.sqrt(np.maximum(squares, 0))[..., None, :])
 
 
 def by_category(rows: pd.Index, categories: tuple[str, ...]) -> pd.Index:

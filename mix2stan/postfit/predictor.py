@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -149,11 +150,11 @@ class Predictor:
     ) -> Array:
         """The variance of the mean's random part, z' Sigma z summed over terms, shape (m, S).
 
-        Of unordered categories it has the shape of their predictors, (m, S, C - 1).  With ``base``
-        that of related levels is of one whose ancestors are not related, as founders are.
+        Of unordered categories it is the covariance of their predictors, (m, S, C - 1, C - 1).  With
+        ``base`` that of related levels is of one whose ancestors are not related, as founders are.
         """
         if groups is None and self.family.unordered:
-            return self._odds_variance(block)
+            return self._odds_covariance(block)
         groups = self.graph.groups_of("") if groups is None else groups
         for group in groups:
             known = group.factor.relationship
@@ -162,7 +163,7 @@ class Predictor:
         m = block.stop - block.start
         total = np.zeros((m, self.sample.size))
         for group in groups:
-            total += self._spread(group, "", block)
+            total += self._spread(group, "", "", block)
         return total
 
     def expected(self, eta: Array, parameters: dict[str, Array]) -> Array:
@@ -239,26 +240,22 @@ class Predictor:
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _odds_variance(self, block: slice) -> Array:
-        """The same of every predictor of unordered categories, shape (m, S, C - 1)."""
-        found = []
-        for own in mean_predictors(self.graph):
-            total = np.zeros((block.stop - block.start, self.sample.size))
-            for group in self.graph.groups_in(own.parameter):
-                independent(group)
-                if len(group.parameters) > 1:
-                    message = f"the effects of {group.factor} are correlated across categories"
-                    hint = 're = "population" is without them; kind = "response" draws them'
-                    raise Unsupported(f"{message}, so no mean over them is known", hint=hint)
-                total += self._spread(group, own.parameter, block)
-            found.append(total)
-        return np.stack(found, axis=-1)
+    def _odds_covariance(self, block: slice) -> Array:
+        """The same of the predictors of unordered categories, shape (m, S, C - 1, C - 1)."""
+        names = [p.parameter for p in mean_predictors(self.graph)]
+        found = np.zeros((block.stop - block.start, self.sample.size, len(names), len(names)))
+        for group in mean_groups(self.graph):
+            independent(group)
+            own = [d for d, name in enumerate(names) if name in group.parameters]
+            for d, e in itertools.product(own, own):
+                found[..., d, e] += self._spread(group, names[d], names[e], block)
+        return found
 
-    def _spread(self, group: Group, parameter: str, block: slice) -> Array:
-        """The variance z' Sigma z of what a term adds to a predictor, shape (m, S)."""
-        Z, Sigma = self._design(group, parameter)[block], self._covariances[group.id]
-        products = (Z[:, :, None] * Z[:, None, :]).reshape(len(Z), -1)
-        return np.asarray(products @ Sigma.reshape(-1, self.sample.size))
+    def _spread(self, group: Group, one: str, other: str, block: slice) -> Array:
+        """The covariance z' Sigma z of what a term adds to two predictors, shape (m, S)."""
+        Z, also = (self._design(group, parameter)[block] for parameter in (one, other))
+        products = (Z[:, :, None] * also[:, None, :]).reshape(len(Z), -1)
+        return np.asarray(products @ self._covariances[group.id].reshape(-1, self.sample.size))
 
     def _log_probabilities(self, eta: Array, sd: Array | float) -> Array:
         response = self.graph.response
