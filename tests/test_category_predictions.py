@@ -377,9 +377,20 @@ def test_groups_of_unordered_categories_are_integrated(name):
     assert ours == pytest.approx(value, abs=1e-5)
 
 
-def test_more_effects_than_can_be_integrated_are_refused():
-    with pytest.raises(m2s.Unsupported, match="here are more"):
-        fit_of("cratio").log_lik(by="g")
+def test_slopes_of_a_level_are_integrated_too():
+    fit, rows, s = fit_of("cratio"), data_of("cratio"), 11
+    level = rows["g"].iloc[0]
+    mine = rows[rows["g"] == level]
+    eta, t = predictors(fit, "cratio", mine, False)[s], thresholds(fit)[s]
+    sd = flat(fit, "sd_g")[s]
+    grid = np.linspace(-8, 8, 241)
+    b = np.stack(np.meshgrid(grid * sd[0], grid * sd[1], indexing="ij"), axis=-1).reshape(-1, 2)
+    at = eta + b[:, :1] + b[:, 1:] * mine["x"].to_numpy()
+    p = probabilities("cratio", at, np.broadcast_to(t, (len(b), 3)))
+    logs = np.log(p[:, np.arange(len(mine)), mine["y"].cat.codes]).sum(axis=1)
+    logs = logs + stats.norm(0, sd).logpdf(b).sum(axis=1)
+    value = special.logsumexp(logs) + 2 * np.log(grid[1] - grid[0]) + np.log(sd).sum()
+    assert fit.log_lik(by="g").sel(g=level).values.ravel()[s] == pytest.approx(value, abs=1e-4)
 
 
 def test_a_fit_that_was_read_back_predicts_the_same(tmp_path):
@@ -468,5 +479,15 @@ def test_effects_of_one_id_are_in_the_predictors_of_all_categories():
     z = np.random.default_rng(1).multivariate_normal(mean, R * np.outer(sd, sd), 400_000)
     q = special.softmax(np.column_stack([np.zeros(len(z)), z]), axis=1)
     assert (np.abs(q.mean(axis=0) - averaged) < 5 * q.std(axis=0) / np.sqrt(len(q))).all()
-    with pytest.raises(m2s.Unsupported, match="one per level"):
-        fit.log_lik(by="g")
+    level, group = rows["g"].iloc[0], fit.labels.groups[0].id
+    mine = np.flatnonzero(rows["g"] == level)
+    (root,) = np.linalg.cholesky([R * np.outer(sd, sd)])
+    grid = np.linspace(-8, 8, 241)
+    z = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
+    at = np.stack([(flat(fit, f"beta_{p}") @ X.T)[7, mine] for p in owners], axis=-1)
+    q = probabilities("categorical", at + (z @ root.T)[:, None], None)
+    logs = np.log(q[:, np.arange(len(mine)), rows["y"].cat.codes.iloc[mine]]).sum(axis=1)
+    logs = logs + stats.norm.logpdf(z).sum(axis=1)
+    value = special.logsumexp(logs) + 2 * np.log(grid[1] - grid[0])
+    assert fit.log_lik(by="g").sel(g=level).values.ravel()[7] == pytest.approx(value, abs=1e-4)
+    assert group.endswith("g")

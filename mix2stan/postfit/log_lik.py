@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -202,62 +201,73 @@ def _error_covariance(rows: Index, roots: dict[tuple[int, ...], Array], sigma: A
 def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
     """Effects of every level integrated out by Gauss-Hermite quadrature; shape (J, S).
 
-    There is one per predictor: of unordered categories one of each but the first.  The points are
-    spread around the posterior of the level's effects.
+    The points are spread as the posterior of the level's effects is.
     """
     graph, S = predictor.graph, predictor.sample.size
-    predictors = [p.parameter for p in mean_predictors(graph)]
-    owners = [g.owner for g in graph.groups]
-    single = all(len(g.columns.names) == 1 for g in graph.groups)
-    if not single or len(set(owners)) < len(owners) or len(owners) > MOST_DIRECTIONS:
-        message = "effects are integrated out of this response one per level, and here are more"
-        if predictors != [""]:
-            message = f"{message} than one of each of {MOST_DIRECTIONS} categories"
+    columns = [(group, k) for group in graph.groups for k in range(len(group.columns.names))]
+    if len({str(g.factor) for g in graph.groups}) > 1 or len(columns) > MOST_DIRECTIONS:
+        message = (
+            f"at most {MOST_DIRECTIONS} effects of a level are integrated out of this response"
+        )
+        message = f"{message}, and here are more, or of other levels within it"
         raise Unsupported(message, hint='by = "obs" is given the effects')
     plain = without_groups(predictor)
     at, weights = _density(plain), _weights(predictor)
-    effects = [_Effect.of(g, predictor, predictors.index(g.owner)) for g in graph.groups]
+    data = predictor.rows.data
+    Z = np.column_stack([data.matrix(g.columns)[:, k] for g, k in columns])
+    names = [p.parameter for p in mean_predictors(graph)]
+    place = [next(d for d, n in enumerate(names) if k in g.columns_in(n)) for g, k in columns]
+    effects = np.concatenate([predictor.sample.effects(g) for g in graph.groups], axis=1)
+    centre, root = effects.mean(axis=2), _posterior_roots(effects)
+    prior = [(predictor.sample.effects(g).shape[1], _normal(predictor, g)) for g in graph.groups]
+    jacobian = np.linalg.slogdet(root)[1] + 0.5 * len(columns) * np.log(2 * np.pi)
     blocks = list(plain.blocks())
     # the predictor of one block is kept, those of more would not fit in memory
     kept = [plain.linear(block) for block in blocks] if len(blocks) == 1 else []
     total = np.full((J, S), -np.inf)
-    for x, w in product_nodes(len(effects), NARROW):
-        values = [e.centre + e.spread * z for e, z in zip(effects, x, strict=True)]
+    for x, w in product_nodes(len(columns), NARROW):
+        b = centre + root @ x
         sums = np.zeros(total.shape)
         for i, block in enumerate(blocks):
             eta = np.array(kept[i]) if kept else plain.linear(block)
             by_predictor = eta if eta.ndim == 3 else eta[..., None]
-            for e, b in zip(effects, values, strict=True):
-                by_predictor[..., e.predictor] += (e.Z * b[codes])[block][:, None]
+            for k, d in enumerate(place):
+                by_predictor[..., d] += (Z[:, k] * b[codes, k])[block][:, None]
             parameters = plain.parameters(block, eta)
             density = at(block, plain.mu(eta), parameters)
             np.add.at(sums, codes[block], density * weights[block][:, None])
-        for e, b in zip(effects, values, strict=True):
-            sums += -0.5 * (b[:, None] / e.sd) ** 2 - np.log(e.sd) + np.log(e.spread)[:, None]
-        total = np.logaddexp(total, sums + np.log(w) + 0.5 * float(x @ x))
+        start = 0
+        for q, density_of in prior:
+            sums += density_of(b[:, start : start + q])
+            start += q
+        point = np.log(w) + 0.5 * float(x @ x)
+        total = np.logaddexp(total, sums + jacobian[:, None] + point)
     return total
 
 
-@dataclass(frozen=True, eq=False)
-class _Effect:
-    """One effect per level.
+def _posterior_roots(effects: Array) -> Array:
+    """Roots of the posterior covariances of effects, shape (J, D, D), from draws (J, D, S)."""
+    gaps = effects - effects.mean(axis=2, keepdims=True)
+    covariance = gaps @ np.swapaxes(gaps, 1, 2) / effects.shape[2]
+    # of fewer draws than effects, or of draws in a line, the directions alone
+    sizes = np.diagonal(covariance, axis1=1, axis2=2)
+    ridge = 1e-6 * np.eye(effects.shape[1]) * sizes[:, :, None]
+    return np.linalg.cholesky(covariance + ridge)
 
-    Attributes:
-        predictor: the place of its predictor among those of the mean.
-        Z: its column, shape (N,).
-        centre: the posterior mean of every level's, shape (J,), and ``spread`` its sd.
-        sd: its standard deviation, shape (S,).
-    """
 
-    predictor: int
-    Z: Array
-    centre: Array
-    spread: Array
-    sd: Array
+def _normal(predictor: Predictor, group: Group) -> Callable[[Array], Array]:
+    """The log density of effects, shape (J, q), at every draw of their covariance, shape (J, S)."""
+    try:
+        root = np.linalg.cholesky(np.moveaxis(predictor.sample.covariance(group), -1, 0))
+    except np.linalg.LinAlgError:
+        message = f"the effects of {group.factor} have a singular covariance, so no density"
+        raise Unsupported(message, hint='by = "obs" is given the effects') from None
+    half = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+    inverse = np.linalg.inv(root)
 
-    @classmethod
-    def of(cls, group: Group, predictor: Predictor, place: int) -> _Effect:
-        effects = predictor.sample.effects(group)[:, 0]
-        Z = predictor.rows.data.matrix(group.columns)[:, 0]
-        sd = np.sqrt(predictor.sample.covariance(group)[0, 0])
-        return cls(place, Z, effects.mean(axis=1), effects.std(axis=1), sd)
+    def at(b: Array) -> Array:
+        z = np.einsum("sij,kj->ksi", inverse, b)
+        q = b.shape[1]
+        return np.asarray(-0.5 * (z**2).sum(axis=2) - half - 0.5 * q * np.log(2 * np.pi))
+
+    return at

@@ -209,8 +209,7 @@ class AfterFit:
             by: ``"obs"``: of every observation given the effects, and given the other observations
                 where errors are correlated; or a grouping factor: of all observations of a level
                 together, effects integrated out: exactly for a Gaussian response, by quadrature for
-                one effect per level else, of unordered categories one of each after the first, of
-                which there may be three.
+                up to three effects of a level else.
             draws: how many draws; all if None.
 
         Returns:
