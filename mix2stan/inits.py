@@ -138,7 +138,9 @@ def _thresholds(graph: ModelGraph, data: dict[str, Any]) -> dict[str, Any]:
     ordinal = FAMILIES[graph.response.family].ordinal
     if ordinal is None:
         return {}
-    share = np.bincount(data["y"], minlength=data["C"] + 1)[1:] / data["N"]
+    # rows held out may have been all of a category
+    share = np.maximum(np.bincount(data["y"], minlength=data["C"] + 1)[1:], 0.5)
+    share = share / share.sum()
     values = ordinal.thresholds(share, LINKS[graph.response.link].forward)
     values = values * graph.response.latent_sd
     if graph.response.anchored:

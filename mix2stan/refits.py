@@ -93,8 +93,9 @@ class Refits:
 
         Args:
             kind: ``"laplace"``, a normal distribution at the mode of the unconstrained parameters, or
-                ``"pathfinder"``, the best of those along a path to the mode (Zhang et al. 2022).  What
-                is integrated out is still drawn exactly.
+                ``"pathfinder"``, the best of those along a path to the mode (Zhang et al. 2022); by
+                CmdStan also ``"meanfield"`` and ``"fullrank"``, automatic differentiation variational
+                inference (Kucukelbir et al. 2017).  What is integrated out is still drawn exactly.
             draws: how many, independent of each other.
             seed: makes them reproducible; drawn at random if None.
             engine: what does it.

@@ -52,6 +52,20 @@ class Observed:
     upper: Array | None = None
     counts: Array | None = None
 
+    @property
+    def values(self) -> Array:
+        """The counts of all categories, shape (N, C), where there are any, else y."""
+        return self.y if self.counts is None else self.counts
+
+    @property
+    def shares(self) -> Array:
+        """What expectations are about: y, of trials its share, of categories that of each."""
+        if self.counts is not None:
+            return np.asarray(self.counts / np.maximum(self.trials, 1)[:, None])
+        if self.levels:
+            return np.asarray(self.y[:, None] == np.arange(1, len(self.levels) + 1), dtype=float)
+        return np.asarray(self.y / np.maximum(self.trials, 1))
+
 
 def observed(graph: ModelGraph, data: Data) -> Observed:
     """The response, checked.
@@ -372,9 +386,13 @@ def _categories(rows: _Rows) -> Observed:
     """A factor, its levels in their order, or whole numbers from 1 on; truth values are two."""
     column, expression = rows.column, rows.response.expression
     rows.refuse_weights()
+    known = rows.response.levels
     if column.is_factor:
-        factor = column.as_factor().used_levels()
-        y, levels = factor.values + 1.0, factor.levels
+        factor = column.as_factor()
+        levels = known or factor.used_levels().levels
+        # some of the rows of a fit may lack some of its categories
+        place = np.array([levels.index(x) if x in levels else -1 for x in factor.levels])
+        y = place[factor.values] + 1.0
     else:
         y = column.numbers()
         if y.ndim != 1:
@@ -384,7 +402,7 @@ def _categories(rows: _Rows) -> Observed:
         rows.all(_whole(y), f"a {rows.response.family} response is a category", hint)
         hint = f"categories are counted from 1; ordered({expression}) takes any values"
         rows.all(y >= 1, "that is no category", hint)
-        present = np.unique(y)
+        present = np.arange(1.0, len(known) + 1) if known else np.unique(y)
         missing = np.setdiff1d(np.arange(1, y.max() + 1), present)
         if len(missing):
             message = f"no row of {expression} is in category {missing[0]:.0f}"
@@ -411,7 +429,7 @@ def _several_counts(rows: _Rows) -> Observed:
         hint = "trials() has the sum of the counts of the row"
         rows.all(total == rows.weights, "that is not its number of trials", hint)
     empty = np.flatnonzero(counts.sum(axis=0) == 0)
-    if len(empty):
+    if len(empty) and not rows.response.levels:
         message = f"column {empty[0] + 1} of {expression} is 0 in all rows"
         raise rows.error(message, "leave out a category that was never seen")
     return Observed(counts.argmax(axis=1) + 1.0, total, _names(expression, counts), counts=counts)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mix2stan.design import Column, Evaluation, Frame, Grouping, ModelFrame, grouping, in_pandas
 from mix2stan.errors import DataError, suggestion
+from mix2stan.families import mean_groups
 from mix2stan.graph import UNITS, Factor, ModelGraph, Population
 from mix2stan.matrices import Data
 from mix2stan.schema_text import decode, encode
@@ -116,7 +117,7 @@ class Schema:
 
     def _new_rows(self, newdata: pd.DataFrame, groups: bool, response: bool) -> Rows:
         wanted = dict.fromkeys(self.population())
-        terms = self.graph.groups if response else self.graph.groups_of("")
+        terms = self.graph.groups if response else mean_groups(self.graph)
         terms = terms if groups else ()
         wanted |= dict.fromkeys(v for g in terms for f in g.columns.formulas for v in self._in(f))
         inner = self._blocks() if response else ()

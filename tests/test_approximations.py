@@ -46,6 +46,20 @@ def test_approximations_are_near_and_say_what_they_are(kind, tmp_path):
     np.testing.assert_array_equal(fit.posterior["beta"], again.posterior["beta"])
 
 
+@pytest.mark.cmdstan
+@pytest.mark.parametrize("kind", ["laplace", "pathfinder", "meanfield", "fullrank"])
+def test_cmdstan_offers_them_too(kind):
+    model = m2s.model("lmer(Reaction ~ Days + (Days | Subject))", table("sleepstudy"))
+    fit = model.approximate(kind, 1000, seed=2, engine="cmdstan")
+    exact = model.sample(seed=2, engine="stanli").summary("fixef")
+    near = fit.summary("fixef")
+    assert fit.posterior.sizes["draw"] == 1000
+    # coefficients are drawn exactly given the variances, which ADVI finds roughly
+    assert (abs(near["mean"] - exact["mean"]) < 0.35 * exact["sd"]).all()
+    assert near["sd"].to_numpy() == pytest.approx(exact["sd"].to_numpy(), rel=0.5)
+    assert f"{kind} approximation, not MCMC" in str(fit)
+
+
 def test_what_is_not_offered_is_said():
     model = m2s.model("lm(y ~ x)", regression())
     with pytest.raises(m2s.EngineError, match="laplace, pathfinder"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -223,6 +225,18 @@ def test_summaries_are_those_of_the_table(here):
     assert "30 parametric bootstrap replicates, REML" in str(result)
     with pytest.raises(m2s.Mix2stanError, match="nearest: 'basic'"):
         result.intervals(kind="basics")
+
+
+@pytest.mark.slow
+def test_replicates_are_distributed_as_those_of_boot_mer():
+    stored = json.loads((Path(__file__).parent / "fixtures" / "bootmer.json").read_text())
+    result = lmer("Reaction ~ Days + (Days | Subject)").bootstrap(1000, seed=1)
+    p = np.array(stored["probabilities"])
+    error = np.sqrt(p * (1 - p) * (1 / 1000 + 1 / stored["replicates"]))
+    for name, quantiles in stored["quantiles"].items():
+        ours = result.replicates[name].dropna().to_numpy()
+        below = (ours[:, None] <= np.array(quantiles)).mean(axis=0)
+        assert (abs(below - p) < 4 * error).all(), (name, below)
 
 
 @pytest.mark.parametrize("kind", RESAMPLINGS)

@@ -111,7 +111,7 @@ WORDS = {
         "integrated out, then drawn exactly: b_BROOD, b_LOCATION, beta",
         'random = ~BROOD + LOCATION, family = "poisson"',
     ],
-    "wine_ordinal.py": ["family = cumulative()", "thresholds[4|5]", "tempwarm > 0"],
+    "wine_ordinal.py": ["family = cumulative()", "thresholds[4|5]", "tempwarm > 0", "warm - cold"],
     "zeros_ticks.py": ["zi[cHEIGHT]", "simulated zeros: "],
     "lecture_table.py": ["V1 / (V1 + V2)", "r sqrt(V1 V2) is", "cs(0 + sex | dam)"],
 }

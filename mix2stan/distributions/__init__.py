@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mix2stan.distributions import basic, continuous, further, zeros
+from mix2stan.distributions import basic, categories, continuous, further, zeros
 from mix2stan.distributions.basic import Distribution
 from mix2stan.distributions.bounded import bounded, probability
 from mix2stan.distributions.layers import SEEN
@@ -15,6 +15,7 @@ DISTRIBUTIONS: dict[str, Distribution] = {
     **further.ROWS,
     **zeros.ROWS,
     **continuous.ROWS,
+    **categories.ROWS,
 }
 
 

@@ -46,6 +46,7 @@ class Distribution:
         mean_link: the link of the expected response, where it is not that of the model.
         shift: what is added to the predictor before the inverse of that link.
         mean: the expected response, of trials their share, where that is no inverse link.
+        alone: whether that takes no parameters.
         below: the probability of less than y, where some responses alone have a mass.
         difference: from a response and its expectation to what is between them.
     """
@@ -58,13 +59,14 @@ class Distribution:
     mean_link: str | None = None
     shift: Callable[[Parameters], Array] = _no_shift
     mean: Callable[[Array, Parameters], Array] | None = None
+    alone: bool = False
     below: Callable[[Array, Array, Parameters], Array] | None = None
     difference: Callable[[Array, Array], Array] = _minus
 
     @property
     def mean_has_parameters(self) -> bool:
         """Whether the expected response depends on more than the predictor of the mean."""
-        return self.mean_link is not None or self.mean is not None
+        return self.mean_link is not None or (self.mean is not None and not self.alone)
 
     def expected(self, mu: Array, p: Parameters) -> Array:
         """The expected response, of trials the expected share, from the inverse link of the model."""

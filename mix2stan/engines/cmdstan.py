@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import platformdirs
 
+from mix2stan.engines.approximations import APPROXIMATIONS, approximate_draws
 from mix2stan.engines.contract import (
     Array,
     ChainError,
@@ -37,7 +38,7 @@ from mix2stan.engines.contract import (
     kept,
 )
 from mix2stan.engines.values import STATS, layout, split, stats, to_json
-from mix2stan.errors import EngineError
+from mix2stan.errors import EngineError, suggestion
 
 __all__ = ["CmdStan", "cache_folder"]
 
@@ -184,8 +185,26 @@ class CmdStanProgram:
         return Optimum(split(values, layout(columns)), float(table["lp__"].iloc[-1]), jacobian)
 
     def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
-        message = f"mix2stan has no {kind} by CmdStan"
-        raise EngineError(message, hint="engine='stanli' offers laplace and pathfinder")
+        if kind not in APPROXIMATIONS:
+            hint = suggestion(kind, APPROXIMATIONS, what="CmdStan offers")
+            raise EngineError(f"CmdStan has no approximation {kind!r}", hint=hint)
+        with _work_folder(None) as folder:
+            mode = folder / "mode.json"
+            arguments = [a.format(draws=draws, mode=mode) for a in APPROXIMATIONS[kind]]
+            if any(str(mode) in a for a in arguments):
+                found = self.optimize(inits, jacobian=True, seed=seed)
+                _written(mode, to_json(found.values))
+            arguments += ["random", f"seed={seed}"]
+            arguments.append(f"init={_written(folder / 'inits.json', to_json(inits))}")
+            names, values, columns = approximate_draws(self._once(arguments, folder), draws)
+        return Draws(
+            variables=split(values, layout(names)),
+            stats=stats(columns),
+            engine=f"{self.engine}, {kind} approximation, not MCMC",
+            chain_ids=(1,),
+            messages=(),
+            max_treedepth=10,
+        )
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -242,7 +242,7 @@ class Program(Protocol):
         """Independent draws from an approximation of the posterior, as one chain.
 
         Args:
-            kind: ``"laplace"``, ``"pathfinder"`` or ``"advi"``.
+            kind: ``"laplace"``, ``"pathfinder"``, ``"meanfield"`` or ``"fullrank"``.
             draws: how many.
             inits: where the search starts.
             seed: of search and draws.

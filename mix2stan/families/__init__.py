@@ -8,7 +8,7 @@ from mix2stan.families import basic, categories, continuous, further, zeros
 from mix2stan.families.basic import Family, Support, on_link
 from mix2stan.families.layers import LayerRow, several_latent, single_latent
 from mix2stan.families.parameters import PARAMETERS, Numbers, Parameter, parameter_row
-from mix2stan.graph import ModelGraph
+from mix2stan.graph import Group, ModelGraph, Predictor
 
 __all__ = [
     "FAMILIES",
@@ -20,6 +20,8 @@ __all__ = [
     "Parameter",
     "Support",
     "free_thresholds",
+    "mean_groups",
+    "mean_predictors",
     "on_link",
     "parameter_row",
     "single_parameters",
@@ -43,6 +45,16 @@ def single_parameters(graph: ModelGraph) -> tuple[str, ...]:
     """What the response's distribution has besides its mean that is one unknown number."""
     elsewhere = {p.parameter for p in graph.predictors} | set(dict(graph.response.known))
     return tuple(p for p in FAMILIES[graph.response.family].parameters if p not in elsewhere)
+
+
+def mean_predictors(graph: ModelGraph) -> tuple[Predictor, ...]:
+    """That of the mean; of unordered categories that of each but the first."""
+    return graph.predictors if FAMILIES[graph.response.family].unordered else (graph.mean,)
+
+
+def mean_groups(graph: ModelGraph) -> tuple[Group, ...]:
+    """The group terms of those predictors."""
+    return tuple(g for p in mean_predictors(graph) for g in graph.groups_of(p.parameter))
 
 
 def free_thresholds(graph: ModelGraph) -> bool:

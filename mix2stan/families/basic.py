@@ -154,6 +154,11 @@ class Family:
         return self.support == "several_counts"
 
     @property
+    def unordered(self) -> bool:
+        """Whether the response is of categories without an order: each has a predictor of its own."""
+        return self.categories and self.ordinal is None
+
+    @property
     def may_be_layer(self) -> bool:
         """Whether MCMCglmm has it with one latent variable, and Stan its density without more."""
         whole = self.parameters or self.counts_trials or self.categories or self.base

@@ -18,16 +18,16 @@ from mix2stan.passes.context import Context
 from mix2stan.passes.nesting import with_holders
 from mix2stan.passes.strategy import obstacle_to_collapsing
 
-__all__ = ["as_latent", "informed", "obstacle_to_latent"]
+__all__ = ["as_latent", "informed"]
 
 #: Columns of the population and of terms that are not nested with the others, at most: a gradient
 #: costs them in every row, and their cube.
 _MOST_COLUMNS = 40
 
 
-def obstacle_to_latent(graph: ModelGraph, context: Context) -> str | None:
-    """Why the predictor cannot be sampled as a Gaussian response, or None."""
-    response = graph.response
+def as_latent(graph: ModelGraph, context: Context) -> ModelGraph | str:
+    """The predictor sampled as a Gaussian response, the rest integrated out; or why it cannot be."""
+    response, term = graph.response, _candidate(graph, context)
     if response.linear:
         return "the response is Gaussian itself"
     if FAMILIES[response.family].categories:
@@ -36,18 +36,17 @@ def obstacle_to_latent(graph: ModelGraph, context: Context) -> str | None:
         return "a further parameter has a predictor of its own"
     if response.censoring is not None or response.truncation is not None:
         return "the response is censored or truncated"
-    if _candidate(graph, context) is None:
+    if term is None:
         return "no term has an effect for every row"
-    chosen = as_latent(graph, context)
+    chosen = _around(graph, term, context)
     if any(g.coupled for g in chosen.groups):
         return "levels are related"
     below = underlying(chosen)
-    columns = (
-        len(below.population.columns.names) + elimination(below.groups, below.residual).columns
-    )
+    columns = len(below.population.columns.names)
+    columns += elimination(below.groups, below.residual).columns
     if columns > _MOST_COLUMNS:
         return "too many effects of factors that cross would have to be integrated out together"
-    return obstacle_to_collapsing(below)
+    return obstacle_to_collapsing(below) or chosen
 
 
 def _candidate(graph: ModelGraph, context: Context) -> Group | None:
@@ -55,10 +54,8 @@ def _candidate(graph: ModelGraph, context: Context) -> Group | None:
     return next((g for g in graph.groups if may_be_errors(g, rows)), None)
 
 
-def as_latent(graph: ModelGraph, context: Context) -> ModelGraph:
-    """The predictor sampled, the rest integrated out, of a model with an effect for every row."""
-    term = _candidate(graph, context)
-    assert term is not None
+def _around(graph: ModelGraph, term: Group, context: Context) -> ModelGraph:
+    """The model whose predictor has the effects of a term as its errors."""
     others = tuple(g for g in graph.groups if g is not term)
     every = tuple(range(len(graph.population.columns.names)))
     around = Parameterisation(True, tuple(g.id for g in others), every)

@@ -19,7 +19,7 @@ from mix2stan.families import FAMILIES
 from mix2stan.glm_fit import cheap_fit
 from mix2stan.graph import Columns, Group, ModelGraph, Parameterisation
 from mix2stan.passes.context import Context
-from mix2stan.passes.latent import as_latent, informed, obstacle_to_latent
+from mix2stan.passes.latent import as_latent, informed
 from mix2stan.sampled_data import cells
 
 __all__ = ["parameterise"]
@@ -50,8 +50,10 @@ def parameterise(graph: ModelGraph, context: Context) -> ModelGraph:
             return _small_roots(graph)
         graph = _pool(graph, context)
         centred = _informed(graph, context)
-        if informed(graph, context, centred) and obstacle_to_latent(graph, context) is None:
-            return as_latent(graph, context)
+        if informed(graph, context, centred):
+            chosen = as_latent(graph, context)
+            if isinstance(chosen, ModelGraph):
+                return chosen
     else:
         every = context.strategy == "centred"
         asked = (g for g in graph.groups if every or g.parameterisation.centred)
@@ -62,12 +64,11 @@ def parameterise(graph: ModelGraph, context: Context) -> ModelGraph:
 
 
 def _asked_for_latent(graph: ModelGraph, context: Context) -> ModelGraph:
-    obstacle = obstacle_to_latent(graph, context)
-    if obstacle is not None:
-        message = f"the predictor cannot be sampled as a Gaussian response: {obstacle}"
+    chosen = as_latent(graph, context)
+    if isinstance(chosen, str):
+        message = f"the predictor cannot be sampled as a Gaussian response: {chosen}"
         raise Unsupported(message, hint="strategy = 'auto'")
-    graph = as_latent(graph, context)
-    return replace(graph, strategy=replace(graph.strategy, reason="as asked"))
+    return replace(chosen, strategy=replace(chosen.strategy, reason="as asked"))
 
 
 def _small_roots(graph: ModelGraph) -> ModelGraph:

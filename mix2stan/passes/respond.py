@@ -79,7 +79,7 @@ def _check_added(graph: ModelGraph, context: Context) -> None:
     if powers is None:
         return
     hint = "a row that counts twice can stand in the data twice"
-    if (family.categories and not family.ordinal) or family.row_sets:
+    if family.unordered or family.row_sets:
         message = f"weights of a {response.family} model cannot be expressed"
         raise Unsupported(message, span=powers.span, hint=hint)
     if not graph.residual.plain:

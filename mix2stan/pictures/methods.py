@@ -87,7 +87,8 @@ class Pictures:
             draws: how many draws are averaged over; all if None.
 
         Raises:
-            Unsupported: if the model has no group effects, or its mean depends on no number.
+            Unsupported: if the model has no group effects, its mean depends on no number, or the
+                response is of categories.
 
         >>> fit.plot.lines().savefig(folder / "lines.png")
         """
@@ -97,7 +98,7 @@ class Pictures:
         """The expected response by one variable, group effects zero, with its 95 % band.
 
         The values are those of :meth:`Fit.marginal_means`: averaged over other factors, other numbers
-        at their mean.
+        at their mean.  Categories have a curve each, and with ``by`` a panel for each of its levels.
 
         Args:
             variable: a variable of the population part; the first if None.
@@ -159,6 +160,8 @@ class Pictures:
 
     def ppc(self, draws: int = 50, seed: int | None = None) -> Figure:
         """The response, and data sets simulated given the effects, as histograms.
+
+        Of counts of categories it is the total of each.
 
         Args:
             draws: how many data sets.

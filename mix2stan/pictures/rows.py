@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 
 from mix2stan.distributions import distribution_of
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.families import FAMILIES
+from mix2stan.families import FAMILIES, mean_groups, mean_predictors
 from mix2stan.graph import Factor
 from mix2stan.pictures.canvas import Array, Make, panels, terms_of, words
+from mix2stan.postfit.categories import labels_of
 from mix2stan.postfit.grid import marginal_means
-from mix2stan.postfit.predict import predictor_of, summary_of
+from mix2stan.postfit.predict import predictor_of, simulated, summary_of
 from mix2stan.postfit.predictor import Predictor
 from mix2stan.responses import observed
 from mix2stan.schema import Schema
@@ -37,8 +38,8 @@ _VALUES = 60
 def _design(schema: Schema) -> tuple[Node, ...]:
     """The variables of the designs of the mean, offsets not among them."""
     graph = schema.graph
-    formulas = [*graph.population.columns.formulas]
-    formulas += [f for g in graph.groups_of("") for f in g.columns.formulas]
+    formulas = [f for p in mean_predictors(graph) for f in p.population.columns.formulas]
+    formulas += [f for g in mean_groups(graph) for f in g.columns.formulas]
     return tuple(dict.fromkeys(v for f in formulas for v in schema.data.terms(f).variables))
 
 
@@ -98,6 +99,9 @@ def lines(
 ) -> Figure:
     """See :meth:`mix2stan.pictures.Pictures.lines`."""
     schema, factor = fit.schema, _factor(fit, group)
+    if labels_of(schema.graph):
+        message = "the categories of the response are no points that lines could go through"
+        raise Unsupported(message, hint="effects() draws their probabilities")
     numbers = _numbers(schema)
     if not numbers:
         message = "the mean of this model depends on no number, so there are no lines to draw"
@@ -166,18 +170,49 @@ def effects(make: Make, fit: Fit, variable: str | None, by: str | None) -> Figur
         mean, sd = float(raw[by].mean()), float(raw[by].std())
         at[by] = [mean - sd, mean, mean + sd]
     table = marginal_means(fit, variable, by or (), at)
-    parts: Mapping[Any, pd.DataFrame] = {None: table}
-    if by is not None:
-        levels = list(dict.fromkeys(table.index.get_level_values(by)))
-        parts = {
-            level: table[table.index.get_level_values(by) == level].droplevel(by)
-            for level in levels
-        }
-    figure, (ax,) = panels(make, 1, 3.6)
+    # of categories there is a curve each, and by another variable a panel for every level
+    inner, outer = ("category", by) if labels_of(schema.graph) else (by, None)
+    shown = [name for name in (by,) if name in numbers]
+    pieces = _split(table, outer)
+    figure, axes = panels(make, len(pieces), 3.6)
+    for ax, (level, piece) in zip(axes, pieces.items(), strict=True):
+        curves = {_value(k, inner in shown): part for k, part in _split(piece, inner).items()}
+        _curves(ax, curves, variable in numbers)
+        ax.set_xlabel(words(variable))
+        ax.set_ylabel(words(f"expected {_response(fit)[1]}" if inner == by else "probability"))
+        if by is not None and inner == by:
+            ax.legend(title=words(by), fontsize=8)
+        if outer is not None:
+            ax.set_title(words(f"{outer} {_value(level, outer in shown)}"), fontsize=9)
+    if inner == "category":
+        highest = max(ax.get_ylim()[1] for ax in axes)
+        for ax in axes:
+            ax.set_ylim(0, highest)
+        # beside the panels, whose curves fill them
+        handles, names = axes[0].get_legend_handles_labels()
+        title = words(fit.labels.response)
+        figure.legend(handles, names, title=title, fontsize=8, loc="outside right upper")
+    return figure
+
+
+def _split(table: pd.DataFrame, name: str | None) -> dict[Any, pd.DataFrame]:
+    """The parts of a table by a level of its index, without it; by None the whole."""
+    if name is None:
+        return {None: table}
+    keys = table.index.get_level_values(name)
+    return {key: table[keys == key].droplevel(name) for key in dict.fromkeys(keys)}
+
+
+def _value(level: Any, number: bool) -> str:
+    return "" if level is None else f"{level:.3g}" if number else str(level)
+
+
+def _curves(ax: Axes, parts: Mapping[str, pd.DataFrame], number: bool) -> None:
+    """Curves with bands over a number, points with intervals over the levels of a factor."""
     for i, (level, part) in enumerate(parts.items()):
-        label = None if level is None else f"{level:.3g}" if by in numbers else words(str(level))
+        label = words(level) or None
         middle, low, high = (part[c].to_numpy(dtype=float) for c in ("mean", "2.5%", "97.5%"))
-        if variable in numbers:
+        if number:
             x = part.index.to_numpy(dtype=float)
             ax.fill_between(x, low, high, color=f"C{i}", alpha=0.22, linewidth=0)
             ax.plot(x, middle, color=f"C{i}", label=label)
@@ -187,11 +222,6 @@ def effects(make: Make, fit: Fit, variable: str | None, by: str | None) -> Figur
                 places, middle, [middle - low, high - middle], fmt="o", capsize=3, label=label
             )
             _factor_ticks(ax, [words(str(v)) for v in part.index])
-    ax.set_xlabel(words(variable))
-    ax.set_ylabel(words(f"expected {_response(fit)[1]}"))
-    if by is not None:
-        ax.legend(title=words(by), fontsize=8)
-    return figure
 
 
 def _factor_ticks(ax: Axes, names: list[str]) -> None:
@@ -208,21 +238,32 @@ def ppc(make: Make, fit: Fit, draws: int, seed: int | None) -> Figure:
     if schema.graph.response.censoring is not None:
         message = "simulated responses cannot be compared with censored ones"
         raise Unsupported(message, hint="fit.simulate() draws them")
-    y = observed(schema.graph, schema.data).y
-    simulated = fit.simulate(draws, seed).to_numpy(dtype=float)
-    central = np.quantile(simulated, [0.005, 0.995])
-    low, high = min(float(central[0]), y.min()), max(float(central[1]), y.max())
-    if distribution_of(schema.graph.response.family).discrete and high - low <= _VALUES:
-        edges = np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
-    else:
-        edges = np.histogram_bin_edges(y, "auto", (low, high))
+    y, drawn = observed(schema.graph, schema.data).values, simulated(fit, draws, seed)
+    levels = labels_of(schema.graph)
+    edges = _edges(fit, y, drawn) if not levels else np.arange(len(levels) + 1) + 0.5
+
+    def heights(data: Array) -> Array:
+        # counts of categories are there already, row by row
+        counted = data.sum(axis=0) if data.ndim == 2 else np.histogram(data, edges)[0]
+        return np.asarray(counted, dtype=float)
+
     figure, (ax,) = panels(make, 1, 3.2)
-    for i, data in enumerate(simulated.T):
-        heights = np.histogram(data, edges)[0]
+    for i in range(draws):
         label = f"{draws} simulated data sets" if i == 0 else None
-        ax.stairs(heights, edges, color="C0", alpha=0.3, linewidth=0.7, label=label)
-    ax.stairs(np.histogram(y, edges)[0], edges, color="black", linewidth=1.6, label="data")
+        ax.stairs(heights(drawn[:, i]), edges, color="C0", alpha=0.3, linewidth=0.7, label=label)
+    ax.stairs(heights(y), edges, color="black", linewidth=1.6, label="data")
+    if levels:
+        ax.set_xticks(range(1, len(levels) + 1), [words(level) for level in levels])
     ax.set_xlabel(words(fit.labels.response))
-    ax.set_ylabel("rows")
+    ax.set_ylabel("rows" if y.ndim == 1 else "counts")
     ax.legend(fontsize=8)
     return figure
+
+
+def _edges(fit: Fit, y: Array, drawn: Array) -> Array:
+    """The edges of the bins of a histogram of data and simulated ones, shape (N, n)."""
+    central = np.quantile(drawn, [0.005, 0.995])
+    low, high = min(float(central[0]), y.min()), max(float(central[1]), y.max())
+    if distribution_of(fit.schema.graph.response.family).discrete and high - low <= _VALUES:
+        return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
+    return np.asarray(np.histogram_bin_edges(y, "auto", (low, high)))

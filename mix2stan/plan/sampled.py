@@ -127,7 +127,7 @@ def response_components(graph: ModelGraph, view: ModelView) -> list[Component]:
     sections += ["families/weight"] * (graph.response.powers is not None)
     sections += ["families/standard_error"] * (graph.response.noise is not None)
     sections += ["families/latent_sd"] * (graph.response.latent_sd != 1)
-    sections += ["families/log_odds"] * (family.categories and family.ordinal is None)
+    sections += ["families/log_odds"] * family.unordered
     sections += ["families/predictor", "families/likelihood"]
     components = [Component(t, view) for t in sections]
     if family.row_sets:

@@ -85,9 +85,17 @@ def correlation_roots(
         if last is None or last[0] != pattern:
             d = distances(here, correlation.metric)
             matrices = np.stack([row.matrix(here, d, v) for v in draws])
-            roots: Array = np.asarray(np.linalg.cholesky(matrices), dtype=float)
-            last = pattern, roots
+            last = pattern, _roots(matrices)
         yield blocks.order[start:end], last[1]
+
+
+def _roots(correlations: Array) -> Array:
+    """Cholesky factors, shape (S, m, m); of what is singular but for rounding, other roots."""
+    try:
+        return np.asarray(np.linalg.cholesky(correlations), dtype=float)
+    except np.linalg.LinAlgError:
+        squares, axes = np.linalg.eigh(correlations)
+        return np.asarray(axes * np.sqrt(np.maximum(squares, 0))[:, None, :])
 
 
 def _natural(correlation: ErrorCorrelation, sample: Sample) -> dict[str, Array]:

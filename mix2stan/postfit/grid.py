@@ -16,7 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.postfit.predict import predict
+from mix2stan.families import free_thresholds, mean_predictors
+from mix2stan.postfit.categories import labels_of
+from mix2stan.postfit.predict import SHARE, predicted
 from mix2stan.schema import Schema
 from mix2stan.summaries import summarise
 from mix2stan.syntax import names_in
@@ -91,8 +93,13 @@ class _Grid:
     at: Mapping[str, Sequence[Any]]
 
     def __post_init__(self) -> None:
-        columns = self.schema.graph.population.columns
-        if len(columns.names) < len(self.schema.data.names(columns.formulas)):
+        graph = self.schema.graph
+        # unordered categories have one design, each its own coefficients
+        columns = mean_predictors(graph)[0].population.columns
+        # thresholds are in the place of an intercept
+        whole = set(self.schema.data.names(columns.formulas))
+        whole -= {"(Intercept)"} if free_thresholds(graph) else set()
+        if not whole <= set(columns.names):
             message = "columns of this model were left out, so some combinations have no mean"
             hint = "the data do not have all combinations of its factors"
             raise Unsupported(message, hint=hint)
@@ -151,25 +158,35 @@ class _Grid:
             return pd.DataFrame(index=[0])
         return pd.DataFrame(list(itertools.product(*lists)), columns=names)
 
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories of the response, if that is one of several."""
+        return labels_of(self.schema.graph)
+
     def expected(self, table: pd.DataFrame) -> Array:
-        """The expected response without group effects, shape (chains, draws, rows)."""
-        values = predict(self.fit, table, "epred", "population", "error", None, 0, False)
-        return np.array(values.values)
+        """The expected response without group effects, shape (chains, draws, rows, C).
+
+        C is the number of categories, whose probabilities it has, else 1.
+        """
+        values = predicted(self.fit, table, SHARE, "population", "error", None, 0).values
+        return np.array(values if self.categories else values[..., None])
 
 
 def _averaged(
     grid: _Grid, table: pd.DataFrame, draws: Array, by: list[str], label: str = ""
 ) -> pd.DataFrame:
-    """Means over all rows that agree in some variables; a row each."""
+    """Means over all rows that agree in some variables; a row each, or one for every category."""
     keys = list(table[by].itertuples(index=False, name=None)) if by else [()] * len(table)
     places: dict[tuple[Any, ...], list[int]] = {}
     for i, key in enumerate(keys):
         places.setdefault(key, []).append(i)
     blocks = [
-        ([str(k)], draws[..., rows].mean(axis=2, keepdims=True)) for k, rows in places.items()
+        ([str(k)] * draws.shape[3], draws[:, :, rows].mean(axis=2)) for k, rows in places.items()
     ]
     summary = summarise(blocks)
     extra = (label,) if label else ()
-    names = [*by, *(["contrast"] if label else [])]
-    index = pd.MultiIndex.from_tuples([(*k, *extra) for k in places], names=names)
+    names = [*by, *(["contrast"] if label else []), *(["category"] if grid.categories else [])]
+    last: list[tuple[str, ...]] = [(c,) for c in grid.categories] or [()]
+    keyed = [(*k, *extra, *c) for k in places for c in last]
+    index = pd.MultiIndex.from_tuples(keyed, names=names)
     return summary.set_axis(index.get_level_values(0) if len(names) == 1 else index)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mix2stan.responses import observed
 
 if TYPE_CHECKING:
@@ -13,10 +15,15 @@ __all__ = ["observed_data"]
 
 
 def observed_data(fit: Fit) -> Any:
-    """The response of the rows of the fit, of trials the number of successes, as a dataset."""
+    """The response of the rows of the fit, of trials the number of successes, as a dataset.
+
+    Categories are numbers from 1 on, of several categories there are counts.
+    """
     import xarray as xr
 
     schema = fit.schema
-    y = observed(schema.graph, schema.data).y
+    seen = observed(schema.graph, schema.data)
     coords = {"obs": schema.fitted.labels}
-    return xr.Dataset({fit.labels.response: (("obs",), y)}, coords=coords)
+    dims = ("obs",) if seen.counts is None else ("obs", "category")
+    coords |= {} if seen.counts is None else {"category": np.array(seen.levels)}
+    return xr.Dataset({fit.labels.response: (dims, seen.values)}, coords=coords)

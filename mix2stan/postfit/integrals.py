@@ -7,7 +7,9 @@ inverse of a normal has no mean, so neither have those links.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +18,39 @@ from scipy import special
 from mix2stan.errors import Unsupported
 from mix2stan.links import LINKS
 
-__all__ = ["averaged", "check_link", "nodes"]
+__all__ = ["MOST_DIRECTIONS", "NARROW", "WIDE", "averaged", "check_link", "nodes", "product_nodes"]
 
 Array = NDArray[np.float64]
 
 _NODES = 60
+#: Points in each direction of an integral over several, as many as there may be: of those over the
+#: distribution of effects, and of those over a posterior, which is narrow.
+WIDE = {0: 1, 1: _NODES, 2: 40, 3: 24}
+NARROW = {0: 1, 1: _NODES, 2: 24, 3: 16}
+MOST_DIRECTIONS = max(WIDE)
+#: Points of less weight than this are left out where there are many.
+_LEAST = 1e-14
 
 
 def nodes(count: int = _NODES) -> tuple[Array, Array]:
     """Points and weights for a mean over a standard normal, shape (count,) each."""
     x, w = np.polynomial.hermite_e.hermegauss(count)
     return x, w / np.sum(w)
+
+
+def product_nodes(directions: int, points: Mapping[int, int]) -> Iterator[tuple[Array, float]]:
+    """Points of shape (directions,) and weights for a mean over so many standard normals.
+
+    Args:
+        directions: how many.
+        points: in each direction, by the number of directions.
+    """
+    x, w = nodes(points[directions])
+    least = _LEAST if directions > 1 else 0.0
+    for place in itertools.product(range(len(x)), repeat=directions):
+        weight = math.prod(w[list(place)].tolist())
+        if weight > least:
+            yield x[list(place)], weight
 
 
 def _by_quadrature(link: str) -> Callable[[Array, Array], Array]:

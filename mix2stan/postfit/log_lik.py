@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from mix2stan.design import Grouping
 from mix2stan.distributions import probability
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.graph import Factor, ModelGraph
+from mix2stan.families import mean_predictors
+from mix2stan.graph import Factor, Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.postfit.errors import correlation_roots
-from mix2stan.postfit.integrals import nodes
+from mix2stan.postfit.integrals import MOST_DIRECTIONS, NARROW, product_nodes
 from mix2stan.postfit.predict import predictor_of, without_groups
 from mix2stan.postfit.predictor import Predictor, independent
 from mix2stan.responses import observed, powers_of
@@ -42,9 +43,10 @@ def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
         return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)
     graph = fit.schema.graph
     factor = _factor_named(graph, by)
-    for group in graph.groups_elsewhere:
-        owner = group.parameters[-1]
-        message = f"effects of {owner} cannot be integrated out"
+    own = {p.parameter for p in mean_predictors(graph)}
+    elsewhere = [name for g in graph.groups for name in g.parameters if name not in own]
+    if elsewhere:
+        message = f"effects of {elsewhere[0]} cannot be integrated out"
         raise Unsupported(message, hint='by = "obs" is given the effects')
     for group in graph.groups:
         independent(group)
@@ -102,7 +104,7 @@ def _density(predictor: Predictor) -> Callable[[slice, Array, Parameters], Array
     seen, row = observed(predictor.graph, predictor.rows.data), predictor.distribution
 
     def at(block: slice, mu: Array, parameters: Parameters) -> Array:
-        y = seen.y[block][:, None]
+        y = seen.values[block][:, None]
         if seen.lower is None or seen.upper is None:
             return row.log_density(y, mu, parameters)
         lower, upper = seen.lower[block][:, None], seen.upper[block][:, None]
@@ -197,30 +199,75 @@ def _error_covariance(rows: Index, roots: dict[tuple[int, ...], Array], sigma: A
 
 
 def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
-    """One effect per level, integrated out by Gauss-Hermite quadrature; shape (J, S).
+    """Effects of every level integrated out by Gauss-Hermite quadrature; shape (J, S).
 
-    The points are spread around the posterior of the level's effect.
+    The points are spread as the posterior of the level's effects is.
     """
-    graph = predictor.graph
-    if len(graph.groups) != 1 or len(graph.groups[0].columns.names) != 1:
-        message = "effects are integrated out of this response one per level, and here are more"
+    graph, S = predictor.graph, predictor.sample.size
+    columns = [(group, k) for group in graph.groups for k in range(len(group.columns.names))]
+    if len({str(g.factor) for g in graph.groups}) > 1 or len(columns) > MOST_DIRECTIONS:
+        message = (
+            f"at most {MOST_DIRECTIONS} effects of a level are integrated out of this response"
+        )
+        message = f"{message}, and here are more, or of other levels within it"
         raise Unsupported(message, hint='by = "obs" is given the effects')
-    group, plain = graph.groups[0], without_groups(predictor)
-    at = _density(plain)
-    Z = predictor.rows.data.matrix(group.columns)[:, 0]
-    effects = predictor.sample.effects(group)[:, 0]
-    centre, spread = effects.mean(axis=1), effects.std(axis=1)
-    sd = np.sqrt(predictor.sample.covariance(group)[0, 0])
-    total, weights = np.full((J, predictor.sample.size), -np.inf), _weights(predictor)
-    for x, w in zip(*nodes(), strict=True):
-        b = centre + spread * x
+    plain = without_groups(predictor)
+    at, weights = _density(plain), _weights(predictor)
+    data = predictor.rows.data
+    Z = np.column_stack([data.matrix(g.columns)[:, k] for g, k in columns])
+    names = [p.parameter for p in mean_predictors(graph)]
+    place = [next(d for d, n in enumerate(names) if k in g.columns_in(n)) for g, k in columns]
+    effects = np.concatenate([predictor.sample.effects(g) for g in graph.groups], axis=1)
+    centre, root = effects.mean(axis=2), _posterior_roots(effects)
+    prior = [(predictor.sample.effects(g).shape[1], _normal(predictor, g)) for g in graph.groups]
+    jacobian = np.linalg.slogdet(root)[1] + 0.5 * len(columns) * np.log(2 * np.pi)
+    blocks = list(plain.blocks())
+    # the predictor of one block is kept, those of more would not fit in memory
+    kept = [plain.linear(block) for block in blocks] if len(blocks) == 1 else []
+    total = np.full((J, S), -np.inf)
+    for x, w in product_nodes(len(columns), NARROW):
+        b = centre + root @ x
         sums = np.zeros(total.shape)
-        for block in plain.blocks():
-            eta = plain.linear(block) + (Z * b[codes])[block][:, None]
+        for i, block in enumerate(blocks):
+            eta = np.array(kept[i]) if kept else plain.linear(block)
+            by_predictor = eta if eta.ndim == 3 else eta[..., None]
+            for k, d in enumerate(place):
+                by_predictor[..., d] += (Z[:, k] * b[codes, k])[block][:, None]
             parameters = plain.parameters(block, eta)
             density = at(block, plain.mu(eta), parameters)
             np.add.at(sums, codes[block], density * weights[block][:, None])
-        prior = -0.5 * (b[:, None] / sd) ** 2 - np.log(sd)
-        weight = np.log(w * spread) + 0.5 * x**2
-        total = np.logaddexp(total, sums + prior + weight[:, None])
+        start = 0
+        for q, density_of in prior:
+            sums += density_of(b[:, start : start + q])
+            start += q
+        point = np.log(w) + 0.5 * float(x @ x)
+        total = np.logaddexp(total, sums + jacobian[:, None] + point)
     return total
+
+
+def _posterior_roots(effects: Array) -> Array:
+    """Roots of the posterior covariances of effects, shape (J, D, D), from draws (J, D, S)."""
+    gaps = effects - effects.mean(axis=2, keepdims=True)
+    covariance = gaps @ np.swapaxes(gaps, 1, 2) / effects.shape[2]
+    # of fewer draws than effects, or of draws in a line, the directions alone
+    sizes = np.diagonal(covariance, axis1=1, axis2=2)
+    ridge = 1e-6 * np.eye(effects.shape[1]) * sizes[:, :, None]
+    return np.linalg.cholesky(covariance + ridge)
+
+
+def _normal(predictor: Predictor, group: Group) -> Callable[[Array], Array]:
+    """The log density of effects, shape (J, q), at every draw of their covariance, shape (J, S)."""
+    try:
+        root = np.linalg.cholesky(np.moveaxis(predictor.sample.covariance(group), -1, 0))
+    except np.linalg.LinAlgError:
+        message = f"the effects of {group.factor} have a singular covariance, so no density"
+        raise Unsupported(message, hint='by = "obs" is given the effects') from None
+    half = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+    inverse = np.linalg.inv(root)
+
+    def at(b: Array) -> Array:
+        z = np.einsum("sij,kj->ksi", inverse, b)
+        q = b.shape[1]
+        return np.asarray(-0.5 * (z**2).sum(axis=2) - half - 0.5 * q * np.log(2 * np.pi))
+
+    return at

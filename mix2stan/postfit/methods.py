@@ -79,8 +79,11 @@ class AfterFit:
         Args:
             newdata: a data frame, of pandas, polars or Arrow, with the columns that are needed; the
                 rows of the fit if None.
-            kind: ``"linpred"`` the linear predictor; ``"epred"`` the expected response, of trials the
-                probability; ``"response"`` random responses, of trials the number of successes.
+            kind: ``"linpred"`` the linear predictor, of unordered categories the log odds of each
+                against the first; ``"epred"`` the expected response, of trials the probability, of
+                categories the probability of each, of counts of categories those expected;
+                ``"response"`` random responses, of trials the number of successes, of categories their
+                numbers from 1 on, whose names are in ``attrs["categories"]``.
             re: ``"conditional"`` with the effects of each level; ``"population"`` with all effects
                 zero; ``"integrate"`` averaged over the effects' distribution: exact for identity,
                 log, square root and probit links, else by quadrature; a ``"response"`` then is one
@@ -92,8 +95,9 @@ class AfterFit:
             summary: return a table, computed block by block, so that very many rows fit in memory.
 
         Returns:
-            An xarray ``DataArray`` of the dims ``chain draw obs``; or a data frame with a row per row
-            and the columns ``mean sd 2.5% 50% 97.5%``.  Rows with missing values have NaN.
+            An xarray ``DataArray`` of the dims ``chain draw obs``, and ``category`` where there is a
+            value of each; or a data frame with a row per row (and category) and the columns ``mean sd
+            2.5% 50% 97.5%``.  Rows with missing values have NaN.
 
         Raises:
             DataError: if ``newdata`` lacks a column, or a population factor has a new level.
@@ -111,6 +115,8 @@ class AfterFit:
 
     def fitted(self, draws: int | None = None) -> pd.DataFrame:
         """The expected response of every row, given the effects: ``mean sd 2.5% 50% 97.5%``.
+
+        Of categories there is a row for each of every row.
 
         Args:
             draws: how many draws; all if None.
@@ -130,12 +136,17 @@ class AfterFit:
                 ``"pearson"`` that over the standard deviation of the observation;
                 ``"standardised"`` also made independent, where errors are correlated (nlme's
                 ``normalized``); ``"quantile"`` the normal quantiles of the posterior predictive
-                distribution, randomised for counts (Dunn and Smyth 1996).
+                distribution, randomised for counts and ordered categories (Dunn and Smyth 1996).
+                Of categories the others are of the share of each, 0 or 1 where it is no count.
             draws: how many draws; all if None.
             seed: of the randomised ones.
 
+        Returns:
+            A series with an element per row, or per ``row category``.
+
         Raises:
             Mix2stanError: for another type.
+            Unsupported: for quantiles of categories that have no order.
 
         >>> fit.residuals("pearson").shape
         (180,)
@@ -147,7 +158,8 @@ class AfterFit:
     def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
         """Data sets like the one of the fit, given the effects: a row per row, a column each.
 
-        Each is of another draw, as long as there are enough.
+        Each is of another draw, as long as there are enough.  Of counts of categories a data set has a
+        column for every category.
 
         Args:
             n: how many data sets.
@@ -165,6 +177,8 @@ class AfterFit:
 
     def posterior_predictive(self, draws: int | None = None, seed: int | None = None) -> Any:
         """Responses of the rows of the fit, of the dims ``chain draw obs``.
+
+        Counts of categories have the further dim ``category``.
 
         They, and the data, become the groups ``posterior_predictive`` and ``observed_data`` of
         :attr:`idata`.
@@ -195,7 +209,7 @@ class AfterFit:
             by: ``"obs"``: of every observation given the effects, and given the other observations
                 where errors are correlated; or a grouping factor: of all observations of a level
                 together, effects integrated out: exactly for a Gaussian response, by quadrature for
-                one effect per level else.
+                up to three effects of a level else.
             draws: how many draws; all if None.
 
         Returns:
@@ -253,6 +267,9 @@ class AfterFit:
         Args:
             draws: how many draws; all if None.
 
+        Raises:
+            Unsupported: for categories.
+
         >>> fit.bayes_R2().index.tolist()
         ['conditional', 'marginal']
         """
@@ -280,6 +297,10 @@ class AfterFit:
 
         Returns:
             A row per part: ``variance``, its posterior mean, then the summary of its share.
+
+        Raises:
+            Unsupported: for categories, but for cumulative ones on the scale of the link, where they
+                are ranges of one variable.
 
         >>> fit.variance_partition().index.tolist()
         ['population', 'Subject', 'residual']
@@ -315,7 +336,8 @@ class AfterFit:
         """Expected responses at the levels of some variables, averaged over the other factors.
 
         They are taken over emmeans' reference grid: all combinations of factor levels with equal
-        weights, numbers at their means, group effects zero.
+        weights, numbers at their means, group effects zero.  Of categories they are the probabilities
+        of each.
 
         Args:
             specs: the variables, columns of the data.
@@ -323,7 +345,7 @@ class AfterFit:
             at: values of variables in the grid, instead.
 
         Returns:
-            A row per combination, with the columns of :meth:`Fit.summary`.
+            A row per combination (and category), with the columns of :meth:`Fit.summary`.
 
         Raises:
             Mix2stanError: for an unknown variable, or a grid of very many rows.
@@ -342,6 +364,8 @@ class AfterFit:
         at: Mapping[str, Sequence[Any]] | None = None,
     ) -> pd.DataFrame:
         """Differences of the expected response: between all pairs of levels, or for one unit more.
+
+        Of categories they are those of the probability of each.
 
         Args:
             variable: a factor, or a number, which goes up by 1 from its mean; with several values
@@ -366,6 +390,8 @@ class AfterFit:
         at: Mapping[str, Sequence[Any]] | None = None,
     ) -> pd.DataFrame:
         """Slopes of the expected response in a number, by central differences.
+
+        Of categories they are those of the probability of each.
 
         Args:
             variable: a column of numbers.

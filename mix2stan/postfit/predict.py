@@ -12,9 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.distributions import DISTRIBUTIONS, SEEN, distribution_of
-from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.families import FAMILIES
+from mix2stan.errors import Mix2stanError, suggestion
+from mix2stan.families import FAMILIES, Family, mean_groups
+from mix2stan.graph import ModelGraph
 from mix2stan.links import LINKS
+from mix2stan.postfit.categories import as_shares, by_category, labels_of, odds_labels
 from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.predictor import NEW_LEVELS, Effects, NewLevels, Predictor
 from mix2stan.postfit.sample import Sample, sample_of
@@ -22,7 +24,17 @@ from mix2stan.postfit.sample import Sample, sample_of
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
 
-__all__ = ["KINDS", "Kind", "predict", "predictor_of", "simulate", "summary_of"]
+__all__ = [
+    "KINDS",
+    "SHARE",
+    "Kind",
+    "predict",
+    "predicted",
+    "predictor_of",
+    "simulate",
+    "simulated",
+    "summary_of",
+]
 
 Array = NDArray[np.float64]
 Kind = Literal["linpred", "epred", "response"]
@@ -44,22 +56,51 @@ def predict(
 ) -> Any:
     """See :meth:`mix2stan.fit.Fit.predict`."""
     one_of("kind", kind, KINDS)
-    task = _Task(
-        predictor_of(fit, newdata, re, new_levels, draws, seed, response=kind == "response"), re
-    )
-    values = KINDS[kind]
-    rows = task.predictor.rows
+    return predicted(fit, newdata, KINDS[kind], re, new_levels, draws, seed, summary)
+
+
+def predicted(
+    fit: Fit,
+    newdata: object,
+    quantity: Quantity,
+    re: Effects,
+    new_levels: NewLevels,
+    draws: int | None,
+    seed: int | None,
+    summary: bool = False,
+) -> Any:
+    """A quantity of rows at every draw, or a table of it; see :meth:`mix2stan.fit.Fit.predict`."""
+    graph = fit.schema.graph
+    whole = quantity.whole(FAMILIES[graph.response.family])
+    task = _Task(predictor_of(fit, newdata, re, new_levels, draws, seed, response=whole), re)
+    rows, categories = task.predictor.rows, quantity.categories(graph)
     labels = pd.Index(rows.labels, name="row")
     if summary:
-        tables = [summary_of(values(task, block)) for block in task.predictor.blocks()]
-        table = np.concatenate(tables) if tables else np.zeros((0, 5))
-        whole = np.full((len(labels), 5), np.nan)
-        whole[rows.complete] = table
-        return pd.DataFrame(whole, index=labels, columns=["mean", "sd", "2.5%", "50%", "97.5%"])
-    out = np.full((len(labels), task.sample.size), np.nan)
+        return _table(task, quantity, labels)
+    C = (len(categories),) if categories else ()
+    out = np.full((len(labels), task.sample.size, *C), np.nan)
     for block in task.predictor.blocks():
-        out[rows.complete[block]] = values(task, block)
-    return task.sample.labelled(out, labels, fit.labels.response)
+        out[rows.complete[block]] = quantity.values(task, block)
+    found = task.sample.labelled(out, labels, fit.labels.response, categories=categories)
+    return found.assign_attrs(quantity.about(graph))
+
+
+def _table(task: _Task, quantity: Quantity, labels: pd.Index) -> pd.DataFrame:
+    """A row per row, or per category of each, with mean, sd and quantiles."""
+    graph, complete = task.predictor.graph, task.predictor.rows.complete
+    categories = quantity.in_tables(graph)
+    C = max(1, len(categories))
+    whole = np.full((len(labels), C, 5), np.nan)
+    for block in task.predictor.blocks():
+        values = quantity.values(task, block)
+        if categories and values.ndim == 2:
+            values = as_shares(values, C)
+        by_row = values if categories else values[..., None]
+        flat = np.moveaxis(by_row, 1, -1).reshape(-1, values.shape[1])
+        whole[complete[block]] = summary_of(flat).reshape(-1, C, 5)
+    index = by_category(labels, categories)
+    columns = ["mean", "sd", "2.5%", "50%", "97.5%"]
+    return pd.DataFrame(whole.reshape(-1, 5), index=index, columns=columns)
 
 
 def predictor_of(
@@ -77,12 +118,6 @@ def predictor_of(
     """
     one_of("re", re, ("conditional", "population", "integrate"))
     one_of("new_levels", new_levels, NEW_LEVELS)
-    family = FAMILIES[fit.schema.graph.response.family]
-    if family.categories and not family.ordinal:
-        message = "predictions of unordered categories cannot be computed"
-        raise Unsupported(
-            message, hint="the draws of every category's effects are in fit.posterior"
-        )
     sample = sample_of(fit, draws)
     graph = fit.schema.graph
     # an expectation such as the lognormal's needs more than the predictor of the mean
@@ -92,7 +127,7 @@ def predictor_of(
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
     fresh = re == "integrate" and response
-    groups = graph.groups if whole else graph.groups_of("")
+    groups = graph.groups if whole else mean_groups(graph)
     groups = groups if re == "conditional" or fresh else ()
     return Predictor(sample, rows, groups, "sample" if fresh else new_levels, fresh, seed)
 
@@ -137,7 +172,7 @@ def _expected(task: _Task, block: slice) -> Array:
     parameters = (
         predictor.parameters(block, eta) if predictor.distribution.mean_has_parameters else {}
     )
-    if task.re != "integrate" or not predictor.graph.groups_of(""):
+    if task.re != "integrate" or not mean_groups(predictor.graph):
         return predictor.expected(eta, parameters)
     return predictor.integrated(eta, predictor.random_variance(block), parameters)
 
@@ -146,11 +181,59 @@ def _response(task: _Task, block: slice) -> Array:
     return task.simulated(block, task.predictor.linear(block))
 
 
-#: What can be predicted, from a task and a block of its rows, shape (m, S).
-KINDS: dict[str, Callable[[_Task, slice], Array]] = {
-    "linpred": _linear,
-    "epred": _expected,
-    "response": _response,
+def _counted(task: _Task, block: slice) -> Array:
+    """The expected response; of counts of categories those counts."""
+    expected = _expected(task, block)
+    if not task.predictor.family.several:
+        return expected
+    return np.asarray(expected * task.predictor.trials[block][:, None, None])
+
+
+def _none(graph: ModelGraph) -> tuple[str, ...]:
+    return ()
+
+
+def _of_counts(graph: ModelGraph) -> tuple[str, ...]:
+    return labels_of(graph) if FAMILIES[graph.response.family].several else ()
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What can be predicted of rows.
+
+    Attributes:
+        values: from a task and a block of its rows, shape (m, S), or (m, S, C) of categories.
+        categories: the names of these, if there are any.
+        whole: whether it needs all that the response has, its trials among them.
+        tabled: the categories of a table, if each has a row of its own there alone.
+        numbered: whether values are numbers of categories.
+    """
+
+    values: Callable[[_Task, slice], Array]
+    categories: Callable[[ModelGraph], tuple[str, ...]]
+    whole: Callable[[Family], bool] = lambda family: False
+    tabled: Callable[[ModelGraph], tuple[str, ...]] = _none
+    numbered: bool = False
+
+    def in_tables(self, graph: ModelGraph) -> tuple[str, ...]:
+        """The categories that have rows of their own in a table."""
+        return self.categories(graph) or self.tabled(graph)
+
+    def about(self, graph: ModelGraph) -> dict[str, Any]:
+        """What numbers of categories stand for, to go with them."""
+        names = labels_of(graph) if self.numbered and not self.categories(graph) else ()
+        return {"categories": list(names)} if names else {}
+
+
+#: The expected response of one trial, of categories their probabilities.
+SHARE = Quantity(_expected, labels_of)
+#: What :func:`predict` offers.
+KINDS: dict[str, Quantity] = {
+    "linpred": Quantity(_linear, odds_labels),
+    "epred": Quantity(_counted, labels_of, whole=lambda family: family.several),
+    "response": Quantity(
+        _response, _of_counts, whole=lambda family: True, tabled=labels_of, numbered=True
+    ),
 }
 
 
@@ -208,6 +291,32 @@ def _of_family(predictor: Predictor) -> Callable[[slice, Array], Array]:
 
 def simulate(fit: Fit, n: int, seed: int | None) -> pd.DataFrame:
     """See :meth:`mix2stan.fit.Fit.simulate`."""
+    graph, data = fit.schema.graph, fit.schema.data
+    values = simulated(fit, n, seed)
+    index, names = (
+        pd.Index(fit.schema.fitted.labels, name="row"),
+        [f"sim_{i + 1}" for i in range(n)],
+    )
+    levels = labels_of(graph)
+    if values.ndim == 3:
+        columns = pd.MultiIndex.from_product([names, levels], names=["sim", "category"])
+        return pd.DataFrame(values.reshape(len(values), -1), index=index, columns=columns)
+    table = pd.DataFrame(values, index=index, columns=names)
+    if not levels or not data.frame.column(graph.response.expression).is_factor:
+        return table
+    ordered = FAMILIES[graph.response.family].ordinal is not None
+    kind = pd.CategoricalDtype(list(levels), ordered=ordered)
+    return pd.DataFrame(
+        {
+            name: pd.Categorical.from_codes(y.astype(int) - 1, dtype=kind)
+            for name, y in table.items()
+        },
+        index=index,
+    )
+
+
+def simulated(fit: Fit, n: int, seed: int | None) -> Array:
+    """Data sets as numbers, shape (N, n); of counts of categories (N, n, C)."""
     if n < 1:
         raise Mix2stanError(f"{n} data sets cannot be simulated")
     if seed is None:
@@ -218,13 +327,12 @@ def simulate(fit: Fit, n: int, seed: int | None) -> pd.DataFrame:
     # without replacement as long as there are draws
     chosen = np.concatenate([rng.permutation(size) for _ in range(-(-n // size))])[:n]
     draw = simulator(predictor)
-    columns = np.concatenate(
+    return np.concatenate(
         [draw(block, predictor.linear(block))[:, chosen] for block in predictor.blocks()]
     )
-    names = [f"sim_{i + 1}" for i in range(n)]
-    return pd.DataFrame(columns, index=pd.Index(predictor.rows.labels, name="row"), columns=names)
 
 
 def without_groups(predictor: Predictor) -> Predictor:
     """The same rows and draws without the group effects of the mean."""
-    return replace(predictor, groups=tuple(g for g in predictor.groups if g.owner))
+    own = mean_groups(predictor.graph)
+    return replace(predictor, groups=tuple(g for g in predictor.groups if g not in own))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 
 from mix2stan.censoring import bounds
 from mix2stan.distributions import Distribution, bounded, distribution_of
+from mix2stan.distributions.categories import log_probabilities
 from mix2stan.errors import DataError, Unsupported
-from mix2stan.families import FAMILIES, single_parameters
+from mix2stan.families import FAMILIES, Family, mean_groups, mean_predictors, single_parameters
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.links import LINKS
+from mix2stan.postfit.categories import averaged_shares, labels_of
 from mix2stan.postfit.errors import error_multiplier
 from mix2stan.postfit.integrals import averaged, check_link, nodes
 from mix2stan.postfit.sample import Sample
@@ -92,6 +95,10 @@ class Predictor:
         return self.sample.fit.schema.graph
 
     @property
+    def family(self) -> Family:
+        return FAMILIES[self.graph.response.family]
+
+    @property
     def distribution(self) -> Distribution:
         """That of the response within its bounds, whether it was observed or is censored."""
         response = self.graph.response
@@ -117,7 +124,7 @@ class Predictor:
 
     def blocks(self) -> Iterator[slice]:
         """The rows in pieces that fit into memory."""
-        step = max(1, _BLOCK // self.sample.size)
+        step = max(1, _BLOCK // (self.sample.size * max(1, len(labels_of(self.graph)))))
         if any(len(layer.traits) > 1 for layer in self.graph.response.layers):
             # what is drawn of a response takes all rows of its latent variables
             step = max(1, self.rows.n)
@@ -125,7 +132,13 @@ class Predictor:
             yield slice(start, min(start + step, self.rows.n))
 
     def linear(self, block: slice, parameter: str = "") -> Array:
-        """The predictor of the mean, or of another parameter that has one; shape (m, S)."""
+        """The predictor of the mean, or of another parameter that has one; shape (m, S).
+
+        Unordered categories have one each but for the first, shape (m, S, C - 1).
+        """
+        if not parameter and self.family.unordered:
+            odds = [self.linear(block, p.parameter) for p in mean_predictors(self.graph)]
+            return np.stack(odds, axis=-1)
         X, beta, known = self._population(parameter)
         eta = X[block] @ beta + known[block][:, None]
         for number, group in enumerate(self.groups):
@@ -140,8 +153,11 @@ class Predictor:
     ) -> Array:
         """The variance of the mean's random part, z' Sigma z summed over terms, shape (m, S).
 
-        With ``base`` that of related levels is of one whose ancestors are not related, as founders are.
+        Of unordered categories it is the covariance of their predictors, (m, S, C - 1, C - 1).  With
+        ``base`` that of related levels is of one whose ancestors are not related, as founders are.
         """
+        if groups is None and self.family.unordered:
+            return self._odds_covariance(block)
         groups = self.graph.groups_of("") if groups is None else groups
         for group in groups:
             known = group.factor.relationship
@@ -150,9 +166,7 @@ class Predictor:
         m = block.stop - block.start
         total = np.zeros((m, self.sample.size))
         for group in groups:
-            Z, Sigma = self._design(group, "")[block], self._covariances[group.id]
-            products = (Z[:, :, None] * Z[:, None, :]).reshape(m, -1)
-            total += products @ Sigma.reshape(-1, self.sample.size)
+            total += self._spread(group, "", "", block)
         return total
 
     def expected(self, eta: Array, parameters: dict[str, Array]) -> Array:
@@ -166,6 +180,8 @@ class Predictor:
     def integrated(self, eta: Array, variance: Array, parameters: dict[str, Array]) -> Array:
         """The expected response, the mean over normal effects of that variance."""
         row, link = self.distribution, self.graph.response.link
+        if self.family.categories:
+            return self._averaged_shares(eta, variance)
         if row.mean is None:
             return averaged(row.mean_link or link, eta + row.shift(parameters), variance)
         for group in self.graph.groups_elsewhere:
@@ -180,13 +196,17 @@ class Predictor:
         return total
 
     def mu(self, eta: Array) -> Array:
-        """The inverse link."""
+        """The inverse link; of categories the logs of their probabilities, shape (m, S, C)."""
         self.refuse_layers()
+        if self.family.categories:
+            return self._log_probabilities(eta, self.graph.response.latent_sd)
         return np.asarray(LINKS[self.graph.response.link].inverse(eta))
 
     def parameters(self, block: slice, eta: Array) -> dict[str, Array]:
         """What the family has besides its mean, by name, each of a shape like (m, S)."""
-        family = FAMILIES[self.graph.response.family]
+        family = self.family
+        if family.categories:
+            return {"trials": self.trials[block][:, None]} if family.several else {}
         values = {name: self.sample.value(name) for name in single_parameters(self.graph)}
         values |= {name: self.sample.value(name) for name, _ in self.graph.response.known}
         for predictor in self.graph.predictors:
@@ -223,6 +243,46 @@ class Predictor:
 
     # -- inside ------------------------------------------------------------------------------------
 
+    def _odds_covariance(self, block: slice) -> Array:
+        """The same of the predictors of unordered categories, shape (m, S, C - 1, C - 1)."""
+        names = [p.parameter for p in mean_predictors(self.graph)]
+        found = np.zeros((block.stop - block.start, self.sample.size, len(names), len(names)))
+        for group in mean_groups(self.graph):
+            independent(group)
+            own = [d for d, name in enumerate(names) if name in group.parameters]
+            for d, e in itertools.product(own, own):
+                found[..., d, e] += self._spread(group, names[d], names[e], block)
+        return found
+
+    def _spread(self, group: Group, one: str, other: str, block: slice) -> Array:
+        """The covariance z' Sigma z of what a term adds to two predictors, shape (m, S)."""
+        Z, also = (self._design(group, parameter)[block] for parameter in (one, other))
+        products = (Z[:, :, None] * also[:, None, :]).reshape(len(Z), -1)
+        return np.asarray(products @ self._covariances[group.id].reshape(-1, self.sample.size))
+
+    def _log_probabilities(self, eta: Array, sd: Array | float) -> Array:
+        response = self.graph.response
+        return log_probabilities(response.family, response.link, eta, self._thresholds, sd)
+
+    def _averaged_shares(self, eta: Array, variance: Array) -> Array:
+        response, ordinal = self.graph.response, self.family.ordinal
+        if ordinal is not None and ordinal.latent and response.link == "probit":
+            # the error behind the categories and the effects add up to another normal
+            sd = np.sqrt(response.latent_sd**2 + variance)
+            return np.exp(self._log_probabilities(eta, sd))
+
+        def shares(at: Array) -> Array:
+            return np.exp(self._log_probabilities(at, response.latent_sd))
+
+        return averaged_shares(shares, eta, variance, self.family.unordered)
+
+    @cached_property
+    def _thresholds(self) -> Array:
+        """Those of ordered categories, shape (C - 1, S)."""
+        if self.family.ordinal is None:
+            return np.zeros((0, self.sample.size))
+        return self.sample.value("thresholds")
+
     def _population(self, parameter: str) -> tuple[Array, Array, Array]:
         """Design, coefficients and offsets of a predictor."""
         if parameter not in self._populations:
@@ -242,7 +302,7 @@ class Predictor:
 
     @cached_property
     def _designs(self) -> dict[str, Array]:
-        wanted = {g.id: g for g in (*self.groups, *self.graph.groups_of(""))}
+        wanted = {g.id: g for g in (*self.groups, *mean_groups(self.graph))}
         return {name: self.rows.data.matrix(g.columns) for name, g in wanted.items()}
 
     def _design(self, group: Group, parameter: str) -> Array:

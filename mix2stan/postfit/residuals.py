@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from mix2stan.families import FAMILIES
+from mix2stan.postfit.categories import by_category, labels_of
 from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.predict import one_of, predictor_of
 from mix2stan.postfit.predictor import Predictor
@@ -33,12 +33,20 @@ def residuals(fit: Fit, kind: str, draws: int | None, seed: int | None) -> pd.Se
     predictor = predictor_of(fit, draws=draws, seed=0, response=True)
     predictor.uncensored("residuals")
     values = TYPES[kind](predictor, seed)
-    return pd.Series(values, index=pd.Index(predictor.rows.labels, name="row"), name=kind)
+    categories = labels_of(predictor.graph) if values.ndim == 2 else ()
+    index = by_category(pd.Index(predictor.rows.labels, name="row"), categories)
+    return pd.Series(values.ravel(), index=index, name=kind)
 
 
-def _blocks(predictor: Predictor, function: Callable[[Array, Array, slice], Array]) -> Array:
-    """A function of response (m, 1), predictor (m, S) and block, averaged over the draws."""
-    y = observed(predictor.graph, predictor.rows.data).y
+def _blocks(
+    predictor: Predictor, function: Callable[[Array, Array, slice], Array], shares: bool = False
+) -> Array:
+    """A function of response (m, 1), predictor (m, S) and block, averaged over the draws.
+
+    With ``shares`` it is of what expectations are about: of categories shares (m, 1, C).
+    """
+    seen = observed(predictor.graph, predictor.rows.data)
+    y = seen.shares if shares else seen.y
     means = [
         function(y[block][:, None], predictor.linear(block), block).mean(axis=1)
         for block in predictor.blocks()
@@ -46,11 +54,8 @@ def _blocks(predictor: Predictor, function: Callable[[Array, Array, slice], Arra
     return np.concatenate(means)
 
 
-def _left(predictor: Predictor, y: Array, eta: Array, parameters: dict[str, Array]) -> Array:
-    """The response, of trials their share, minus its expectation."""
-    share = y
-    if FAMILIES[predictor.graph.response.family].counts_trials:
-        share = y / np.maximum(parameters["trials"], 1)
+def _left(predictor: Predictor, share: Array, eta: Array, parameters: dict[str, Array]) -> Array:
+    """The response, of trials and categories their share, minus its expectation."""
     return predictor.distribution.difference(share, predictor.expected(eta, parameters))
 
 
@@ -58,7 +63,7 @@ def _response(predictor: Predictor, seed: int | None) -> Array:
     def left(y: Array, eta: Array, block: slice) -> Array:
         return _left(predictor, y, eta, predictor.parameters(block, eta))
 
-    return _blocks(predictor, left)
+    return _blocks(predictor, left, shares=True)
 
 
 def _pearson(predictor: Predictor, seed: int | None) -> Array:
@@ -67,7 +72,7 @@ def _pearson(predictor: Predictor, seed: int | None) -> Array:
         variance = predictor.distribution.variance(predictor.mu(eta), parameters)
         return np.asarray(_left(predictor, y, eta, parameters) / np.sqrt(variance))
 
-    return _blocks(predictor, left)
+    return _blocks(predictor, left, shares=True)
 
 
 def _standardised(predictor: Predictor, seed: int | None) -> Array:

@@ -78,19 +78,31 @@ class Sample:
         squares, axes = np.linalg.eigh(np.moveaxis(self.covariance(group), -1, 0))
         return np.asarray(axes * np.sqrt(np.maximum(squares, 0))[:, None, :])
 
-    def labelled(self, values: Array, obs: Any, name: str, dim: str = "obs") -> Any:
-        """Values of shape (n, S) as an array of the dims ``chain draw obs``; no copy."""
+    def labelled(
+        self,
+        values: Array,
+        obs: Any,
+        name: str,
+        dim: str = "obs",
+        categories: tuple[str, ...] = (),
+    ) -> Any:
+        """Values of shape (n, S) as an array of the dims ``chain draw obs``; no copy.
+
+        Those of ``categories``, shape (n, S, C), have the further dim ``category``.
+        """
         import xarray as xr
 
-        cube = values.reshape(len(values), self.chains, len(self.kept))
+        cube = values.reshape(len(values), self.chains, len(self.kept), *values.shape[2:])
         coords = {
             "chain": self.fit.posterior["chain"].values,
             "draw": self.fit.posterior["draw"].values[self.kept],
             dim: np.asarray(obs),
         }
-        return xr.DataArray(
-            np.moveaxis(cube, 0, -1), dims=("chain", "draw", dim), coords=coords, name=name
-        )
+        dims = ["chain", "draw", dim]
+        if categories:
+            coords["category"] = list(categories)
+            dims.append("category")
+        return xr.DataArray(np.moveaxis(cube, 0, 2), dims=dims, coords=coords, name=name)
 
 
 def sample_of(fit: Fit, draws: int | None = None) -> Sample:

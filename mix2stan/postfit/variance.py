@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.links import LINKS
+from mix2stan.postfit.categories import labels_of
 from mix2stan.postfit.integrals import averaged, nodes
 from mix2stan.postfit.predict import one_of, predictor_of, without_groups
 from mix2stan.postfit.predictor import Predictor
@@ -28,6 +30,9 @@ _NODES = 15
 
 def bayes_R2(fit: Fit, draws: int | None) -> pd.DataFrame:
     """See :meth:`mix2stan.fit.Fit.bayes_R2`."""
+    if labels_of(fit.schema.graph):
+        message = "the variance of categories is no number, so there is no R squared"
+        raise Unsupported(message, hint="fit.log_lik() lets az.loo and az.compare judge them")
     predictor = predictor_of(fit, draws=draws, seed=0, response=True)
     plain = without_groups(predictor)
     conditional, marginal = _Spread(), _Spread()
@@ -73,6 +78,11 @@ def variance_partition(fit: Fit, scale: str, draws: int | None) -> pd.DataFrame:
     """See :meth:`mix2stan.fit.Fit.variance_partition`."""
     one_of("scale", scale, SCALES)
     predictor = without_groups(predictor_of(fit, draws=draws, seed=0, response=True))
+    ordinal = predictor.family.ordinal
+    if labels_of(predictor.graph) and (scale == "data" or ordinal is None or not ordinal.latent):
+        message = f"the variance of {predictor.graph.response.family} categories cannot be divided"
+        hint = 'scale = "link" divides that of the variable behind cumulative ones'
+        raise Unsupported(message, hint=hint)
     if scale == "data":
         # what is seen through a family has no variance of its own there
         predictor.refuse_layers()
@@ -129,14 +139,18 @@ _LATENT = {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}
 def _distribution_variance(predictor: Predictor, block: slice, eta: Array, v: Array) -> Array:
     """The distribution-specific variance on the link scale (Nakagawa, Johnson and Schielzeth 2017).
 
-    Of a binary response or trials that of the latent variable: pi^2/3 for logit, 1 for probit, pi^2/6
-    for cloglog.  With a log link ln(1 + V / m^2), m the expected response of the row over all levels
-    and V its variance: ln(1 + 1/m) for Poisson, ln(1 + 1/m + 1/shape) for the negative binomial,
-    ln(1 + 1/shape) for Gamma.  Else the delta method: V times the squared slope of the link.
+    Of a binary response, trials or cumulative categories that of the latent variable: pi^2/3 for
+    logit, 1 for probit, pi^2/6 for cloglog.  With a log link ln(1 + V / m^2), m the expected response
+    of the row over all levels and V its variance: ln(1 + 1/m) for Poisson, ln(1 + 1/m + 1/shape) for
+    the negative binomial, ln(1 + 1/shape) for Gamma.  Else the delta method: V times the squared slope
+    of the link.
     """
     response = predictor.graph.response
-    if FAMILIES[response.family].support in ("binary", "trials"):
-        return np.full(eta.shape, _LATENT[response.link])
+    if FAMILIES[response.family].support in ("binary", "trials", "categories"):
+        if response.link not in _LATENT:
+            message = f"a response with the link {response.link!r} has no variance on its scale"
+            raise Unsupported(message, hint=f"links that have: {', '.join(_LATENT)}")
+        return np.full(eta.shape, _LATENT[response.link] * response.latent_sd**2)
     parameters = predictor.parameters(block, eta)
     if response.layers:
         return np.asarray(parameters["sigma"] ** 2 + 0 * eta)

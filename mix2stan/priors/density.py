@@ -57,7 +57,9 @@ def _at(graph: ModelGraph, prior: Prior, values: Values) -> Array:
             return (beta @ values[f"centre{s}"])[:, None]
         slopes = beta[:, int(intercept) :]
         return slopes[:, list(prior.places)] if prior.places else slopes
-    found = values[prior.block]
+    # thresholds have their prior at the mean of the columns
+    here = "cuts" if prior.block == "thresholds" and "cuts" in values else prior.block
+    found = values[here]
     found = found[:, None] if found.ndim == 1 else found
     return found[:, list(prior.places)] if prior.places else found
 

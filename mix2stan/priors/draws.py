@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES, covariance_of, parameter_of
 from mix2stan.errors import Mix2stanError, Unsupported
-from mix2stan.families import PARAMETERS
+from mix2stan.families import FAMILIES, PARAMETERS
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior
 from mix2stan.matrices import Data
 from mix2stan.priors.names import element_names
-from mix2stan.priors.numbers import JOINT, Joint, draw
+from mix2stan.priors.numbers import JOINT, WITH_SIGMA, Joint, draw
+from mix2stan.priors.ordered import elements_of, ordered_draws
 from mix2stan.priors.rows import DENSITIES
 from mix2stan.priors.stated import support_of
 from mix2stan.priors.text import is_proper
@@ -68,7 +69,7 @@ def prior_draws(
     for group in graph.groups:
         found |= _group(group, data.kinship(group.factor), drawn, draws, rng)
     own = {b: v for b, v in drawn.items() if b in _family_blocks(graph)}
-    return found | own | _errors(graph, drawn)
+    return found | own | _errors(graph, drawn) | _thresholds(graph, data, found, drawn)
 
 
 def block_draws(
@@ -80,16 +81,26 @@ def block_draws(
         drawn["cor_rho_lower"] = np.array(float(entries["cor_rho_lower"]))
     blocks = dict.fromkeys(p.block for p in graph.priors)
     improper = {p.block for p in graph.priors if not is_proper(p)}
+    _draw_in_order(graph, drawn, draws, rng)
     # sigma before what is said in its units
-    for block in sorted(blocks, key=lambda b: b != "sigma"):
+    for block in sorted(blocks, key=lambda b: not _has_sigma(graph, b)):
         known = "sigma" in drawn or not _in_units_of_sigma(graph, block)
         if block not in drawn and block not in improper and known:
             _draw_block(graph, block, blocks, drawn, draws, rng)
     return drawn
 
 
+def _has_sigma(graph: ModelGraph, block: str) -> bool:
+    """Whether it is sigma, or what sigma is drawn with."""
+    return block == "sigma" or any(
+        p.density in WITH_SIGMA for p in graph.priors if p.block == block
+    )
+
+
 def _in_units_of_sigma(graph: ModelGraph, block: str) -> bool:
-    texts = [DENSITIES[p.density].text for p in graph.priors if p.block == block != "sigma"]
+    if _has_sigma(graph, block):
+        return False
+    texts = [DENSITIES[p.density].text for p in graph.priors if p.block == block]
     return any("sigma" in text for text in texts)
 
 
@@ -111,9 +122,9 @@ def _draw_block(
     size = rows or len(element_names(graph, block, blocks))
     if priors[0].density in JOINT:
         numbers = {slot: np.array(v) for slot, v in priors[0].values}
-        values, root = JOINT[priors[0].density](Joint(numbers, size, drawn, draws, rng))
-        if root is not None:
-            drawn[f"L_{block.partition('_')[2]}"] = root
+        found = JOINT[priors[0].density](Joint(block, numbers, size, drawn, draws, rng))
+        values = found.pop(block)
+        drawn |= found
     elif priors[0].density == "with_sds":
         return
     else:
@@ -123,6 +134,33 @@ def _draw_block(
             support = _support(graph, block)
             values[:, places] = draw(prior, len(places), support, drawn, draws, rng)
     drawn[block] = values[:, 0] if _is_number(graph, block, priors[0]) else values
+
+
+def _draw_in_order(
+    graph: ModelGraph, drawn: dict[str, Array], draws: int, rng: np.random.Generator
+) -> None:
+    """Draws of the thresholds of ordered categories, and of other parameters that are in order."""
+    ordinal = FAMILIES[graph.response.family].ordinal
+    blocks = dict.fromkeys(p.block for p in graph.priors if is_proper(p))
+    if ordinal is not None and ordinal.constraint == "ordered":
+        for block in blocks:
+            if block in ("thresholds", "cutpoints"):
+                names = element_names(graph, block, blocks)
+                priors = [p for p in graph.priors if p.block == block]
+                elements = elements_of(priors, len(names))
+                support = support_of(graph, block)
+                drawn[block] = ordered_draws(elements, support, drawn, draws, rng)
+    for upper in blocks:
+        lower = next((b for b in blocks if _above(upper, b)), None)
+        if lower is not None:
+            elements = [p for b in (lower, upper) for p in graph.priors if p.block == b]
+            values = ordered_draws(elements, support_of(graph, lower), drawn, draws, rng)
+            drawn |= {lower: values[:, 0], upper: values[:, 1]}
+
+
+def _above(block: str, other: str) -> bool:
+    """Whether a parameter is declared to be above another."""
+    return block in PARAMETERS and f"lower={other}>" in PARAMETERS[block].bound
 
 
 def _support(graph: ModelGraph, block: str) -> tuple[float, float]:
@@ -168,6 +206,23 @@ def _coefficients(predictor: Predictor, data: Data, drawn: Mapping[str, Array]) 
     return {f"beta{s}": np.column_stack([middle[:, 0] - slopes @ centre, slopes])}
 
 
+def _thresholds(
+    graph: ModelGraph, data: Data, found: Mapping[str, Array], drawn: Mapping[str, Array]
+) -> dict[str, Array]:
+    """The thresholds of ordered categories, from what they are at the mean of the columns."""
+    if FAMILIES[graph.response.family].ordinal is None:
+        return {}
+    if graph.response.anchored:
+        cutpoints = drawn["cutpoints"]
+        first = np.zeros((len(cutpoints), 1))
+        return {"cutpoints": cutpoints, "thresholds": np.hstack([first, cutpoints])}
+    cuts, columns = drawn["thresholds"], graph.population.columns
+    if not columns.names:
+        return {"thresholds": cuts}
+    middle = found["beta"] @ data.matrix(columns).mean(axis=0)
+    return {"cuts": cuts, "thresholds": cuts + middle[:, None]}
+
+
 def _group(
     group: Group,
     kinship: Kinship | None,
@@ -190,12 +245,13 @@ def _group(
     sds = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
     if row.sds == "each":
         found[f"sd_{group.id}"] = sds
+    scale = np.where(sds > 0, sds, 1.0)
+    correlations = covariances / (scale[:, :, None] * scale[:, None, :])
     if row.correlated:
-        scale = np.where(sds > 0, sds, 1.0)
-        found[f"R_{group.id}"] = covariances / (scale[:, :, None] * scale[:, None, :])
-    # a root by eigenvectors: covariances of few factors are singular
-    squares, axes = np.linalg.eigh(covariances)
-    root = axes * np.sqrt(np.maximum(squares, 0))[:, None, :]
+        found[f"R_{group.id}"] = correlations
+    # a root by eigenvectors, as covariances of few factors are singular; sds may be far apart
+    squares, axes = np.linalg.eigh(correlations)
+    root = scale[:, :, None] * axes * np.sqrt(np.maximum(squares, 0))[:, None, :]
     z = _over_levels(kinship, rng.standard_normal((draws, group.factor.levels, q)))
     return found | {f"b_{group.id}": z @ np.swapaxes(root, 1, 2)}
 

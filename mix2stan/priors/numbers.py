@@ -19,13 +19,15 @@ from mix2stan.errors import Unsupported
 from mix2stan.graph import Prior
 from mix2stan.priors.rows import DENSITIES
 
-__all__ = ["JOINT", "Joint", "draw", "lkj_roots", "log_density"]
+__all__ = ["JOINT", "WITH_SIGMA", "Joint", "Values", "draw", "lkj_roots", "log_density"]
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Array]
 Generator = np.random.Generator
 
 _TINY = float(np.finfo(float).tiny)
+#: The least square of a root that is inverted, so that variances are numbers.
+_LEAST = 1e-280
 
 #: Stan's densities of a number, as scipy's.
 _SCIPY: dict[str, Callable[..., Any]] = {
@@ -129,6 +131,7 @@ class Joint:
     """What a joint density is drawn with.
 
     Attributes:
+        block: what it is the density of.
         numbers: its numbers by slot.
         size: the number of elements of its block.
         drawn: what was drawn before, by Stan name.
@@ -136,11 +139,20 @@ class Joint:
         rng: the source of randomness.
     """
 
+    block: str
     numbers: Values
     size: int
     drawn: Values
     draws: int
     rng: Generator
+
+    def alone(self, values: Array) -> dict[str, Array]:
+        """Draws of the block, with which nothing else is drawn."""
+        return {self.block: values}
+
+    def with_root(self, values: Array, root: Array) -> dict[str, Array]:
+        """Draws of standard deviations, and of the roots of their correlations."""
+        return {self.block: values, f"L_{self.block.partition('_')[2]}": root}
 
 
 def lkj_roots(k: int, eta: float, draws: int, rng: Generator) -> Array:
@@ -159,74 +171,90 @@ def lkj_roots(k: int, eta: float, draws: int, rng: Generator) -> Array:
     return L
 
 
-def _roots(covariances: Array) -> tuple[Array, Array]:
-    """Standard deviations and the roots of the correlations, of matrices of shape (S, k, k)."""
-    sd = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-    return sd, np.linalg.cholesky(covariances / (sd[:, :, None] * sd[:, None, :]))
+def _inverse_wishart(nu: float, V: Array, draws: int, rng: Generator) -> tuple[Array, Array]:
+    """Of covariances with the scale matrix nu V their sds, and the roots of their correlations.
+
+    The inverse is a Wishart matrix, whose triangular root has independent elements (Bartlett 1933);
+    from the upper one the lower root of the covariance follows without a difference, so that it holds
+    where nu is near the number of rows less one and correlations are one but for rounding.
+    """
+    k = len(V)
+    freedom = nu - k + np.arange(1, k + 1)
+    U = np.triu(rng.standard_normal((draws, k, k)), 1)
+    # of little freedom most draws are smaller than numbers can be
+    squares = np.maximum(rng.chisquare(freedom, (draws, k)), _LEAST)
+    U[:, np.arange(k), np.arange(k)] = np.sqrt(squares)
+    inverse = np.linalg.solve(U, np.broadcast_to(np.eye(k), U.shape))
+    C = np.linalg.cholesky(nu * V) @ np.swapaxes(inverse, 1, 2)
+    sd = np.linalg.norm(C, axis=2)
+    return sd, np.asarray(C / sd[:, :, None])
 
 
-def _inverse_wishart(nu: float, V: Array, draws: int, rng: Generator) -> Array:
-    """Matrices of shape (S, k, k), of the scale matrix nu V."""
-    found = stats.invwishart(nu, nu * V).rvs(size=draws, random_state=rng)
-    return np.asarray(found).reshape(draws, *V.shape)
+def _wishart(j: Joint) -> dict[str, Array]:
+    V = np.reshape(j.numbers["scale_matrix"], (j.size, j.size))
+    return j.with_root(*_inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng))
 
 
-def _wishart(j: Joint) -> tuple[Array, Array | None]:
-    k = j.size
-    V = np.reshape(j.numbers["scale_matrix"], (k, k))
-    return _roots(_inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng))
+def _of_errors(j: Joint) -> dict[str, Array]:
+    """The sd of the first response, the ratios of the others' to it, and the root of correlations."""
+    V = np.reshape(j.numbers["of_errors"], (j.size + 1, j.size + 1))
+    sd, root = _inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng)
+    return {"sigma": sd[:, 0], j.block: sd[:, 1:] / sd[:, :1], "cor_L": root}
 
 
-def _scaled_wishart(j: Joint) -> tuple[Array, Array | None]:
+def _scaled_wishart(j: Joint) -> dict[str, Array]:
     V = np.diag(j.numbers["V"])
-    covariances = _inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng)
+    sd, root = _inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng)
     scales = np.sqrt(j.numbers["alpha_V"]) * j.rng.standard_normal((j.draws, j.size))
-    return _roots(covariances * scales[:, :, None] * scales[:, None, :])
+    signs = np.sign(scales)
+    return j.with_root(sd * np.abs(scales), root * signs[:, :, None] * signs[:, None, :])
 
 
-def _wishart_root(j: Joint) -> tuple[Array, Array | None]:
-    V = np.eye(j.size)
-    return _roots(_inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng))[1], None
+def _wishart_root(j: Joint) -> dict[str, Array]:
+    nu = float(j.numbers["nu"][0])
+    return j.alone(_inverse_wishart(nu, np.eye(j.size), j.draws, j.rng)[1])
 
 
-def _inverse_gamma(j: Joint) -> tuple[Array, Array | None]:
+def _gamma_sds(j: Joint) -> Array:
     """Standard deviations whose variances are nu V over a chi-square."""
     nu = j.numbers.get("df", j.numbers.get("nu"))
     assert nu is not None
     # of nu near zero most draws are smaller than numbers can be
     square = np.maximum(j.rng.chisquare(np.broadcast_to(nu, (j.draws, j.size))), _TINY)
-    return np.sqrt(nu * j.numbers["V"] / square), None
+    return np.asarray(np.sqrt(nu * j.numbers["V"] / square))
 
 
-def _ratios(j: Joint) -> tuple[Array, Array | None]:
-    sds, _ = _inverse_gamma(j)
-    return sds / j.drawn["sigma"][:, None], None
+def _inverse_gamma(j: Joint) -> dict[str, Array]:
+    return j.alone(_gamma_sds(j))
 
 
-def _decov(sigma: bool) -> Callable[[Joint], tuple[Array, Array | None]]:
-    def sds(j: Joint) -> tuple[Array, Array | None]:
+def _ratios(j: Joint) -> dict[str, Array]:
+    return j.alone(_gamma_sds(j) / j.drawn["sigma"][:, None])
+
+
+def _decov(sigma: bool) -> Callable[[Joint], dict[str, Array]]:
+    def sds(j: Joint) -> dict[str, Array]:
         """The trace is K (tau sigma)^2, its shares are uniform on the simplex."""
         tau = j.rng.exponential(size=j.draws)
         tau = tau * j.drawn["sigma"] if sigma else tau
         shares = j.rng.dirichlet(np.ones(j.size), j.draws)
-        return tau[:, None] * np.sqrt(j.size * shares), None
+        return j.alone(tau[:, None] * np.sqrt(j.size * shares))
 
     return sds
 
 
-def _multi_normal(j: Joint) -> tuple[Array, Array | None]:
+def _multi_normal(j: Joint) -> dict[str, Array]:
     V = np.reshape(j.numbers["scale_matrix"], (j.size, j.size))
-    return j.rng.multivariate_normal(j.numbers["loc"], V, j.draws, method="cholesky"), None
+    return j.alone(j.rng.multivariate_normal(j.numbers["loc"], V, j.draws, method="cholesky"))
 
 
-def _lkj(j: Joint) -> tuple[Array, Array | None]:
+def _lkj(j: Joint) -> dict[str, Array]:
     eta = float(j.numbers["eta"][0]) if "eta" in j.numbers else 1.0
-    return lkj_roots(j.size, eta, j.draws, j.rng), None
+    return j.alone(lkj_roots(j.size, eta, j.draws, j.rng))
 
 
-#: Generators of joint densities: of the block, and of the roots of its correlations if these have
-#: no density of their own.
-JOINT: dict[str, Callable[[Joint], tuple[Array, Array | None]]] = {
+#: Generators of joint densities: the block and what is drawn with it, by Stan name.
+JOINT: dict[str, Callable[[Joint], dict[str, Array]]] = {
     "lkj": _lkj,
     "lkj_eta": _lkj,
     "decov": _decov(sigma=True),
@@ -238,4 +266,7 @@ JOINT: dict[str, Callable[[Joint], tuple[Array, Array | None]]] = {
     "inverse_wishart": _wishart,
     "scaled_inverse_wishart": _scaled_wishart,
     "inverse_wishart_root": _wishart_root,
+    "inverse_wishart_errors": _of_errors,
 }
+#: Those with which sigma is drawn.
+WITH_SIGMA = frozenset({"inverse_wishart_errors"})

@@ -214,22 +214,25 @@ def support_of(graph: ModelGraph, block: str) -> tuple[float, float]:
         if parameter is not None:
             return _SUPPORTS["normal" if parameter.signed else parameter.density]
     if block in PARAMETERS:
-        return _of_bounds(PARAMETERS[block].bound)
+        return _of_bounds(PARAMETERS[block].bound, -_INFINITY)
+    if block == "cutpoints":
+        # they are above the first threshold, which is zero
+        return 0.0, _INFINITY
     for error in error_blocks(graph.residual):
         if error.name == block:
             return _of_bounds(error.parameter.bounds)
     return -_INFINITY, _INFINITY
 
 
-def _of_bounds(constraint: str) -> tuple[float, float]:
-    """The numbers of a Stan constraint; what is data there is -1, the least correlation."""
+def _of_bounds(constraint: str, unknown: float = -1.0) -> tuple[float, float]:
+    """The numbers of a Stan constraint; what is data there is the least correlation, if not given."""
     ends = dict(re.findall(r"(lower|upper)=([-\w.]+)", constraint))
 
     def end(name: str, nothing: float) -> float:
         try:
             return float(ends.get(name, nothing))
         except ValueError:
-            return -1.0
+            return unknown
 
     return end("lower", -_INFINITY), end("upper", _INFINITY)
 

@@ -51,7 +51,7 @@ def write(source: Source) -> str:
     if source.contrasts:
         raise refuse("brms", "contrasts in the call", "set them with contrasts(d$f) <- …")
     family = FAMILIES[graph.response.family]
-    unordered = family.categories and family.ordinal is None
+    unordered = family.unordered
     # every category has the terms of the first predictor
     first = graph.predictors[0] if unordered else graph.mean
     terms = _terms(source, first.population, first.parameter)

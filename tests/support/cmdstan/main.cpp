@@ -1,6 +1,6 @@
 // A console for one compiled Stan model, over stan::services, that takes CmdStan's arguments and
 // writes CmdStan's CSV as far as cmdstanpy and mix2stan use them:
-// method=sample|optimize|log_prob, and `info`.  For the project's own tests only.
+// method=sample|optimize|log_prob|laplace|pathfinder|variational, and `info`.  For the project's own tests only.
 #include <stan/callbacks/interrupt.hpp>
 #include <stan/callbacks/stream_logger.hpp>
 #include <stan/callbacks/stream_writer.hpp>
@@ -9,7 +9,11 @@
 #include <stan/io/json/json_data.hpp>
 #include <stan/model/log_prob_grad.hpp>
 #include <stan/model/model_base.hpp>
+#include <stan/services/experimental/advi/fullrank.hpp>
+#include <stan/services/experimental/advi/meanfield.hpp>
+#include <stan/services/optimize/laplace_sample.hpp>
 #include <stan/services/optimize/lbfgs.hpp>
+#include <stan/services/pathfinder/single.hpp>
 #include <stan/services/sample/hmc_nuts_diag_e.hpp>
 #include <stan/services/sample/hmc_nuts_diag_e_adapt.hpp>
 #include <stan/version.hpp>
@@ -34,7 +38,8 @@ using Context = std::shared_ptr<stan::io::var_context>;
 class Arguments {
  public:
   Arguments(int argc, char** argv) {
-    const std::set<std::string> methods{"sample", "optimize", "log_prob"};
+    const std::set<std::string> methods{"sample",  "optimize",   "log_prob",
+                                        "laplace", "pathfinder", "variational"};
     std::string section;
     for (int i = 1; i < argc; ++i) {
       const std::string word = argv[i];
@@ -140,6 +145,49 @@ int optimize(stan::model::model_base& model, stan::io::var_context& init, const 
       false, args.whole("refresh", 100), interrupt, logger, nothing, out);
 }
 
+// The draws of Laplace's approximation around a mode that is given as constrained parameters.
+int laplace(stan::model::model_base& model, const Arguments& args, unsigned int seed,
+            stan::callbacks::logger& logger, stan::callbacks::writer& out) {
+  stan::callbacks::interrupt interrupt;
+  const Context mode = read_json(args.text("mode"));
+  std::vector<int> whole;
+  std::vector<double> q;
+  model.transform_inits(*mode, whole, q, &std::cerr);
+  const Eigen::VectorXd center = Eigen::Map<Eigen::VectorXd>(q.data(), q.size());
+  return stan::services::laplace_sample<true>(model, center, args.whole("draws", 1000), seed,
+                                              args.whole("refresh", 100), interrupt, logger, out);
+}
+
+int pathfinder(stan::model::model_base& model, stan::io::var_context& init, const Arguments& args,
+               unsigned int seed, int id, double radius, stan::callbacks::logger& logger,
+               stan::callbacks::writer& out) {
+  stan::callbacks::interrupt interrupt;
+  stan::callbacks::writer nothing;
+  stan::callbacks::structured_writer no_diagnostics;
+  return stan::services::pathfinder::pathfinder_lbfgs_single(
+      model, init, seed, id, radius, args.whole("history_size", 5), args.number("init_alpha", 0.001),
+      args.number("tol_obj", 1e-12), args.number("tol_rel_obj", 1e4), args.number("tol_grad", 1e-8),
+      args.number("tol_rel_grad", 1e7), args.number("tol_param", 1e-8),
+      args.whole("max_lbfgs_iters", 1000), args.whole("num_elbo_draws", 25),
+      args.whole("num_draws", 1000), false, args.whole("refresh", 100), interrupt, logger, nothing,
+      out, no_diagnostics);
+}
+
+int variational(stan::model::model_base& model, stan::io::var_context& init, const Arguments& args,
+                unsigned int seed, int id, double radius, stan::callbacks::logger& logger,
+                stan::callbacks::writer& out) {
+  stan::callbacks::interrupt interrupt;
+  stan::callbacks::writer nothing;
+  const auto family = args.text("algorithm", "meanfield") == "fullrank"
+                          ? stan::services::experimental::advi::fullrank<stan::model::model_base>
+                          : stan::services::experimental::advi::meanfield<stan::model::model_base>;
+  return family(model, init, seed, id, radius, args.whole("grad_samples", 1),
+                args.whole("elbo_samples", 100), args.whole("iter", 10000),
+                args.number("tol_rel_obj", 0.01), args.number("eta", 1.0), true, 50,
+                args.whole("eval_elbo", 100), args.whole("output_samples", 1000), interrupt, logger,
+                nothing, out, nothing);
+}
+
 int log_prob(stan::model::model_base& model, const Arguments& args, std::ostream& out) {
   const Context point = read_json(args.text("constrained_params"));
   std::vector<int> whole;
@@ -189,6 +237,12 @@ int run(int argc, char** argv) {
       code |= optimize<true>(model, *init, args, seed, id, radius, logger, writer);
     else if (method == "optimize")
       code |= optimize<false>(model, *init, args, seed, id, radius, logger, writer);
+    else if (method == "laplace")
+      code |= laplace(model, args, seed, logger, writer);
+    else if (method == "pathfinder")
+      code |= pathfinder(model, *init, args, seed, id, radius, logger, writer);
+    else if (method == "variational")
+      code |= variational(model, *init, args, seed, id, radius, logger, writer);
     else if (method == "log_prob")
       code |= log_prob(model, args, out);
     else
