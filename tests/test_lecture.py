@@ -74,7 +74,6 @@ def test_a_slip_is_explained_where_it_is(call):
 NOT_YET = [
     "glmer(SCT ~ tarsus + (1 | line), data=dll.data, family = quasipoisson)",
     "glmmTMB(SCT ~ tarsus + (1 | line), ziformula = ~ 1, data=dll.data)",
-    'MCMCglmm(SCT ~ tarsus, random = ~line, family = "zipoisson", data=dll.data)',
     "lme(SCT ~ tarsus, random = ~1 | line, weights = varFunc(~ line), data=dll.data)",
     "gls(SCT ~ tarsus, correlation = corHF(), data=dll.data)",
     "MCMCglmm(SCT ~ tarsus, random = ~leg(tarsus, 2):line, data=dll.data)",

@@ -238,8 +238,8 @@ def test_mcmcglmms_families_have_its_residual(family, link, row):
     assert m2s.compare(model, m2s.translate(model, "MCMCglmm"), DATA).same
 
 
-def test_mcmcglmms_families_of_two_latent_variables_are_refused_with_the_reason():
-    with pytest.raises(m2s.Unsupported, match="two latent variables"):
+def test_mcmcglmms_families_of_two_latent_variables_tell_them_apart_by_trait():
+    with pytest.raises(m2s.FormulaError, match="several latent variables, told apart by 'trait'"):
         m2s.model('MCMCglmm(n ~ x, family = "zipoisson")', DATA)
 
 
