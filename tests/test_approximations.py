@@ -48,9 +48,9 @@ def test_approximations_are_near_and_say_what_they_are(kind, tmp_path):
 
 @pytest.mark.cmdstan
 @pytest.mark.parametrize("kind", ["laplace", "pathfinder", "meanfield", "fullrank"])
-def test_cmdstan_offers_them_too(kind):
+def test_cmdstan_offers_them_too(kind, cmdstan):
     model = m2s.model("lmer(Reaction ~ Days + (Days | Subject))", table("sleepstudy"))
-    fit = model.approximate(kind, 1000, seed=2, engine="cmdstan")
+    fit = model.approximate(kind, 1000, seed=2, engine=cmdstan.name)
     exact = model.sample(seed=2, engine="stanli").summary("fixef")
     near = fit.summary("fixef")
     assert fit.posterior.sizes["draw"] == 1000

@@ -78,6 +78,21 @@ Context read_json(const std::string& path) {
   return std::make_shared<stan::json::json_data>(in);
 }
 
+// Stan's stream writer, and tables of a column per draw, which it does not write.
+class TableWriter : public stan::callbacks::stream_writer {
+ public:
+  using stan::callbacks::stream_writer::operator();
+  explicit TableWriter(std::ostream& out) : stan::callbacks::stream_writer(out, "# "), out_(out) {}
+  void operator()(const Eigen::Ref<Eigen::Matrix<double, -1, -1>>& draws) override {
+    for (Eigen::Index i = 0; i < draws.cols(); ++i)
+      for (Eigen::Index k = 0; k < draws.rows(); ++k)
+        out_ << draws(k, i) << (k + 1 < draws.rows() ? "," : "\n");
+  }
+
+ private:
+  std::ostream& out_;
+};
+
 void header(std::ostream& out, const Arguments& args, const std::string& method, int id) {
   out << "# stan_version_major = " << stan::MAJOR_VERSION << "\n"
       << "# stan_version_minor = " << stan::MINOR_VERSION << "\n"
@@ -229,7 +244,7 @@ int run(int argc, char** argv) {
     std::ofstream out(output_name(args, id, chains));
     out.precision(args.whole("sig_figs", 6));
     header(out, args, method, id);
-    stan::callbacks::stream_writer writer(out, "# ");
+    TableWriter writer(out);
     const Context init = read_json(from_file ? init_text : "");
     if (method == "sample")
       code |= sample(model, *init, args, seed, id, radius, logger, writer);
