@@ -127,11 +127,11 @@ WORK = {
 
 def measure(name: str, strategy: str, options: argparse.Namespace) -> dict[str, float]:
     """One strategy on one work item, once, in this process."""
-    engine = engine_named(options.engine)
     if options.engine == "cmdstan" and cmdstan_home.missing() is None:
         import cmdstanpy
 
         cmdstanpy.set_cmdstan_path(str(cmdstan_home.cmdstan_home()))
+    engine = engine_named(options.engine)
     data = WORK[name].data()
     start = time.perf_counter()
     model = m2s.model(WORK[name].call, data, strategy=strategy)
