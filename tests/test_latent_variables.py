@@ -260,6 +260,7 @@ TRUTH = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "further"),
     [
