@@ -273,6 +273,8 @@ def test_factors_of_one_response_are_coded_as_in_its_formula():
     np.testing.assert_array_equal(several.Z[0].matrix.toarray()[n:], Z)
     assert not several.X.to_numpy()[:n, 2:].any()
     assert several.X.columns[-1] == 'at.level(trait, "b"):fw'
+    with pytest.raises(m2s.FormulaError, match="different grouping factors"):
+        m2s.model(["a ~ (1 |p| g)", "b ~ (1 |p| f)"], df)
     with pytest.raises(m2s.FormulaError, match="a has two formulas"):
         m2s.model(["a ~ x", "a ~ f"], df)
 

@@ -9,7 +9,13 @@ from mix2stan.dialects.bars import Bar, split_bars
 from mix2stan.dialects.brms_formula import Part, formulas_of
 from mix2stan.dialects.brms_response import describe, family_in_brms
 from mix2stan.dialects.brms_several import lower_several
-from mix2stan.dialects.brms_terms import random_terms, special_terms, split_id, with_intercept
+from mix2stan.dialects.brms_terms import (
+    check_ids,
+    random_terms,
+    special_terms,
+    split_id,
+    with_intercept,
+)
 from mix2stan.dialects.predictors import Further, further_predictor, with_known
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES, Family
@@ -129,7 +135,7 @@ def _groups(predictors: dict[str, tuple[Bar, ...]], family: Family) -> tuple[Gro
 
     Unordered categories have a predictor each, so there a term with an ID is shared by them.
     """
-    _check_ids([bar for bars in predictors.values() for bar in bars])
+    check_ids([bar for bars in predictors.values() for bar in bars])
     found: dict[object, list[tuple[str, Group]]] = {}
     for parameter, bars in predictors.items():
         for bar in bars:
@@ -137,21 +143,10 @@ def _groups(predictors: dict[str, tuple[Bar, ...]], family: Family) -> tuple[Gro
                 _, name = split_id(bar.columns)
                 key = (str(name), str(group.factor)) if name is not None else id(group)
                 found.setdefault(key, []).append((parameter, replace(group, owner=parameter)))
-    several = family.categories and family.ordinal is None
     return tuple(
-        _together(terms, always=several and isinstance(key, tuple)) for key, terms in found.items()
+        _together(terms, always=family.unordered and isinstance(key, tuple))
+        for key, terms in found.items()
     )
-
-
-def _check_ids(bars: list[Bar]) -> None:
-    """Effects are correlated within levels: terms of one ID have the same factor."""
-    factors: dict[str, str] = {}
-    for bar in bars:
-        _, name = split_id(bar.columns)
-        if name is not None and factors.setdefault(str(name), str(bar.group)) != str(bar.group):
-            message = f"terms correlated by {name} have different grouping factors"
-            hint = f"an ID is that of terms of one factor: {factors[str(name)]}, or {bar.group}"
-            raise FormulaError(message, span=bar.term.span, hint=hint)
 
 
 def _together(terms: list[tuple[str, Group]], always: bool) -> Group:

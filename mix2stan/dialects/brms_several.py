@@ -14,7 +14,13 @@ from mix2stan.dialects.arguments import Arguments, Request, request
 from mix2stan.dialects.bars import Bar, split_bars, summands
 from mix2stan.dialects.brms_formula import Parts, responses_of
 from mix2stan.dialects.brms_response import family_in_brms
-from mix2stan.dialects.brms_terms import random_terms, special_terms, split_id, with_intercept
+from mix2stan.dialects.brms_terms import (
+    check_ids,
+    random_terms,
+    special_terms,
+    split_id,
+    with_intercept,
+)
 from mix2stan.dialects.families import family_of
 from mix2stan.dialects.mcmcglmm_errors import correlated_responses, unequal_responses
 from mix2stan.errors import FormulaError, Unsupported
@@ -67,8 +73,10 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
     _check(arguments, said)
     fixed: list[_Of] = []
     terms: list[_Term] = []
+    every: list[Bar] = []
     for part in said.parts:
         right, bars = split_bars(with_intercept(part.formula.right))
+        every += bars
         right, correlation = special_terms(right)
         if correlation is not None:
             message = "series of several responses cannot be expressed"
@@ -76,6 +84,7 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
         for response in map(str, responses_of(part.formula)):
             fixed.append(_Of(response, right))
             terms += _terms(response, bars)
+    check_ids(every)
     responses = tuple(r for part in said.parts for r in responses_of(part.formula))
     span = responses[0].span.to(responses[-1].span)
     equal = said.rescor == Constant("FALSE")

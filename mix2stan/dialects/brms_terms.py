@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mix2stan.dialects.arguments import Signature, match_arguments
 from mix2stan.dialects.bars import Bar, grouping_factors, summands
-from mix2stan.errors import Unsupported
+from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import Columns, Covariance, ErrorCorrelation, Group
 from mix2stan.syntax import Call, Constant, Name, Node, Number, Operator, String, walk
 
-__all__ = ["random_terms", "special_terms", "split_id", "with_intercept"]
+__all__ = ["check_ids", "random_terms", "special_terms", "split_id", "with_intercept"]
 
 #: Terms that are no columns, each with what comes nearest.
 _SPECIAL = {
@@ -81,6 +83,21 @@ def split_id(columns: Node) -> tuple[Node, Node | None]:
         case Operator(symbol="|", operands=(inner, name)):
             return inner, name
     return columns, None
+
+
+def check_ids(bars: Iterable[Bar]) -> None:
+    """Effects are correlated within levels: terms of one ID have the same factor.
+
+    Raises:
+        FormulaError: if they have not.
+    """
+    factors: dict[str, str] = {}
+    for bar in bars:
+        _, name = split_id(bar.columns)
+        if name is not None and factors.setdefault(str(name), str(bar.group)) != str(bar.group):
+            message = f"terms correlated by {name} have different grouping factors"
+            hint = f"an ID is that of terms of one factor: {factors[str(name)]}, or {bar.group}"
+            raise FormulaError(message, span=bar.term.span, hint=hint)
 
 
 def random_terms(bar: Bar) -> list[Group]:
