@@ -170,34 +170,22 @@ def _counts_last_first(y: Array, trials: Array) -> NDArray[np.int64]:
 _ROWS_OF = "functions/rows_of"
 
 
-def _zeros(name: str, prefix: str, near: Callable[[Values, int], Array], meaning: str) -> LayerRow:
-    """Counts whose zeros have a predictor of their own."""
+def _zeros(
+    name: str, near: Callable[[Values, int], Array], meaning: str, trials: bool = False
+) -> LayerRow:
+    """Counts, or successes of trials, whose zeros have a predictor of their own."""
+    density = f"{name}({'{trials}, ' if trials else ''}{{0}}, {{1}})"
     return LayerRow(
         mcmcglmm=name,
         support="count",
-        entries=_COUNT,
-        density=f"{name}({{0}}, {{1}})",
-        words=f"{name}({{0}}, {{1}})",
+        entries=_OF_TRIALS if trials else _COUNT,
+        density=density,
+        words=density,
         near=near,
-        traits=_with(prefix),
+        # its first two letters say what the zeros are
+        traits=_with(name[:2]),
         meaning=meaning,
-        functions=(_ROWS_OF, f"functions/layers/{name}"),
-        silent=(1,),
-    )
-
-
-def _zeros_of_trials(name: str, prefix: str, meaning: str) -> LayerRow:
-    """Successes whose zeros have a predictor of their own."""
-    return LayerRow(
-        mcmcglmm=name,
-        support="count",
-        entries=_OF_TRIALS,
-        density=f"{name}({{trials}}, {{0}}, {{1}})",
-        words=f"{name}({{trials}}, {{0}}, {{1}})",
-        near=_near_shares,
-        traits=_with(prefix),
-        meaning=meaning,
-        columns=2,
+        columns=2 if trials else 1,
         functions=(_ROWS_OF, f"functions/layers/{name}"),
         silent=(1,),
     )
@@ -207,16 +195,11 @@ _LOG, _LOGIT = "the log mean of counts", "the logit of the probability of a succ
 _EXTRA, _APART = "the logit of the share of other zeros", "the logit of the probability of a zero"
 
 _SEVERAL = (
-    _zeros("zipoisson", "zi", _near_zeros, f"{_LOG}, and {_EXTRA}"),
-    _zeros("hupoisson", "hu", _near_zeros, f"{_LOG} without zeros, and {_APART}"),
-    _zeros(
-        "zapoisson",
-        "za",
-        _near_present,
-        f"{_LOG} without zeros, and log(-log P(zero)) of the zeros",
-    ),
-    _zeros_of_trials("zibinomial", "zi", f"{_LOGIT}, and {_EXTRA}"),
-    _zeros_of_trials("hubinomial", "hu", f"{_LOGIT} without zeros, and {_APART}"),
+    _zeros("zipoisson", _near_zeros, f"{_LOG}, and {_EXTRA}"),
+    _zeros("hupoisson", _near_zeros, f"{_LOG} without zeros, and {_APART}"),
+    _zeros("zapoisson", _near_present, f"{_LOG} without zeros, and log(-log P(zero)) of the zeros"),
+    _zeros("zibinomial", _near_shares, f"{_LOGIT}, and {_EXTRA}", trials=True),
+    _zeros("hubinomial", _near_shares, f"{_LOGIT} without zeros, and {_APART}", trials=True),
     LayerRow(
         mcmcglmm="multinomial",
         support="count",

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from mix2stan.covariances import COVARIANCES
 from mix2stan.families import FAMILIES, free_thresholds
-from mix2stan.graph import ModelGraph, Predictor, Prior, note
+from mix2stan.graph import Group, ModelGraph, Predictor, Prior, note
 from mix2stan.passes.context import Context
 from mix2stan.priors.predictors import Predicted, predictor_priors
 from mix2stan.priors.residual import residual_priors
@@ -52,25 +53,34 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
 
 
 def _of_shares(graph: ModelGraph, priors: tuple[Prior, ...]) -> tuple[Prior, ...]:
-    """The priors, each block's once: of a shared term every predictor has given one.
+    """The priors, each block's once: of a shared term every predictor has given them."""
+    terms = {
+        f"{parameter.name}_{g.id}": g
+        for g in graph.groups
+        if g.shares
+        for parameter in COVARIANCES[g.covariance.kind].parameters
+    }
+    offered: dict[str, list[Prior]] = {}
+    for prior in priors:
+        offered.setdefault(prior.block, []).append(prior)
+    merged = {block: _merged(offered[block], term) for block, term in terms.items()}
+    found = (merged.pop(p.block, None) if p.block in terms else p for p in priors)
+    return tuple(prior for prior in found if prior is not None)
 
-    Each predictor's numbers are those of its own columns; what the first one says holds otherwise.
-    """
-    found = {prior.block: prior for prior in reversed(priors) if not prior.places}
-    for group in (g for g in graph.groups if g.shares):
-        offered = [p for p in priors if p.block == f"sd_{group.id}"]
-        first = offered[0]
-        if all(p.density == first.density for p in offered):
-            values = {slot: np.array(numbers) for slot, numbers in first.values}
-            for prior, parameter in zip(offered, group.parameters, strict=True):
-                own = list(group.columns_in(parameter))
-                for slot, numbers in prior.values:
-                    values[slot][own] = np.array(numbers)[own]
-            slots = tuple((slot, tuple(v.tolist())) for slot, v in values.items())
-            sources = dict.fromkeys(p.source for p in offered)
-            found[first.block] = replace(first, values=slots, source="; ".join(sources))
-    order = dict.fromkeys(p.block for p in priors if not p.places)
-    return (*(found[block] for block in order), *(p for p in priors if p.places))
+
+def _merged(offered: list[Prior], term: Group) -> Prior:
+    """Every predictor's numbers for its own columns; of unlike densities the first holds."""
+    first = offered[0]
+    if any(p.density != first.density for p in offered):
+        return first
+    values = {slot: np.array(numbers) for slot, numbers in first.values}
+    for prior, parameter in zip(offered, term.parameters, strict=True):
+        own = list(term.columns_in(parameter))
+        for slot, numbers in prior.values:
+            values[slot][own] = np.array(numbers)[own]
+    slots = tuple((slot, tuple(v.tolist())) for slot, v in values.items())
+    sources = dict.fromkeys(p.source for p in offered)
+    return replace(first, values=slots, source="; ".join(sources))
 
 
 def _without_own(graph: ModelGraph) -> ModelGraph:
