@@ -77,7 +77,6 @@ BAD = [
         'MCMCglmm(y ~ x, family = "categorical", prior = list(R = list(V = 1, fix = 1)))',
         "3 levels",
     ),
-    ('MCMCglmm(cbind(x, x, x) ~ 1, family = "multinomial3")', "multinomial3"),
 ]
 
 
