@@ -55,6 +55,34 @@ def test_mcmcglmms_variances_are_inverse_gamma():
     agrees(fit.prior["sd_Subject"][0, :, 0] ** 2, stats.invgamma(1.5, scale=8).cdf)
 
 
+def test_errors_whose_last_variance_is_known_are_those_of_the_whole_matrix_given_it():
+    V, nu, known = np.array([[2, 0.5, 0.4], [0.5, 1, -0.3], [0.4, -0.3, 1.5]]), 6, 0.8
+    rng = np.random.default_rng(1)
+    df = pd.DataFrame({"z": rng.normal(size=40), "y": rng.poisson(1, 40)})
+    df.loc[:9, "y"] = 0
+    given = V.copy()
+    given[2, 2] = known
+    call = (
+        "MCMCglmm(cbind(z, y) ~ trait - 1, rcov = ~us(trait):units, "
+        'family = c("gaussian", "zipoisson"), prior = list(B = list(mu = rep(0, 3), V = diag(3)), '
+        f"R = list(V = matrix(c({', '.join(map(str, given.ravel()))}), 3), nu = {nu}, fix = 3)))"
+    )
+    fit = m2s.model(call, df).sample_prior(4000, seed=1)
+    every = stats.invwishart(nu, nu * given).rvs(400_000, random_state=2)
+    near = every[np.abs(every[:, 2, 2] - known) < 0.02 * known]
+    assert len(near) > 3000
+    sds = np.sqrt(np.diagonal(near, axis1=1, axis2=2))
+    ratio = fit.prior["var_ratio"].sel(chain=0)
+    R = fit.prior["cor_R"].sel(chain=0)
+    for k, name in enumerate(("z", "y")):
+        ours = ratio.sel(var_ratio_element=name)
+        assert stats.ks_2samp(ours, sds[:, k] / known**0.5).pvalue > 1e-3, name
+    names = R["cor_R_element"].values.tolist()
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        theirs = near[:, i, j] / (sds[:, i] * sds[:, j])
+        assert stats.ks_2samp(R[:, i, j], theirs).pvalue > 1e-3, (names[i], names[j])
+
+
 def test_expanded_parameters_have_scaled_standard_deviations():
     call = (
         "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, prior = list(R = list(V = 1, "

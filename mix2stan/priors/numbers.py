@@ -202,6 +202,32 @@ def _of_errors(j: Joint) -> dict[str, Array]:
     return {"sigma": sd[:, 0], j.block: sd[:, 1:] / sd[:, :1], "cor_L": root}
 
 
+def _given_last(j: Joint) -> dict[str, Array]:
+    """Ratios of the sds to the last, which is known, and the root of correlations.
+
+    Of an inverse Wishart matrix the covariance of the others given the last, and their regressions
+    on it, do not depend on its variance.
+    """
+    k, nu, sigma = j.size + 1, float(j.numbers["nu"][0]), j.drawn["sigma"]
+    S = nu * np.reshape(j.numbers["of_errors"], (k, k))
+    slope = S[:-1, -1] / S[-1, -1]
+    sd, root = _inverse_wishart(
+        nu, (S[:-1, :-1] - np.outer(slope, S[-1, :-1])) / nu, j.draws, j.rng
+    )
+    given = sd[:, :, None] * root
+    z = j.rng.standard_normal((j.draws, k - 1, 1)) / np.sqrt(S[-1, -1])
+    on_last = slope + (given @ z)[:, :, 0]
+    V = np.empty((j.draws, k, k))
+    V[:, :-1, :-1] = given @ np.swapaxes(given, 1, 2) + (
+        (sigma**2)[:, None, None] * on_last[:, :, None] * on_last[:, None, :]
+    )
+    V[:, -1, :-1] = V[:, :-1, -1] = (sigma**2)[:, None] * on_last
+    V[:, -1, -1] = sigma**2
+    sds = np.sqrt(np.diagonal(V, axis1=1, axis2=2))
+    correlations = V / (sds[:, :, None] * sds[:, None, :])
+    return {j.block: sds[:, :-1] / sds[:, -1:], "cor_L": np.linalg.cholesky(correlations)}
+
+
 def _scaled_wishart(j: Joint) -> dict[str, Array]:
     V = np.diag(j.numbers["V"])
     sd, root = _inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng)
@@ -267,6 +293,7 @@ JOINT: dict[str, Callable[[Joint], dict[str, Array]]] = {
     "scaled_inverse_wishart": _scaled_wishart,
     "inverse_wishart_root": _wishart_root,
     "inverse_wishart_errors": _of_errors,
+    "inverse_wishart_given_last": _given_last,
 }
 #: Those with which sigma is drawn.
 WITH_SIGMA = frozenset({"inverse_wishart_errors"})
