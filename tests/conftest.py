@@ -51,24 +51,19 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return request.getfixturevalue(request.param)
 
 
-#: Programs that CmdStan compiles in the fast suite, one of each kind; the others are slow there.
+#: Of tests over many programs, those that CmdStan compiles in the fast suite, one of each kind.
 COMPILED = frozenset(
-    "slope crossed offset collapsed_slope collapsed_crossed collapsed_correlated_dense "
-    "partly_collapsed poisson errors_ar1 common_correlation".split()
+    "slope crossed collapsed_slope collapsed_crossed collapsed_correlated_dense "
+    "partly_collapsed poisson errors_ar1 laplace".split()
 )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A compilation takes half a minute: of tests over many programs, most are slow."""
-    programs = {path.stem for path in (FIXTURES.parent / "goldens").glob("*.stan")}
-    seen: dict[str, int] = {}
     for item in items:
         if item.get_closest_marker("cmdstan") is None or not hasattr(item, "callspec"):
             continue
         values = {str(v) for v in item.callspec.params.values()} - {"cmdstan"}
-        function = item.nodeid.split("[")[0]
-        seen[function] = seen.get(function, 0) + 1
-        quick = values & COMPILED if values & programs else seen[function] <= 2
-        if values and not quick:
+        if values and not values & COMPILED:
             item.add_marker(pytest.mark.slow)

@@ -296,11 +296,13 @@ def test_the_truth_is_found(family, further):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_drawn_responses_have_the_probabilities_of_the_density(family):
-    from mix2stan.distributions import SEEN
+    from mix2stan.distributions import seen_through
 
     rng, key = np.random.default_rng(9), family.rstrip("3")
     eta, n, size = np.array([[0.4], [-0.3]]), 3, 20000
-    draws = SEEN[key](rng, np.broadcast_to(eta[:, :, None], (2, 1, size)), np.array([[n]]))
+    draws = seen_through(key, "").simulate(
+        rng, np.broadcast_to(eta[:, :, None], (2, 1, size)), np.array([[n]])
+    )
     draws = np.broadcast_to(draws, (2, 1, size))[:, 0]
     values, counts = np.unique(draws, axis=1, return_counts=True)
     for value, count in zip(values.T, counts, strict=True):

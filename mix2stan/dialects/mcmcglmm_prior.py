@@ -152,16 +152,15 @@ def fixed_residual(prior: Node | None, family: str, span: Span) -> float:
     Raises:
         FormulaError: if the prior does not fix it.
     """
-    R = _element(prior, "R", None)
-    V, fix = _element(R, "V", None), _element(R, "fix", None)
-    if V is None or not isinstance(fix, Number):
+    block = fixed_block(prior)
+    if block is None:
+        R = _element(prior, "R", None)
         message = f"the residual variance of the family {family} is not identified"
         hint = "fix it: prior = list(R = list(V = 1, fix = 1))"
         raise FormulaError(message, span=span if R is None else R.span, hint=hint)
-    variances = np.diag(_square(V))
-    if len(variances) != 1 or variances[0] <= 0:
-        raise FormulaError("the residual variance has to be a positive number", span=V.span)
-    return float(variances[0])
+    if len(block.V) != 1 or block.V[0][0] <= 0:
+        raise FormulaError("the residual variance has to be a positive number", span=block.span)
+    return block.V[0][0]
 
 
 @dataclass(frozen=True)

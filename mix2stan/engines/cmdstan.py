@@ -37,7 +37,7 @@ from mix2stan.engines.contract import (
     Values,
     kept,
 )
-from mix2stan.engines.values import STATS, layout, split, stats, to_json
+from mix2stan.engines.values import STATS, approximation, layout, split, stats, to_json
 from mix2stan.errors import EngineError, suggestion
 
 __all__ = ["CmdStan", "cache_folder"]
@@ -192,19 +192,11 @@ class CmdStanProgram:
             mode = folder / "mode.json"
             arguments = [a.format(draws=draws, mode=mode) for a in APPROXIMATIONS[kind]]
             if any(str(mode) in a for a in arguments):
-                found = self.optimize(inits, jacobian=True, seed=seed)
-                _written(mode, to_json(found.values))
+                _written(mode, to_json(self.optimize(inits, jacobian=True, seed=seed).values))
             arguments += ["random", f"seed={seed}"]
             arguments.append(f"init={_written(folder / 'inits.json', to_json(inits))}")
-            names, values, columns = approximate_draws(self._once(arguments, folder), draws)
-        return Draws(
-            variables=split(values, layout(names)),
-            stats=stats(columns),
-            engine=f"{self.engine}, {kind} approximation, not MCMC",
-            chain_ids=(1,),
-            messages=(),
-            max_treedepth=10,
-        )
+            found = approximate_draws(self._once(arguments, folder), draws)
+        return approximation(self.engine, kind, *found)
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from mix2stan.engines.contract import (
     kept,
 )
 from mix2stan.engines.stan_text import without_model
-from mix2stan.engines.values import layout, split, stats, to_json
+from mix2stan.engines.values import approximation, layout, split, stats, to_json
 from mix2stan.errors import EngineError, suggestion
 
 __all__ = ["Stanli"]
@@ -153,14 +153,7 @@ class StanliProgram:
             raise EngineError(f"the {kind} approximation failed: {error}") from error
         names = stanli.SAMPLER_COLUMNS
         columns = {name: fit.sampler_stats[None, :, 0, i] for i, name in enumerate(names)}
-        return Draws(
-            variables=split(fit.draws()[None, :, 0], layout(fit.names)),
-            stats=stats(columns),
-            engine=f"{self.engine}, {kind} approximation, not MCMC",
-            chain_ids=(1,),
-            messages=(),
-            max_treedepth=10,
-        )
+        return approximation(self.engine, kind, fit.names, fit.draws()[None, :, 0], columns)
 
     # -- inside ------------------------------------------------------------------------------------
 

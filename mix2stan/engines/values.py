@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from mix2stan.engines.contract import Array
+from mix2stan.engines.contract import Array, Draws
 from mix2stan.errors import EngineError
 
-__all__ = ["STATS", "Layout", "layout", "split", "stats", "to_json"]
+__all__ = ["STATS", "Layout", "approximation", "layout", "split", "stats", "to_json"]
 
 # Stan's sampler columns, with the names ArviZ has for them.
 STATS = {
@@ -97,3 +97,25 @@ def stats(columns: Mapping[str, Array]) -> dict[str, Array]:
     return {
         label: columns[name].astype(_TYPES.get(label, np.float64)) for name, label in STATS.items()
     }
+
+
+def approximation(
+    engine: str, kind: str, names: Sequence[str], values: Array, columns: Mapping[str, Array]
+) -> Draws:
+    """The draws of an approximation, labelled as one.
+
+    Args:
+        engine: what made them.
+        kind: ``laplace`` and so on.
+        names: of the columns.
+        values: the draws, shape (1, draws, columns).
+        columns: those of the sampler.
+    """
+    return Draws(
+        variables=split(values, layout(names)),
+        stats=stats(columns),
+        engine=f"{engine}, {kind} approximation, not MCMC",
+        chain_ids=(1,),
+        messages=(),
+        max_treedepth=10,
+    )

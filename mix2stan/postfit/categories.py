@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import ModelGraph
-from mix2stan.postfit.integrals import MOST_DIRECTIONS, WIDE, product_nodes
+from mix2stan.postfit.integrals import mean_over_normals
 
 __all__ = ["as_shares", "averaged_shares", "by_category", "labels_of", "odds_labels"]
 
@@ -48,32 +47,13 @@ def averaged_shares(
     """
     if not unordered:
         eta, variance = eta[..., None], variance[..., None, None]
-    sizes = np.diagonal(variance, axis1=-2, axis2=-1)
-    moving = np.flatnonzero(sizes.reshape(-1, sizes.shape[-1]).any(axis=0))
-    if len(moving) > MOST_DIRECTIONS:
-        message = (
-            f"probabilities are averaged over at most {MOST_DIRECTIONS} group effects of a row"
-        )
-        hint = 're = "population" is without them; kind = "response" draws them'
-        raise Unsupported(f"{message}, one of each category: here are {len(moving)}", hint=hint)
-    root = _root(variance[..., moving, :][..., moving])
-    total: Array | None = None
-    for point, weight in product_nodes(len(moving), WIDE):
-        at = eta.copy()
-        at[..., moving] += root @ point
-        part = weight * shares(at if unordered else at[..., 0])
-        total = part if total is None else total + part
-    assert total is not None
-    return total
-
-
-def _root(covariance: Array) -> Array:
-    """Roots of covariances of shape (..., d, d), which may be singular."""
-    d = covariance.shape[-1]
-    if not covariance[..., ~np.eye(d, dtype=bool)].any():
-        return np.asarray(np.sqrt(covariance))
-    squares, axes = np.linalg.eigh(covariance)
-    return np.asarray(axes * np.sqrt(np.maximum(squares, 0))[..., None, :])
+    return mean_over_normals(
+        shares if unordered else lambda at: shares(at[..., 0]),
+        eta,
+        variance,
+        "group effects of a row, one of each category,",
+        're = "population" is without them; kind = "response" draws them',
+    )
 
 
 def by_category(rows: pd.Index, categories: tuple[str, ...]) -> pd.Index:

@@ -17,7 +17,7 @@ from mix2stan.postfit.sample import Sample
 from mix2stan.residual_data import blocks_of, positions
 from mix2stan.residuals import CORRELATIONS, VARIANCES, distances, error_blocks
 
-__all__ = ["correlation_roots", "error_multiplier"]
+__all__ = ["correlation_roots", "error_multiplier", "position_correlations"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -87,6 +87,15 @@ def correlation_roots(
             matrices = np.stack([row.matrix(here, d, v) for v in draws])
             last = pattern, _roots(matrices)
         yield blocks.order[start:end], last[1]
+
+
+def position_correlations(correlation: ErrorCorrelation, sample: Sample, count: int) -> Array:
+    """The correlations of so many positions, of a structure by position; shape (S, count, count)."""
+    points = np.arange(1.0, count + 1)[:, None]
+    d, values = distances(points, correlation.metric), _natural(correlation, sample)
+    row = CORRELATIONS[correlation.kind]
+    draws = ({k: v[..., s] for k, v in values.items()} for s in range(sample.size))
+    return np.stack([row.matrix(points, d, v) for v in draws])
 
 
 def _roots(correlations: Array) -> Array:

@@ -18,16 +18,25 @@ from scipy import special
 from mix2stan.errors import Unsupported
 from mix2stan.links import LINKS
 
-__all__ = ["MOST_DIRECTIONS", "NARROW", "WIDE", "averaged", "check_link", "nodes", "product_nodes"]
+__all__ = [
+    "MOST_DIRECTIONS",
+    "NARROW",
+    "averaged",
+    "check_link",
+    "mean_over_normals",
+    "nodes",
+    "posterior_roots",
+    "product_nodes",
+]
 
 Array = NDArray[np.float64]
 
 _NODES = 60
 #: Points in each direction of an integral over several, as many as there may be: of those over the
 #: distribution of effects, and of those over a posterior, which is narrow.
-WIDE = {0: 1, 1: _NODES, 2: 40, 3: 24}
+_WIDE = {0: 1, 1: _NODES, 2: 40, 3: 24}
 NARROW = {0: 1, 1: _NODES, 2: 24, 3: 16}
-MOST_DIRECTIONS = max(WIDE)
+MOST_DIRECTIONS = max(_WIDE)
 #: Points of less weight than this are left out where there are many.
 _LEAST = 1e-14
 
@@ -51,6 +60,56 @@ def product_nodes(directions: int, points: Mapping[int, int]) -> Iterator[tuple[
         weight = math.prod(w[list(place)].tolist())
         if weight > least:
             yield x[list(place)], weight
+
+
+def mean_over_normals(
+    function: Callable[[Array], Array], mean: Array, covariance: Array, what: str, hint: str
+) -> Array:
+    """The mean of a function of normal vectors, by Gauss-Hermite quadrature.
+
+    Args:
+        function: of vectors, shape (..., d); its values have any shape.
+        mean: theirs, shape (..., d).
+        covariance: theirs, shape (..., d, d); it may be singular.
+        what: what is averaged over, one of each direction, for the message.
+        hint: what to do where there are too many of these.
+
+    Raises:
+        Unsupported: where more than three directions have a variance.
+    """
+    sizes = np.diagonal(covariance, axis1=-2, axis2=-1)
+    moving = np.flatnonzero(sizes.reshape(-1, sizes.shape[-1]).any(axis=0))
+    if len(moving) > MOST_DIRECTIONS:
+        message = f"at most {MOST_DIRECTIONS} {what} are averaged over: here are {len(moving)}"
+        raise Unsupported(message, hint=hint)
+    root = _root(covariance[..., moving, :][..., moving])
+    total: Array | None = None
+    for point, weight in product_nodes(len(moving), _WIDE):
+        at = mean.copy()
+        at[..., moving] += root @ point
+        part = weight * function(at)
+        total = part if total is None else total + part
+    assert total is not None
+    return total
+
+
+def posterior_roots(draws: Array) -> Array:
+    """Roots of the covariances of draws of shape (n, d, S), to spread points by; shape (n, d, d)."""
+    gaps = draws - draws.mean(axis=2, keepdims=True)
+    covariance = gaps @ np.swapaxes(gaps, 1, 2) / draws.shape[2]
+    # of fewer draws than directions, or of draws in a line, the directions alone
+    sizes = np.diagonal(covariance, axis1=1, axis2=2)
+    ridge = 1e-6 * np.eye(draws.shape[1]) * sizes[:, :, None]
+    return np.linalg.cholesky(covariance + ridge)
+
+
+def _root(covariance: Array) -> Array:
+    """Roots of covariances of shape (..., d, d), which may be singular."""
+    d = covariance.shape[-1]
+    if not covariance[..., ~np.eye(d, dtype=bool)].any():
+        return np.asarray(np.sqrt(covariance))
+    squares, axes = np.linalg.eigh(covariance)
+    return np.asarray(axes * np.sqrt(np.maximum(squares, 0))[..., None, :])
 
 
 def _by_quadrature(link: str) -> Callable[[Array, Array], Array]:

@@ -15,7 +15,8 @@ from mix2stan.families import mean_predictors
 from mix2stan.graph import Factor, Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.postfit.errors import correlation_roots
-from mix2stan.postfit.integrals import MOST_DIRECTIONS, NARROW, product_nodes
+from mix2stan.postfit.integrals import MOST_DIRECTIONS, NARROW, posterior_roots, product_nodes
+from mix2stan.postfit.layered import log_lik_of_units
 from mix2stan.postfit.predict import predictor_of, without_groups
 from mix2stan.postfit.predictor import Predictor, independent
 from mix2stan.responses import observed, powers_of
@@ -37,11 +38,12 @@ _STACK = 8_000_000
 def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
     """See :meth:`mix2stan.fit.Fit.log_lik`."""
     predictor = predictor_of(fit, draws=draws, seed=0, response=True)
-    predictor.refuse_layers()
-    if by == "obs":
-        values = pointwise(predictor)
-        return predictor.sample.labelled(values, predictor.rows.labels, fit.labels.response)
     graph = fit.schema.graph
+    if by == "obs":
+        layers, labels = graph.response.layers, predictor.rows.labels
+        labels, values = log_lik_of_units(predictor) if layers else (labels, pointwise(predictor))
+        return predictor.sample.labelled(values, labels, fit.labels.response)
+    predictor.refuse_layers('by = "obs" can be had')
     factor = _factor_named(graph, by)
     own = {p.parameter for p in mean_predictors(graph)}
     elsewhere = [name for g in graph.groups for name in g.parameters if name not in own]
@@ -218,7 +220,7 @@ def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
     names = [p.parameter for p in mean_predictors(graph)]
     place = [next(d for d, n in enumerate(names) if k in g.columns_in(n)) for g, k in columns]
     effects = np.concatenate([predictor.sample.effects(g) for g in graph.groups], axis=1)
-    centre, root = effects.mean(axis=2), _posterior_roots(effects)
+    centre, root = effects.mean(axis=2), posterior_roots(effects)
     prior = [(predictor.sample.effects(g).shape[1], _normal(predictor, g)) for g in graph.groups]
     jacobian = np.linalg.slogdet(root)[1] + 0.5 * len(columns) * np.log(2 * np.pi)
     blocks = list(plain.blocks())
@@ -243,16 +245,6 @@ def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
         point = np.log(w) + 0.5 * float(x @ x)
         total = np.logaddexp(total, sums + jacobian[:, None] + point)
     return total
-
-
-def _posterior_roots(effects: Array) -> Array:
-    """Roots of the posterior covariances of effects, shape (J, D, D), from draws (J, D, S)."""
-    gaps = effects - effects.mean(axis=2, keepdims=True)
-    covariance = gaps @ np.swapaxes(gaps, 1, 2) / effects.shape[2]
-    # of fewer draws than effects, or of draws in a line, the directions alone
-    sizes = np.diagonal(covariance, axis1=1, axis2=2)
-    ridge = 1e-6 * np.eye(effects.shape[1]) * sizes[:, :, None]
-    return np.linalg.cholesky(covariance + ridge)
 
 
 def _normal(predictor: Predictor, group: Group) -> Callable[[Array], Array]:

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.distributions import DISTRIBUTIONS, SEEN, distribution_of
+from mix2stan.distributions import DISTRIBUTIONS, seen_through
 from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.families import FAMILIES, Family, mean_groups
 from mix2stan.graph import ModelGraph
-from mix2stan.links import LINKS
 from mix2stan.postfit.categories import as_shares, by_category, labels_of, odds_labels
 from mix2stan.postfit.errors import correlation_roots
+from mix2stan.postfit.layered import expected_of_layers
 from mix2stan.postfit.predictor import NEW_LEVELS, Effects, NewLevels, Predictor
 from mix2stan.postfit.sample import Sample, sample_of
 
@@ -169,6 +169,8 @@ def _linear(task: _Task, block: slice) -> Array:
 def _expected(task: _Task, block: slice) -> Array:
     predictor = task.predictor
     eta = predictor.linear(block)
+    if predictor.graph.response.layers:
+        return expected_of_layers(predictor, block, eta, task.re == "integrate")
     parameters = (
         predictor.parameters(block, eta) if predictor.distribution.mean_has_parameters else {}
     )
@@ -253,11 +255,8 @@ def simulator(predictor: Predictor) -> Callable[[slice, Array], Array]:
             rows, _, trials = data.layer(layer, np.zeros(data.rows))
             here = (rows >= block.start) & (rows < block.stop)
             places = rows[:, here[0]] - block.start
-            if layer.family in SEEN:
-                y[places] = SEEN[layer.family](rng, y[places], trials[here[0], None])
-            else:
-                mean = LINKS[layer.link].inverse(y[places])
-                y[places] = distribution_of(layer.family).simulate(rng, mean, {})
+            row = seen_through(layer.family, layer.link)
+            y[places] = row.simulate(rng, y[places], trials[here[0], None])
         return y
 
     return seen

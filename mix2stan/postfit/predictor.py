@@ -116,11 +116,11 @@ class Predictor:
             message = f"{what} of a censored response cannot be computed"
             raise Unsupported(message, hint="log_lik() and predict() take what is known of it")
 
-    def refuse_layers(self) -> None:
+    def refuse_layers(self, hint: str = "predict() and log_lik() can be had") -> None:
         """Stop where responses are seen through families of their own."""
         for layer in self.graph.response.layers:
             message = f"this cannot be computed for several responses of which {layer}"
-            raise Unsupported(message, hint='kind = "linpred" can')
+            raise Unsupported(message, hint=hint)
 
     def blocks(self) -> Iterator[slice]:
         """The rows in pieces that fit into memory."""
@@ -167,6 +167,25 @@ class Predictor:
         total = np.zeros((m, self.sample.size))
         for group in groups:
             total += self._spread(group, "", "", block)
+        return total
+
+    def covariance_within(self, rows: Index) -> Array:
+        """The covariance of what group effects add to some rows, shape (m, S, q, q).
+
+        Args:
+            rows: the rows that belong together, shape (q, m).
+        """
+        q, m = rows.shape
+        total = np.zeros((m, self.sample.size, q, q))
+        for group in mean_groups(self.graph):
+            independent(group)
+            codes, Z = self._codes(group)[rows], self._design(group, "")[rows]
+            for i, j in itertools.product(range(q), repeat=2):
+                shared = (codes[i] == codes[j])[:, None, None] * Z[i][:, :, None] * Z[j][:, None, :]
+                spread = shared.reshape(m, -1) @ self._covariances[group.id].reshape(
+                    -1, self.sample.size
+                )
+                total[:, :, i, j] += spread
         return total
 
     def expected(self, eta: Array, parameters: dict[str, Array]) -> Array:
