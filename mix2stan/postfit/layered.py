@@ -60,19 +60,20 @@ def expected_of_layers(predictor: Predictor, block: slice, eta: Array, integrate
         covariance = _residual(predictor, layer, sd[places])
         if integrate:
             covariance = covariance + predictor.covariance_within(rows[:, here])
-        row, n = seen_through(layer.family, layer.link), trials[here, None]
-        out[places] = np.moveaxis(
-            mean_over_normals(
-                lambda at, row=row, n=n: np.moveaxis(row.mean(np.moveaxis(at, -1, 0), n), 0, -1),
-                np.moveaxis(eta[places], 0, -1),
-                covariance,
-                f"latent variables of {layer.response}",
-                'kind = "linpred" and fit.simulate() can',
-            ),
-            -1,
-            0,
-        )
+        out[places] = _averaged(layer, eta[places], covariance, trials[here, None])
     return out
+
+
+def _averaged(layer: Layer, eta: Array, covariance: Array, trials: Array) -> Array:
+    """What is expected of a layer's traits whose latent variables are normal, shape (q, n, S)."""
+    row = seen_through(layer.family, layer.link)
+
+    def mean(latent: Array) -> Array:
+        return np.moveaxis(row.mean(np.moveaxis(latent, -1, 0), trials), 0, -1)
+
+    what, hint = f"latent variables of {layer.response}", 'kind = "linpred" and fit.simulate() can'
+    found = mean_over_normals(mean, np.moveaxis(eta, 0, -1), covariance, what, hint)
+    return np.moveaxis(found, -1, 0)
 
 
 def _residual(predictor: Predictor, layer: Layer, sd: Array) -> Array:
@@ -128,13 +129,13 @@ class _Units:
         for k, trait in enumerate(traits):
             rows = data.rows_of(trait)
             found[units.codes[rows], k] = rows
-        return found[(found >= 0).any(axis=1)]
+        return np.asarray(found[(found >= 0).any(axis=1)])
 
     @cached_property
     def labels(self) -> NDArray[Any]:
         """What the rows of the data are called."""
         units = self.predictor.rows.data.grouping(_UNITS)
-        return np.array(units.levels)[units.codes[self.places.max(axis=1)]]
+        return np.asarray(np.array(units.levels)[units.codes[self.places.max(axis=1)]])
 
     def patterns(self) -> Iterator[tuple[Index, Index]]:
         """Units with the same traits, and these."""
@@ -153,7 +154,7 @@ class _Units:
 
     @cached_property
     def y(self) -> Array:
-        return observed(self.predictor.graph, self.predictor.rows.data).values
+        return np.asarray(observed(self.predictor.graph, self.predictor.rows.data).values)
 
     @cached_property
     def latent(self) -> Array:
