@@ -497,10 +497,11 @@ PROGRAMS = {
 }
 
 
-def model_of(name: str) -> m2s.Model:
+def model_of(name: str, strategy: str | None = None) -> m2s.Model:
+    """The model of a program, or the same with another strategy."""
     case = PROGRAMS[name]
     data = {"d": table(case.data), **relationships()} if case.related else table(case.data)
-    return m2s.model(case.call, data, prior=case.prior, strategy=case.strategy)
+    return m2s.model(case.call, data, prior=case.prior, strategy=strategy or case.strategy)
 
 
 if __name__ == "__main__":

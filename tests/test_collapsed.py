@@ -237,11 +237,8 @@ def test_what_is_too_much_to_integrate_is_sampled():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COLLAPSED)
 def test_both_strategies_have_one_posterior(name):
-    case = PROGRAMS[name]
     fits = [
-        m2s.model(case.call, table(case.data), prior=case.prior, strategy=s).sample(
-            chains=4, warmup=1000, draws=4000, seed=1, adapt_delta=0.99
-        )
+        model_of(name, s).sample(chains=4, warmup=1000, draws=4000, seed=1, adapt_delta=0.99)
         for s in ("collapsed", "noncentred")
     ]
     a, b = (f.summary("all") for f in fits)
