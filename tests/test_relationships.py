@@ -683,3 +683,41 @@ def test_heritability_is_the_share_of_a_pedigree():
     expected = np.mean(additive / (additive + error))
     assert fit.variance_partition().loc["animal", "mean"] == pytest.approx(expected)
     assert fit.variance_partition("data").loc["animal", "mean"] == pytest.approx(expected)
+
+
+SOLVED = "ginverse = list(animal = solve(K))"
+
+
+@pytest.mark.parametrize(
+    ("call", "random"),
+    [
+        ("brm(y ~ x + (1 | gr(animal, cov = K)), data = d, data2 = list(K = K))", "animal"),
+        ("brm(y ~ x + (1 + x | gr(animal, cov = K)), data = d)", "us(1 + x):animal"),
+        ("brm(y ~ x + (x || gr(animal, cov = K)), data = d)", "idh(1 + x):animal"),
+        ("brm(y ~ x + (1 | animal), data = d, cov_ranef = list(animal = K))", "animal"),
+    ],
+)
+def test_brms_names_the_covariance_of_levels(call, random):
+    model = m2s.model(call, world())
+    assert m2s.compare(model, model_of(random, SOLVED)).same
+    assert not m2s.compare(model, m2s.model(f"MCMCglmm(y ~ x, random = ~ {random})", world())).same
+    written = m2s.translate(model, "brms")
+    assert "gr(animal, cov = K)" in written
+    assert m2s.compare(m2s.model(written, world()), model).same
+    assert m2s.compare(m2s.model(m2s.translate(model, "MCMCglmm"), world()), model).same
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("brm(y ~ x + (1 | gr(animal, cov = solve(K))), data = d)", "read as a matrix"),
+        ("brm(y ~ x + (1 | gr(animal:f, cov = K)), data = d)", "combination of factors"),
+        ("brm(y ~ x + (1 | gr(animal, cov = P)), data = d)", "'P' is not among the data"),
+        ("brm(y ~ x + (1 | animal), data = d, cov_ranef = list(f = K))", "no term of 'f'"),
+        ("brm(y ~ x + (1 | animal), data = d, cov_ranef = K)", "has to be a list"),
+        ("brm(mvbind(y, x) ~ 1 + (1 | animal), data = d, cov_ranef = list(animal = K))", "gr\\("),
+    ],
+)
+def test_mistakes_about_brms_covariances_are_named(call, words):
+    with pytest.raises(FormulaError, match=words):
+        m2s.model(call, world())

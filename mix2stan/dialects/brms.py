@@ -12,6 +12,7 @@ from mix2stan.dialects.brms_several import lower_several
 from mix2stan.dialects.brms_terms import (
     check_ids,
     random_terms,
+    related_levels,
     special_terms,
     split_id,
     with_intercept,
@@ -39,19 +40,17 @@ _IGNORED = (
     "save_mevars", "save_all_pars", "inits", "init", "chains", "iter", "warmup", "thin", "cores",
     "threads", "opencl", "normalize", "control", "algorithm", "backend", "future", "silent", "seed",
     "save_model", "stan_model_args", "file", "file_compress", "file_refit", "empty", "rename",
-    "refresh",
+    "refresh", "data2",
 )  # fmt: skip
 
 _BRM = Signature(
     names=(
         "formula", "data", "family", "prior", "autocor", "data2", "cov_ranef", "knots", "stanvars",
-        "stan_funs", *(name for name in _IGNORED if name != "prior"),
+        "stan_funs", *(name for name in _IGNORED if name not in ("prior", "data2")),
     ),
     ignored=frozenset(_IGNORED),
     refused={
         "autocor": "write ar(time = t, gr = g, cov = TRUE) in the formula",
-        "data2": "matrices beside the data cannot be expressed",
-        "cov_ranef": "effects of related levels cannot be expressed",
         "knots": "splines of fixed degree can: bs() and ns()",
         "stanvars": "Stan code of one's own cannot be expressed; model.stan_code can be changed",
         "stan_funs": "Stan code of one's own cannot be expressed; model.stan_code can be changed",
@@ -85,7 +84,9 @@ def lower_brm(call: Call) -> Request:
     graph = ModelGraph(
         response,
         Population(Columns((fixed,)), described.offsets),
-        _groups(_bars(within), FAMILIES[response.family]),
+        related_levels(
+            _groups(_bars(within), FAMILIES[response.family]), arguments.get("cov_ranef")
+        ),
         replace(residual, correlation=correlation),
         predictors=tuple(one.predictor for one in further),
     )

@@ -107,6 +107,10 @@ def _check(arguments: Arguments, said: Parts) -> None:
             message = "several responses of brms that are not Gaussian cannot be expressed"
             hint = 'MCMCglmm(cbind(y1, y2) ~ …, family = c("gaussian", "poisson")) can'
             raise Unsupported(message, span=family.span, hint=hint)
+    ranef = arguments.get("cov_ranef")
+    if ranef is not None:
+        message = "cov_ranef of several responses cannot be expressed"
+        raise Unsupported(message, span=ranef.span, hint="gr(g, cov = A) in the formulas can")
     if said.rescor not in (None, Constant("TRUE"), Constant("FALSE")):
         span = said.rescor.span if said.rescor else None
         raise FormulaError("set_rescor() takes TRUE or FALSE", span=span)

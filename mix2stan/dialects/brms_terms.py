@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from mix2stan.dialects.arguments import Signature, match_arguments
+from mix2stan.dialects.arguments import Arguments, Signature, match_arguments
 from mix2stan.dialects.bars import Bar, grouping_factors, summands
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.graph import Columns, Covariance, ErrorCorrelation, Group
+from mix2stan.graph import Columns, Covariance, ErrorCorrelation, Group, Relationship
 from mix2stan.syntax import Call, Constant, Name, Node, Number, Operator, String, walk
 
-__all__ = ["check_ids", "random_terms", "special_terms", "split_id", "with_intercept"]
+__all__ = [
+    "check_ids",
+    "random_terms",
+    "related_levels",
+    "special_terms",
+    "split_id",
+    "with_intercept",
+]
 
 #: Terms that are no columns, each with what comes nearest.
 _SPECIAL = {
@@ -101,7 +109,7 @@ def check_ids(bars: Iterable[Bar]) -> None:
 
 
 def random_terms(bar: Bar) -> list[Group]:
-    """The terms of a bar; ``gr()`` may say that effects are independent."""
+    """The terms of a bar; ``gr()`` may say that effects are independent, or that levels are related."""
     columns, factor = split_id(bar.columns)[0], bar.group
     for node in walk(columns):
         if isinstance(node, Call) and node.function in _SPECIAL:
@@ -110,15 +118,14 @@ def random_terms(bar: Bar) -> list[Group]:
     independent = bar.symbol == "||"
     if isinstance(factor, Call) and factor.function == "gr":
         given = match_arguments(factor, _GR)
-        independent |= given.get("cor") == Constant("FALSE")
-        distribution = given.get("dist")
-        if distribution not in (None, String("gaussian")):
-            hint = 'dist = "gaussian" can'
-            raise Unsupported(f"effects that are {distribution}", span=factor.span, hint=hint)
-        factor = given.get("g") or factor
+        return _of_gr(columns, given, independent, bar)
     if isinstance(factor, Call) and factor.function == "mm":
         message = "mm() of brms cannot be expressed"
         raise Unsupported(message, span=factor.span, hint=_SPECIAL["mm"])
+    return _terms_of(columns, factor, independent, bar)
+
+
+def _terms_of(columns: Node, factor: Node, independent: bool, bar: Bar) -> list[Group]:
     kind = Covariance("idh" if independent else "us")
     return [
         Group(Columns((columns,)), f, kind, span=bar.term.span) for f in grouping_factors(factor)
@@ -130,7 +137,58 @@ _GR = Signature(
     ignored=frozenset({"id"}),
     refused={
         "by": "the levels of all have one covariance",
-        "cov": "effects of related levels cannot be expressed",
         "pw": "all levels weigh the same",
     },
 )
+
+
+def _of_gr(columns: Node, given: Arguments, independent: bool, bar: Bar) -> list[Group]:
+    """``gr(g, cov = A)``: levels of a known covariance; ``cor = FALSE``: independent effects."""
+    independent |= given.get("cor") == Constant("FALSE")
+    distribution, cov, factor = given.get("dist"), given.get("cov"), given.get("g")
+    span = given.call.span
+    if distribution not in (None, String("gaussian")):
+        raise Unsupported(f"effects that are {distribution}", span=span, hint='"gaussian" can')
+    if factor is None:
+        raise FormulaError("gr() has no factor", span=span, hint="write gr(g)")
+    found = _terms_of(columns, factor, independent, bar)
+    return found if cov is None else [_related(group, cov) for group in found]
+
+
+def related_levels(groups: tuple[Group, ...], said: Node | None) -> tuple[Group, ...]:
+    """The terms, those related of which ``cov_ranef = list(g = A)`` has a matrix.
+
+    Raises:
+        FormulaError: if it is no such list, or names a factor that no term has.
+    """
+    if said is None:
+        return groups
+    hint = "write cov_ranef = list(g = A), or gr(g, cov = A) in the formula"
+    if not isinstance(said, Call) or said.function != "list":
+        raise FormulaError("'cov_ranef' has to be a list", span=said.span, hint=hint)
+    matrices = {argument.name or "": argument for argument in said.args}
+    for name, argument in matrices.items():
+        if name not in [str(group.factor) for group in groups]:
+            raise FormulaError(f"there is no term of {name!r}", span=argument.span, hint=hint)
+    return tuple(
+        _related(group, matrices[str(group.factor)].value)
+        if str(group.factor) in matrices
+        else group
+        for group in groups
+    )
+
+
+def _related(group: Group, source: Node) -> Group:
+    """A term whose levels have a known covariance, as a matrix with their names.
+
+    Raises:
+        FormulaError: if that has no name, or the levels are combinations of factors.
+    """
+    if not isinstance(source, Name):
+        hint = "write gr(g, cov = A), and give A with the data"
+        raise FormulaError(f"{source} cannot be read as a matrix", span=source.span, hint=hint)
+    if len(group.factor.variables) > 1:
+        message = f"{group.factor} is a combination of factors: its levels have no known covariance"
+        raise FormulaError(message, span=source.span, hint="that of one factor can be known")
+    relationship = Relationship("covariance", source)
+    return replace(group, factor=replace(group.factor, relationship=relationship))

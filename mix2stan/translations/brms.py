@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mix2stan.families import FAMILIES
 from mix2stan.graph import (
     ErrorCorrelation,
@@ -10,7 +12,7 @@ from mix2stan.graph import (
     Population,
     Residual,
 )
-from mix2stan.syntax import Argument, Call, Node, Operator, format_number
+from mix2stan.syntax import Argument, Call, Name, Node, Operator, format_number
 from mix2stan.translations.glmmtmb import log_sd_terms
 from mix2stan.translations.lme4 import with_units
 from mix2stan.translations.parts import (
@@ -142,8 +144,11 @@ def _bars(group: Group, source: Source, parameter: str) -> list[str]:
         own = [formula for share, formula in pairs if share.parameter == parameter]
         behind = f"|{group.id}| {factor_text(group.factor.variables)}"
         return [f"({columns_of(formula)} {behind})" for formula in own]
+    known, factor = group.factor.relationship, factor_text(group.factor.variables)
+    if known is not None and known.role == "covariance" and isinstance(known.source, Name):
+        factor = f"gr({factor}, cov = {known})"
+        group = replace(group, factor=replace(group.factor, relationship=None))
     symbol = spelt(group, _BARS, "brms", "nearest: (0 + f | g); glmmTMB or MCMCglmm may have it")
-    factor = factor_text(group.factor.variables)
     return [f"({columns_of(f)} {symbol} {factor})" for f in formulas_of(group.columns, source)]
 
 
