@@ -142,7 +142,7 @@ def remarks(request: Request, data: Data) -> list[str]:
     meaningless = [name for name in request.ignored if name != "prior"]
     if meaningless:
         remarks.append(f"ignored, having no meaning here: {', '.join(meaningless)}")
-    if "prior" in request.ignored and request.graph.prior is None:
+    if "prior" in request.ignored and not (request.graph.prior or request.graph.stated):
         remarks.append("the call's own prior is not used: the priors are those listed")
     if data.frame.dropped:
         rows = "row" if data.frame.dropped == 1 else "rows"

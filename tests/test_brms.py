@@ -109,9 +109,86 @@ def test_what_cannot_be_expressed_is_named(call, words):
         m2s.model(call, DATA)
 
 
-def test_priors_of_the_call_are_noted_as_not_used():
-    model = m2s.model("brm(y ~ x, prior = set_prior('normal(0, 1)', class = 'b'))", DATA)
+def test_a_prior_that_is_not_in_the_text_is_noted_as_not_used():
+    model = m2s.model("brm(y ~ x, prior = mine)", DATA)
     assert any("own prior is not used" in note for note in model.notes)
+    model = m2s.model("brm(y ~ x, prior = prior(normal(0, 1)))", DATA, prior="brms")
+    assert any("a set of priors was asked for" in note for note in model.notes)
+    assert model.priors.loc["beta[x]", "density"] == "flat"
+
+
+#: The call's prior, and the same by the names of the table.
+PRIORS = [
+    ("prior(normal(0, 1))", {"beta": "normal(0, 1)"}),
+    ("set_prior('normal(0, 1)', class = 'b', coef = 'x')", {"beta[x]": "normal(0, 1)"}),
+    (
+        "c(prior(normal(0, 3), class = b, coef = Ix_gt_0), prior(normal(0, 1), class = b))",
+        {"beta": "normal(0, 1)"},
+    ),
+    ("prior(student_t(3, 0, 5), class = Intercept)", {"Intercept": "student_t(3, 0, 5)"}),
+    ("prior(exponential(1), class = sigma)", {"sigma": "exponential(1)"}),
+    (
+        "prior(exponential(1), class = sd, group = g) + prior(exponential(2), class = 'sd')",
+        {"sd_g": "exponential(1)", "sd_h": "exponential(2)"},
+    ),
+    (
+        "prior(cauchy(0, 2), class = sd, group = g, coef = x)",
+        {"sd_g[x]": "cauchy(0, 2)"},
+    ),
+    ("prior(cauchy(0, 2), class = sd, group = h, coef = Intercept)", {"sd_h": "cauchy(0, 2)"}),
+    ("prior(lkj(2), class = cor)", {"cor_g": "lkj(2)"}),
+    ("prior(lkj_corr_cholesky(2), class = cor, group = g)", {"cor_g": "lkj(2)"}),
+    ("prior(normal(0, 5), class = sigma, lb = 1)", {"sigma": "normal(0, 5) T[1, ]"}),
+    ("c(prior('', class = b), prior(normal(0, 1), class = sigma))", {"sigma": "normal(0, 1)"}),
+]
+
+
+@pytest.mark.parametrize(("prior", "named"), PRIORS)
+def test_priors_of_the_call_are_those_of_its_classes(prior, named):
+    if "Ix_gt_0" in prior:
+        with pytest.raises(m2s.FormulaError, match="Ix_gt_0"):
+            m2s.model(f"brm(y ~ x, prior = {prior})", DATA)
+        return
+    formula = "y ~ x + (x | g) + (1 | h)"
+    ours = m2s.model(f"brm({formula}, prior = {prior})", DATA).priors
+    theirs = m2s.model(f"brm({formula})", DATA, prior=named).priors
+    pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_priors_of_the_call_reach_other_predictors_and_odd_columns():
+    call = (
+        "brm(bf(k ~ I(x^2) + f, shape ~ x), prior = c(prior(normal(0, 1), class = b, coef = IxE2), "
+        "prior(normal(0, 2), class = b, dpar = shape), prior(normal(0, 3), class = b, coef = fb), "
+        "prior(normal(1, 4), class = Intercept, dpar = shape)), family = negbinomial())"
+    )
+    density = m2s.model(call, DATA).priors["density"]
+    assert density["beta[I(x^2)]"] == "normal(0, 1)"
+    assert density["beta[fb]"] == "normal(0, 3)"
+    assert density["shape[x]"] == "normal(0, 2)"
+    assert density["shape[(Intercept)]"] == "normal(1, 4)"
+    call = "brm(o ~ x, family = cumulative(), prior = prior(normal(0, 7), class = Intercept))"
+    table = m2s.model(call, DATA).priors
+    assert (
+        table.loc[[n for n in table.index if "threshold" in n], "density"] == "normal(0, 7)"
+    ).all()
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        ("prior(normal(0, 1), class = sd)", "no parameters of class sd"),
+        ("prior(normal(0, 1), class = b, coef = z)", "no coefficient 'z'"),
+        ("prior(norml(0, 1))", "norml"),
+        ("prior(constant(1), class = sigma)", "constant"),
+        ("prior(normal(0, 1), resp = y)", "resp"),
+        ("normal(0, 1)", "no prior of brms"),
+        ("prior(exponential(1), class = b)", "exponential"),
+    ],
+)
+def test_mistakes_in_priors_of_the_call_are_named(prior, words):
+    with pytest.raises(m2s.FormulaError, match=words) as caught:
+        m2s.model(f"brm(y ~ x, prior = {prior})", DATA)
+    assert caught.value.text
 
 
 # -- written ---------------------------------------------------------------------------------------

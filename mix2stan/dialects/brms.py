@@ -7,6 +7,7 @@ from dataclasses import replace
 from mix2stan.dialects.arguments import Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import Bar, split_bars
 from mix2stan.dialects.brms_formula import Part, formulas_of
+from mix2stan.dialects.brms_prior import stated_priors
 from mix2stan.dialects.brms_response import describe, family_in_brms
 from mix2stan.dialects.brms_several import lower_several
 from mix2stan.dialects.brms_terms import (
@@ -89,6 +90,7 @@ def lower_brm(call: Call) -> Request:
         ),
         replace(residual, correlation=correlation),
         predictors=tuple(one.predictor for one in further),
+        stated=stated_priors(arguments.get("prior")),
     )
     if correlation is not None:
         graph = note(graph, "sigma is the sd of the errors; brms' is that of their innovations")

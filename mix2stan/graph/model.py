@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from mix2stan.graph.errors import Residual
-from mix2stan.graph.priors import CallPrior, Prior
+from mix2stan.graph.priors import CallPrior, Prior, StatedPrior
 from mix2stan.graph.response import Response
 from mix2stan.graph.terms import Columns, Group, Population, Predictor
 from mix2stan.syntax import Node
@@ -44,7 +44,7 @@ class ModelGraph:
     ``population`` is that of the mean and ``predictors`` are the further ones, each of a parameter
     that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
     call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
-    their way, in order.  ``prior`` is what the call itself says of priors.
+    their way, in order.  ``prior`` is what MCMCglmm's call says of priors, ``stated`` what brms' does.
     """
 
     response: Response
@@ -57,6 +57,7 @@ class ModelGraph:
     strategy: Strategy = field(default=Strategy(), compare=False)
     predictors: tuple[Predictor, ...] = ()
     prior: CallPrior | None = field(default=None, compare=False)
+    stated: tuple[StatedPrior, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         lines = [f"{self.response} ~ {self.population}"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mix2stan.errors import Span
 from mix2stan.syntax import NOWHERE
 
-__all__ = ["CallPrior", "Prior", "Rows", "WishartPrior"]
+__all__ = ["CallPrior", "Prior", "Rows", "StatedPrior", "WishartPrior"]
 
 
 #: A matrix, row by row.
@@ -45,6 +45,30 @@ class CallPrior:
     variance: Rows = ()
     residual: WishartPrior = WishartPrior("us")
     span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class StatedPrior:
+    """brms' prior of the parameters of a class, ``prior(normal(0, 1), class = sd, group = g)``.
+
+    Attributes:
+        density: its text, as Stan writes it.
+        kind: the class: ``b``, ``Intercept``, ``sd``, ``cor``, or the name of a parameter.
+        coefficient: the one it is about; empty for all of the class.
+        group: the grouping factor; empty for all.
+        parameter: whose predictor it is about, empty for the mean's.
+    """
+
+    density: str
+    kind: str
+    coefficient: str = ""
+    group: str = ""
+    parameter: str = ""
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        parts = {"coef": self.coefficient, "group": self.group, "dpar": self.parameter}
+        return ", ".join([f"class {self.kind}", *(f"{k} {v}" for k, v in parts.items() if v)])
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from mix2stan.covariances import COVARIANCES
 from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior, note
 from mix2stan.passes.context import Context
+from mix2stan.priors.classes import of_classes
 from mix2stan.priors.predictors import Predicted, predictor_priors
 from mix2stan.priors.residual import residual_priors
 from mix2stan.priors.sets import default_priors
@@ -49,7 +50,8 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
         for prior in _predicted(graph, context, predictor, max(2.5, round(summaries.mad, 1)))
     ]
     every = _of_shares(graph, (*priors, *further, *errors))
-    return replace(graph, priors=state(graph, every, context.prior.densities))
+    stated = of_classes(graph, {p.block for p in every})
+    return replace(graph, priors=state(graph, every, (*stated, *context.prior.densities)))
 
 
 def _of_shares(graph: ModelGraph, priors: tuple[Prior, ...]) -> tuple[Prior, ...]:
@@ -85,11 +87,11 @@ def _merged(offered: list[Prior], term: Group) -> Prior:
 
 def _without_own(graph: ModelGraph) -> ModelGraph:
     """The model without the priors of its call: a set was asked for."""
-    if graph.prior is None:
+    if graph.prior is None and not graph.stated:
         return graph
     groups = tuple(replace(g, prior=None) for g in graph.groups)
     remark = "the prior of the call is not used, as a set of priors was asked for"
-    return note(replace(graph, groups=groups, prior=None), remark)
+    return note(replace(graph, groups=groups, prior=None, stated=()), remark)
 
 
 def _own(graph: ModelGraph, context: Context) -> ModelGraph:
