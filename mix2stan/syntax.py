@@ -49,7 +49,7 @@ CONSTANTS: dict[str, bool | float | None] = {
 }
 
 _SYNTACTIC_NAME = re.compile(r"(?:[^\W\d_]|\.(?![0-9]))[\w.]*\Z")
-_TIGHT = frozenset({"^", ":", "/"})
+_TIGHT = frozenset({"^", ":", "/", "%%", "%/%"})
 # Looser operators have smaller numbers; a formula is looser than all of them.
 _PRECEDENCE = {
     "||": 1, "|": 1, "&&": 2, "&": 2, "!": 3,

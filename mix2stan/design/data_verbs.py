@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column, Frame
 from mix2stan.errors import FormulaError, suggestion
 from mix2stan.syntax import Argument, Call, Name, Node, Number, Operator, Parens
 
-__all__ = ["evaluate_data"]
+__all__ = ["evaluate_data", "rows_of_subset"]
 
 
 def evaluate_data(node: Node, bound: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -72,6 +73,30 @@ def _subset(df: pd.DataFrame, arguments: list[Argument], call: Call) -> pd.DataF
         df = df[truth.values == 1]
     select = call.argument("select")
     return df if select is None else df[_selected(select.value, df)]
+
+
+def rows_of_subset(condition: Node, frame: Frame) -> NDArray[np.bool_]:
+    """Which rows the ``subset`` of a fitting function keeps: where it is true, or by their numbers.
+
+    Raises:
+        FormulaError: if it is neither a condition nor distinct row numbers.
+    """
+    evaluation = Evaluation(frame)
+    column = evaluation.column(condition)
+    if column.kind == "logical":
+        return np.asarray(evaluation.variable(condition).values == 1)
+    keep = np.zeros(frame.n, dtype=bool)
+    if column.kind == "numeric" and column.values.ndim == 1:
+        numbers = column.values[column.values != 0]
+        places = np.abs(numbers).astype(np.int64) - 1
+        one_sign = bool((numbers > 0).all() or (numbers < 0).all())
+        distinct = len(set(places.tolist())) == len(places) or bool((numbers < 0).all())
+        whole = bool((numbers == np.trunc(numbers)).all()) and len(numbers) > 0
+        if one_sign and distinct and whole and places.max() < frame.n:
+            keep[places] = True
+            return keep if numbers[0] > 0 else ~keep
+    message = "a subset has to be true or false of every row, or the numbers of rows"
+    raise FormulaError(message, span=condition.span, hint="write it with ==, < or %in%")
 
 
 def _selected(node: Node, df: pd.DataFrame) -> list[str]:

@@ -9,16 +9,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.design.contrasts import contrast_columns
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column
 from mix2stan.errors import DataError, FormulaError, suggestion
-from mix2stan.syntax import Call, Name, Node, String, format_number
+from mix2stan.syntax import Call, Node, format_number
 
 __all__ = [
     "as_factor",
     "at_level",
-    "choose_contrasts",
     "cut",
     "dummy",
     "factor",
@@ -88,17 +86,23 @@ def relevel(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
 
 
 def dummy(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """lme4's ``dummy(f, "level")``: 1 for the rows of a level, 0 for the others."""
+    """lme4's ``dummy(f, "level")``: a column for each level named, 1 for its rows and 0 for others.
+
+    Without names it is all levels but the first.
+    """
     column = evaluation.column(arguments["x"]).as_factor()
-    if "level" not in arguments:
-        level = column.levels[-1] if column.levels else ""
-    else:
-        (level,) = evaluation.strings(arguments["level"])[:1] or [""]
-    if level not in column.levels:
-        hint = suggestion(level, column.levels, what="the levels")
-        raise FormulaError(f"there is no level {level!r}", span=call.span, hint=hint)
-    hits = (column.values == column.levels.index(level)).astype(float)
-    return Column.numeric(np.where(column.missing, np.nan, hits))
+    wanted = arguments.get("level")
+    names = list(column.levels[1:]) if wanted is None else evaluation.strings(wanted)
+    for name in names:
+        if name not in column.levels:
+            hint = suggestion(name, column.levels, what="the levels")
+            raise FormulaError(f"there is no level {name!r}", span=call.span, hint=hint)
+    if not names:
+        raise FormulaError("dummy() has no level to show", span=call.span)
+    places = [column.levels.index(name) for name in names]
+    hits = (column.values[:, None] == np.array(places)).astype(float)
+    hits[column.missing] = np.nan
+    return Column.numeric(hits[:, 0]) if len(names) == 1 else Column.numeric(hits, names)
 
 
 def at_level(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -214,21 +218,3 @@ def _interval_labels(
     elif lowest:
         intervals[-1] = intervals[-1][:-1] + "]"
     return tuple(intervals)
-
-
-def choose_contrasts(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """``C(f, contr.sum)``: the factor with its own contrasts, by name or as a matrix."""
-    column = evaluation.column(arguments["x"]).as_factor()
-    match arguments.get("contr"):
-        case None:
-            return column
-        case Name(name=kind) | String(value=kind):
-            contrast_columns(column.levels, kind)
-            return replace(column, contrasts=kind)
-        case other:
-            values = evaluation.numbers(other)
-            if len(column.levels) == 0 or values.size % len(column.levels):
-                message = f"{values.size} contrast weights do not fit {len(column.levels)} levels"
-                raise FormulaError(message, span=other.span)
-            matrix = values.reshape(-1, len(column.levels)).T
-            return replace(column, contrasts=matrix)

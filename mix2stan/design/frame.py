@@ -29,7 +29,8 @@ class Column:
         values: numbers as float64 of shape (n,), or (n, p) for what ``poly`` and its like return;
             truth values and factors as int64 codes of shape (n,), -1 for missing.
         levels: the levels of a factor, in order; ``FALSE`` and ``TRUE`` for truth values.
-        labels: the names of the p columns of a matrix, appended to the variable's name.
+        labels: the names of the p columns of a matrix, appended to the variable's name; of a factor
+            with a contrast matrix those of its columns.
         contrasts: a contrast function or matrix chosen for this factor by ``C()``.
     """
 

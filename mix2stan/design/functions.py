@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mix2stan.design import factors, splines
+from mix2stan.design import contrast_calls, factors, splines
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column
 from mix2stan.errors import FormulaError, suggestion
-from mix2stan.syntax import Argument, Call, Node
+from mix2stan.syntax import Argument, Call, Name, Node
 
 __all__ = ["FUNCTIONS", "Function"]
 
@@ -96,20 +96,23 @@ def _itself(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
 
 
 def _cbind(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """Columns side by side, called what they are."""
-    parts = [evaluation.numbers(node) for node in arguments.values()]
+    """Columns side by side; names are those of arguments, of variables, and of matrices' columns."""
+    parts = [evaluation.column(argument.value) for argument in call.args]
     length = max(len(part) for part in parts)
     columns = []
-    labels = []
-    for node, part in zip(arguments.values(), parts, strict=True):
+    labels: list[str] = []
+    for argument, part in zip(call.args, parts, strict=True):
+        node = argument.value
         if len(part) not in (1, length):
             raise FormulaError(f"{node} has {len(part)} values, not {length}", span=node.span)
-        wide = part[:, None] if part.ndim == 1 else part
+        values = evaluation.numbers(node)
+        wide = values[:, None] if values.ndim == 1 else values
         columns.append(np.broadcast_to(wide, (length, wide.shape[1])))
-        labels += (
-            [str(node)] if part.ndim == 1 else [f"{node}{k + 1}" for k in range(part.shape[1])]
-        )
-    return Column.numeric(np.hstack(columns), labels)
+        if values.ndim == 1:
+            labels.append(argument.name or (node.name if isinstance(node, Name) else ""))
+        else:
+            labels += part.labels or [""] * wide.shape[1]
+    return Column.numeric(np.hstack(columns), labels if any(labels) else ())
 
 
 def _log(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -299,7 +302,14 @@ FUNCTIONS: dict[str, Function] = {
     "at.level": Function(("x", "level"), factors.at_level, required=2),
     "numFactor": Function(("x", "..."), factors.num_factor),
     "dummy": Function(("x", "level"), factors.dummy, required=1),
-    "C": Function(("x", "contr", "how.many"), factors.choose_contrasts),
+    "C": Function(("x", "contr", "how.many", "base", "scores"), contrast_calls.choose_contrasts),
+    "contr.treatment": Function(("n", "base"), contrast_calls.contrast_function),
+    "contr.poly": Function(("n", "scores"), contrast_calls.contrast_function),
+    **dict.fromkeys(
+        ("contr.sum", "contr.helmert", "contr.SAS", "contr.sdif"),
+        Function(("n",), contrast_calls.contrast_function),
+    ),
+    "matrix": Function(("data", "nrow", "ncol", "byrow"), contrast_calls.matrix),
     "lag": _refused("stats::lag() does not shift the values of a data frame; make a column first"),
     "s": _refused("smooth terms; ns(x, df = 4) and poly(x, 3) can be expressed"),
     "mean": _summary(np.mean),

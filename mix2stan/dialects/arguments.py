@@ -79,7 +79,8 @@ class Request:
         data: the data argument, None if the call has none.
         subset: the rows to keep, as an expression of the columns.
         na_action: R's name for what happens to rows with missing values.
-        contrasts: contrast function by factor, and by ``"unordered"`` and ``"ordered"``.
+        contrasts: by factor, and by ``"unordered"`` and ``"ordered"``, the name of a contrast function
+            (a string to R), that function itself with ``()``, or the text of a matrix.
         ignored: arguments that have no meaning here.
         stacked: several responses, to be set below each other under the name of the graph's.
         finish: what has to be asked, with a function that gives the levels of an expression of the
@@ -204,15 +205,19 @@ def _na_action(node: Node | None) -> str:
 
 
 def _contrasts(node: Node | None) -> Mapping[str, str]:
-    """``list(a = "contr.sum", b = contr.helmert)`` as a dictionary."""
+    """``list(a = "contr.sum", b = contr.helmert)``: a name, ``contr.helmert()``, or an expression."""
     if node is None:
         return {}
     wanted = {}
     if isinstance(node, Call) and node.function in ("list", "c"):
         for argument in node.args:
             match argument.value:
-                case Name(name=kind) | String(value=kind) if argument.name:
+                case String(value=kind) if argument.name:
                     wanted[argument.name] = kind
+                case Name(name=kind) if argument.name:
+                    wanted[argument.name] = f"{kind}()"
+                case Call() as value if argument.name:
+                    wanted[argument.name] = str(value)
     if not isinstance(node, Call) or len(wanted) != len(node.args):
         hint = 'write contrasts = list(a = "contr.sum")'
         raise FormulaError("the contrasts cannot be read", span=node.span, hint=hint)

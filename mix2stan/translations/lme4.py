@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from mix2stan.design import terms
 from mix2stan.graph import UNITS, Group, Residual, VarianceFunction
 from mix2stan.syntax import Name, Node, Number, Operator, Parens, String
@@ -107,7 +105,7 @@ def split_columns(formula: Node, source: Source) -> list[str]:
     parts, frame = terms(formula, columns=()), source.model.data.frame
     found = ["1"] if parts.intercept else []
     for term in parts.terms:
-        product: Node = functools.reduce(lambda a, b: Operator(":", (a, b)), term.variables)
+        product = term.product
         alone = Operator("+", (Number(0.0), product))
         names = source.model.data.names((formula,))
         if not any(frame.column(v).is_factor for v in term.variables):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mix2stan.compiler import Compiled
-from mix2stan.design import Terms, terms
+from mix2stan.design import Terms, product, terms
 from mix2stan.dialects import lower, model_call
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import Unsupported
@@ -59,13 +58,18 @@ class Source:
     def contrasts(self) -> str:
         """The contrasts as a list, empty if the call has none."""
         given = self.request.contrasts.items()
-        entries = [f"{quote_name(name)} = {String(kind)}" for name, kind in given]
+        entries = [f"{quote_name(name)} = {_contrast(kind)}" for name, kind in given]
         return f"list({', '.join(entries)})" if entries else ""
 
     @property
     def rows(self) -> int:
         """The number of rows before incomplete ones are dropped."""
         return self.model.data.rows + self.model.data.frame.dropped
+
+
+def _contrast(kind: str) -> str:
+    """A contrast function's name, the function itself, or the text of a matrix."""
+    return kind.removesuffix("()") if "(" in kind else str(String(kind))
 
 
 def names_given(compiled: Compiled) -> frozenset[str]:
@@ -150,7 +154,7 @@ def _sum(part: Terms) -> Iterator[Node]:
     if indicator and part.intercept:
         yield indicator[0]
     for term in part.terms:
-        yield functools.reduce(lambda a, b: Operator(":", (a, b)), (*indicator, *term.variables))
+        yield product((*indicator, *term.variables))
 
 
 def bar(group: Group, formula: Node) -> str:
