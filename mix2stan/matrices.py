@@ -85,7 +85,7 @@ class Data:
         self.names_of_data = tuple(names)
         self._response = response
         self._coded: Data | None = None
-        self._specs: dict[Node, DesignSpec] = {}
+        self._specs: dict[tuple[Node, bool], DesignSpec] = {}
         self._given = given or {}
         self._memberships: dict[Factor, tuple[Grouping, ...]] = {}
         self._kinships: dict[Factor, Kinship] = {}
@@ -117,29 +117,31 @@ class Data:
         other._coded = self
         return other
 
-    def spec(self, formula: Node) -> DesignSpec:
-        """The design specification of one right-hand side."""
+    def spec(self, formula: Node, plain: bool = False) -> DesignSpec:
+        """The design specification of one right-hand side, ``plain`` without the call's contrasts."""
         if self._coded is not None:
-            return self._coded.spec(formula)
-        if formula not in self._specs:
-            self._specs[formula] = design(self.terms(formula), self.frame, self.contrasts)
-        return self._specs[formula]
+            return self._coded.spec(formula, plain)
+        if (formula, plain) not in self._specs:
+            contrasts = None if plain else self.contrasts
+            made = design(self.terms(formula), self.frame, contrasts)
+            self._specs[formula, plain] = made
+        return self._specs[formula, plain]
 
     def terms(self, formula: Node) -> Terms:
         """The terms of one right-hand side, ``.`` standing for all columns but the response."""
         return terms(Formula(self._response, formula), columns=self.names_of_data)
 
-    def names(self, formulas: Sequence[Node]) -> tuple[str, ...]:
+    def names(self, formulas: Sequence[Node], plain: bool = False) -> tuple[str, ...]:
         """R's names of the columns of formulas that stand side by side."""
-        return tuple(name for f in formulas for name in self.spec(f).names)
+        return tuple(name for f in formulas for name in self.spec(f, plain).names)
 
     def matrix(self, columns: Columns) -> Array:
         """The design, shape (N, q): of all columns, or of those the graph has names for."""
-        blocks = [self.spec(f).matrix(self.frame) for f in columns.formulas]
+        blocks = [self.spec(f, columns.plain).matrix(self.frame) for f in columns.formulas]
         whole = np.hstack(blocks) if len(blocks) != 1 else blocks[0]
         if len(columns.names) in (0, whole.shape[1]):
             return whole
-        names = self.names(columns.formulas)
+        names = self.names(columns.formulas, columns.plain)
         return whole[:, [names.index(name) for name in columns.names]]
 
     def grouping(self, factor: Factor) -> Grouping:

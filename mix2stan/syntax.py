@@ -142,17 +142,22 @@ class Argument(Node):
 
 @dataclass(frozen=True)
 class Call(Node):
-    """``function(args)``; a subscript is a call of ``[``, an element one of ``$``."""
+    """``function(args)``; a subscript is a call of ``[``, an element one of ``$``.
+
+    ``package`` is what stands before the name, ``splines::``, which R's column names keep.
+    """
 
     function: str
     args: tuple[Argument, ...] = ()
+    package: str = ""
 
     def __str__(self) -> str:
         if self.function in ("$", "@"):
             return self.function.join(str(a) for a in self.args)
         if self.function == "[":
             return f"{self.args[0]}[{', '.join(str(a) for a in self.args[1:])}]"
-        return f"{quote_name(self.function)}({', '.join(str(a) for a in self.args)})"
+        arguments = ", ".join(str(a) for a in self.args)
+        return f"{self.package}{quote_name(self.function)}({arguments})"
 
     def argument(self, name: str, position: int | None = None) -> Argument | None:
         """The argument called ``name``, else the one at ``position`` among the unnamed."""

@@ -15,14 +15,17 @@ from mix2stan.errors import DataError, FormulaError, suggestion
 from mix2stan.syntax import Call, Node, format_number
 
 __all__ = [
+    "as_character",
     "as_factor",
     "at_level",
     "cut",
+    "drop_levels",
     "dummy",
     "factor",
     "interaction",
     "num_factor",
     "ordered",
+    "paste",
     "relevel",
 ]
 
@@ -44,6 +47,34 @@ def ordered(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
 
 def as_factor(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     """``as.factor(x)``; levels learnt from the data stay what they were on new data."""
+    return _factor_of(evaluation, call, arguments)
+
+
+def as_character(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``as.character(x)``: text, so a factor whose levels are sorted."""
+    column = _factor_of(evaluation, call, arguments)
+    return replace(_with_levels(column, tuple(sorted(column.levels))), text=True)
+
+
+def paste(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``paste(a, b, sep = "_")`` and ``paste0(a, b)``: text; ``NA`` is a word like any other."""
+    between = " " if call.function == "paste" else ""
+    if "sep" in arguments:
+        between = evaluation.strings(arguments["sep"])[0]
+    parts = [evaluation.column(n).as_factor() for name, n in arguments.items() if name != "sep"]
+    if not parts:
+        raise FormulaError(f"{call.function}() needs something to paste", span=call.span)
+    length = max(len(part) for part in parts)
+    words = [np.array([*part.levels, "NA"], dtype=object)[part.values] for part in parts]
+    if any(len(word) not in (1, length) for word in words):
+        raise FormulaError("what is pasted has unequal lengths", span=call.span)
+    rows = zip(*(np.resize(word, length) for word in words), strict=True)
+    levels, codes = np.unique([between.join(row) for row in rows], return_inverse=True)
+    return Column("factor", codes.astype(np.int64), tuple(map(str, levels.tolist())), text=True)
+
+
+def drop_levels(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``droplevels(f)``: the levels in use."""
     return _factor_of(evaluation, call, arguments)
 
 
@@ -71,7 +102,7 @@ def _with_levels(column: Column, levels: tuple[str, ...]) -> Column:
     """The column with these levels; values that have none of them are missing."""
     place = {level: i for i, level in enumerate(levels)}
     table = np.array([place.get(level, -1) for level in column.levels] + [-1], dtype=np.int64)
-    return replace(column, values=table[column.values], levels=levels)
+    return replace(column, values=table[column.values], levels=levels, text=False)
 
 
 def relevel(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -169,6 +200,8 @@ def cut(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
             values == breaks[0 if right else -1], 0 if right else len(breaks) - 2, codes
         )
     outside = np.isnan(values) | (codes < 0) | (codes >= len(breaks) - 1)
+    if "labels" in arguments and evaluation.column(arguments["labels"]).kind == "logical":
+        return Column.numeric(np.where(outside, np.nan, codes + 1.0))
     levels = _interval_labels(evaluation, arguments, breaks, right, lowest)
     is_ordered = "ordered_result" in arguments and evaluation.flag(arguments["ordered_result"])
     codes = np.where(outside, -1, codes).astype(np.int64)
@@ -198,19 +231,16 @@ def _interval_labels(
 ) -> tuple[str, ...]:
     count = len(breaks) - 1
     if "labels" in arguments:
-        option = evaluation.column(arguments["labels"])
-        if option.kind == "logical":
-            return tuple(str(i + 1) for i in range(count))
         labels = tuple(evaluation.strings(arguments["labels"]))
         if len(labels) != count:
             message = f"{len(labels)} labels for {count} intervals"
             raise FormulaError(message, span=arguments["labels"].span)
         return labels
     digits = int(evaluation.scalar(arguments["dig.lab"])) if "dig.lab" in arguments else 3
-    shown = [f"{b:.{digits}g}" for b in breaks]
+    shown = [_bound(b, digits) for b in breaks]
     while len(set(shown)) < len(shown) and digits < 16:
         digits += 1
-        shown = [f"{b:.{digits}g}" for b in breaks]
+        shown = [_bound(b, digits) for b in breaks]
     left, close = ("(", "]") if right else ("[", ")")
     intervals = [f"{left}{a},{b}{close}" for a, b in itertools.pairwise(shown)]
     if lowest and right:
@@ -218,3 +248,10 @@ def _interval_labels(
     elif lowest:
         intervals[-1] = intervals[-1][:-1] + "]"
     return tuple(intervals)
+
+
+def _bound(value: float, digits: int) -> str:
+    """A bound as R's ``formatC`` writes it; an infinite one has a space for its sign."""
+    if np.isinf(value):
+        return " Inf" if value > 0 else "-Inf"
+    return f"{value:.{digits}g}"

@@ -244,9 +244,34 @@ def _bounded(count: int, call: Call) -> int:
 
 def _as_numeric(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     column = evaluation.column(arguments["x"])
+    if column.text:
+        read = np.array([*map(_number, column.levels), np.nan])
+        return Column.numeric(read[column.values])
     if column.kind in ("factor", "ordered"):
         return Column.numeric(np.where(column.values < 0, np.nan, column.values + 1.0))
     return Column.numeric(column.numbers())
+
+
+def _number(text: str) -> float:
+    """The number that is written there, NaN if it is none, as R's NA."""
+    try:
+        return float(text.replace("_", "x"))
+    except ValueError:
+        return np.nan
+
+
+def _as_vector(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """What has a single column; a factor's levels as text."""
+    column = evaluation.column(arguments["x"])
+    if column.is_factor:
+        return (
+            column
+            if column.kind == "logical"
+            else factors.as_character(evaluation, call, arguments)
+        )
+    if column.values.ndim > 1 and column.values.shape[1] > 1:
+        raise FormulaError(f"{call} has several columns", span=call.span)
+    return Column.numeric(column.values.reshape(-1))
 
 
 def _as_integer(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -290,7 +315,12 @@ FUNCTIONS: dict[str, Function] = {
     "factor": Function(("x", "levels", "labels", "exclude", "ordered"), factors.factor),
     "ordered": Function(("x", "levels", "labels"), factors.ordered),
     "as.factor": Function(("x",), factors.as_factor),
-    "as.character": Function(("x",), factors.as_factor),
+    "as.character": Function(("x",), factors.as_character),
+    "as.vector": Function(("x",), _as_vector),
+    "paste": Function(("...", "sep"), factors.paste, required=0),
+    "paste0": Function(("...",), factors.paste, required=0),
+    "droplevels": Function(("x",), factors.drop_levels),
+    "cumsum": _elementwise(np.cumsum),
     "as.ordered": Function(("x",), factors.ordered),
     "relevel": Function(("x", "ref"), factors.relevel, required=2),
     "cut": Function(

@@ -16,6 +16,7 @@ from mix2stan.syntax import (
     Node,
     Number,
     Operator,
+    Parens,
     String,
 )
 
@@ -139,11 +140,18 @@ def _full_name(name: str, signature: Signature, call: Call, argument: Argument) 
     raise FormulaError(message, span=argument.span, hint=hint)
 
 
-def request(arguments: Arguments, graph: ModelGraph) -> Request:
-    """The request of a lowered call: its graph, and the arguments all functions share."""
+def request(arguments: Arguments, graph: ModelGraph, coded: bool = False) -> Request:
+    """The request of a lowered call: its graph, and the arguments all functions share.
+
+    Where ``coded``, the call's contrasts are those of random terms too.
+    """
+    contrasts = _contrasts(arguments.get("contrasts"))
+    plain = bool(contrasts) and not coded
+    groups = (replace(g, columns=replace(g.columns, plain=plain)) for g in graph.groups)
     return Request(
         graph=replace(
             graph,
+            groups=tuple(groups),
             call=_shown_call(arguments),
             population=_without_offsets(graph.population),
             predictors=tuple(
@@ -153,7 +161,7 @@ def request(arguments: Arguments, graph: ModelGraph) -> Request:
         data=arguments.get("data"),
         subset=arguments.get("subset"),
         na_action=_na_action(arguments.get("na.action")),
-        contrasts=_contrasts(arguments.get("contrasts")),
+        contrasts=contrasts,
         ignored=arguments.ignored,
     )
 
@@ -190,7 +198,7 @@ def _shown_call(arguments: Arguments) -> str:
     hidden = {"data", "subset", "na.action", *arguments.ignored}
     hidden_args = [a for n, a in arguments.values.items() if n in hidden]
     kept = tuple(a for a in arguments.call.args if not any(a is h for h in hidden_args))
-    return str(replace(arguments.call, args=kept))
+    return str(replace(arguments.call, args=kept, package=""))
 
 
 def _na_action(node: Node | None) -> str:
@@ -216,7 +224,7 @@ def _contrasts(node: Node | None) -> Mapping[str, str]:
                     wanted[argument.name] = kind
                 case Name(name=kind) if argument.name:
                     wanted[argument.name] = f"{kind}()"
-                case Call() as value if argument.name:
+                case Call() | Operator() | Parens() as value if argument.name:
                     wanted[argument.name] = str(value)
     if not isinstance(node, Call) or len(wanted) != len(node.args):
         hint = 'write contrasts = list(a = "contr.sum")'

@@ -9,6 +9,7 @@ from mix2stan.translations.parts import (
     Source,
     bar,
     call,
+    coded_alike,
     factor_text,
     family_text,
     prepared,
@@ -45,6 +46,7 @@ def write(source: Source) -> str:
         extra = f"family = {family_text(graph)}"
     weights = graph.response.weights or graph.response.powers or _weights(graph.residual)
     bars = [text for group in graph.groups for text in bars_of(group, source)]
+    coded_alike(source, "lme4", plain=True)
     line, data = prepared(with_units(source), source)
     return line + call(
         function,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mix2stan.compiler import Compiled
@@ -65,6 +66,23 @@ class Source:
     def rows(self) -> int:
         """The number of rows before incomplete ones are dropped."""
         return self.model.data.rows + self.model.data.frame.dropped
+
+
+def coded_alike(source: Source, package: str, plain: bool) -> None:
+    """Refuse contrasts that the package would take for random terms as well, or would not.
+
+    Raises:
+        Unsupported: if that is another model; where terms have no factors it is not.
+    """
+    data = source.model.data
+    for group in source.graph.groups if source.contrasts else ():
+        for formula in group.columns.formulas:
+            one, two = (data.spec(formula, way) for way in (plain, group.columns.plain))
+            if one.names != two.names or not np.array_equal(
+                one.matrix(data.frame), two.matrix(data.frame)
+            ):
+                where = "fixed effects alone" if group.columns.plain else "random terms too"
+                raise refuse(package, f"contrasts of {where}", "make factors that have contrasts")
 
 
 def _contrast(kind: str) -> str:
