@@ -155,7 +155,8 @@ class Call(Node):
         if self.function in ("$", "@"):
             return self.function.join(str(a) for a in self.args)
         if self.function == "[":
-            return f"{self.args[0]}[{', '.join(str(a) for a in self.args[1:])}]"
+            places = ("" if a.value == Constant("NULL") else str(a) for a in self.args[1:])
+            return f"{self.args[0]}[{', '.join(places)}]"
         arguments = ", ".join(str(a) for a in self.args)
         return f"{self.package}{quote_name(self.function)}({arguments})"
 

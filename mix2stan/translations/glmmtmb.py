@@ -16,6 +16,7 @@ from mix2stan.translations.parts import (
     factor_text,
     family_text,
     formulas_of,
+    no_subset,
     prepared,
     refuse,
     spelt,
@@ -56,6 +57,7 @@ def write(source: Source) -> str:
     graph = source.graph
     weights = graph.response.weights or graph.response.powers
     coded_alike(source, "glmmTMB", plain=True)
+    no_subset(source, "glmmTMB")
     line, data = prepared(_with_one(source), source)
     return line + call(
         "glmmTMB",

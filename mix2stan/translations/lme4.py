@@ -52,6 +52,7 @@ def write(source: Source) -> str:
         function,
         formula_of(source, bars),
         f"data = {data}",
+        source.subset,
         extra,
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",

@@ -13,6 +13,7 @@ from mix2stan.translations.parts import (
     columns_of,
     factor_text,
     formulas_of,
+    no_subset,
     prepared,
     refuse,
     spelt,
@@ -35,6 +36,7 @@ def write(source: Source) -> str:
         raise refuse("nlme", "contrasts in gls()", "set them with options(contrasts = …)")
     coded_alike(source, "nlme", plain=False)
     fixed = " + ".join(str(f) for f in graph.population.columns.formulas)
+    no_subset(source, "nlme")
     line, data = prepared(with_units(source), source)
     return line + call(
         "lme" if graph.groups else "gls",

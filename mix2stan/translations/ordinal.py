@@ -25,6 +25,7 @@ def write(source: Source) -> str:
         "clmm" if bars else "clm",
         f"{graph.response.expression} ~ {' + '.join([*fixed, *bars])}",
         f"data = {data}",
+        source.subset,
         "" if graph.response.link == "logit" else f'link = "{graph.response.link}"',
         f"contrasts = {source.contrasts}" if source.contrasts else "",
     )
