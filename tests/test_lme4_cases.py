@@ -7,7 +7,7 @@ sums of squares (``getME(m, "X")``), levels, coefficients and non-zero entries o
 optimum, from the Cholesky factor of ``Z'Z`` and again, for up to 400 rows, of the dense V.  ``joint`` are
 sums of ``dbinom``, ``dpois`` and so on given effects ``0.1 sin(level + 7 (coefficient - 1) + 13 (term -
 1))``, counted from 1, plus their normal density.  Character columns have their levels in the order of
-the C locale.
+the C locale.  Those with a ``formula`` are ``model.matrix``.
 """
 
 from __future__ import annotations
@@ -36,12 +36,21 @@ def having(key):
     )
 
 
-@having("X")
+def check_columns(X, want):
+    assert list(X.columns) == want["columns"]
+    np.testing.assert_allclose(X.sum(), want["sums"], rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose((X**2).sum(), want["squares"], rtol=1e-8)
+
+
+@having("formula")
+def test_the_model_matrix_is_rs(case):
+    check_columns(m2s.model_matrix(case["formula"], table(case["data"])), case["X"])
+
+
+@having("call")
 def test_the_design_is_rs(case):
-    model, want = model_of(case), case["X"]
-    assert list(model.X.columns) == want["columns"]
-    np.testing.assert_allclose(model.X.sum(), want["sums"], rtol=1e-8, atol=1e-8)
-    np.testing.assert_allclose((model.X**2).sum(), want["squares"], rtol=1e-8)
+    model = model_of(case)
+    check_columns(model.X, case["X"])
     shapes = [
         [len(z.levels), len(z.coefficients), int((abs(z.matrix.data) > 1e-14).sum())]
         for z in model.Z

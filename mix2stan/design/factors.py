@@ -23,6 +23,7 @@ __all__ = [
     "dummy",
     "factor",
     "interaction",
+    "levels",
     "num_factor",
     "ordered",
     "paste",
@@ -73,6 +74,14 @@ def paste(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     return Column("factor", codes.astype(np.int64), tuple(map(str, levels.tolist())), text=True)
 
 
+def levels(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``levels(f)``: text, a value for each level; ``as.numeric(levels(f))[f]`` reads numbers."""
+    names = evaluation.remember(call, lambda: evaluation.column(arguments["x"]).as_factor().levels)
+    known = tuple(sorted(names))
+    codes = np.array([known.index(name) for name in names], dtype=np.int64)
+    return Column("factor", codes, known, text=True)
+
+
 def drop_levels(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     """``droplevels(f)``: the levels in use."""
     return _factor_of(evaluation, call, arguments)
@@ -106,9 +115,17 @@ def _with_levels(column: Column, levels: tuple[str, ...]) -> Column:
 
 
 def relevel(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """``relevel(f, ref)``: another first level."""
+    """``relevel(f, ref)``: another first level, by its name or its number."""
     column = evaluation.column(arguments["x"]).as_factor()
-    (ref,) = evaluation.strings(arguments["ref"])[:1] or [""]
+    wanted = evaluation.column(arguments["ref"])
+    if wanted.kind == "numeric":
+        place = int(evaluation.scalar(arguments["ref"])) - 1
+        if not 0 <= place < len(column.levels):
+            message = f"there is no level number {place + 1} of {len(column.levels)}"
+            raise FormulaError(message, span=arguments["ref"].span)
+        ref = column.levels[place]
+    else:
+        (ref,) = evaluation.strings(arguments["ref"])[:1] or [""]
     if ref not in column.levels:
         hint = suggestion(ref, column.levels, what="the levels")
         raise FormulaError(f"there is no level {ref!r}", span=arguments["ref"].span, hint=hint)
@@ -165,8 +182,9 @@ def num_factor(evaluation: Evaluation, call: Call, arguments: Arguments) -> Colu
 
 
 def interaction(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """``interaction(a, b)``: all combinations, the first factor fastest, joined by a dot."""
+    """``interaction(a, b)``: all combinations, the first factor fastest unless ``lex.order``."""
     separator = evaluation.strings(arguments["sep"])[0] if "sep" in arguments else "."
+    first_slowest = "lex.order" in arguments and evaluation.flag(arguments["lex.order"])
     parts = [n for name, n in arguments.items() if name.startswith("...")]
     if not parts:
         raise FormulaError("interaction() needs factors", span=call.span)
@@ -174,8 +192,12 @@ def interaction(evaluation: Evaluation, call: Call, arguments: Arguments) -> Col
     codes, levels = columns[0].values, columns[0].levels
     for column in columns[1:]:
         missing = (codes < 0) | column.missing
-        codes = np.where(missing, -1, codes + len(levels) * column.values)
-        levels = tuple(f"{a}{separator}{b}" for b in column.levels for a in levels)
+        if first_slowest:
+            codes = np.where(missing, -1, len(column.levels) * codes + column.values)
+            levels = tuple(f"{a}{separator}{b}" for a in levels for b in column.levels)
+        else:
+            codes = np.where(missing, -1, codes + len(levels) * column.values)
+            levels = tuple(f"{a}{separator}{b}" for b in column.levels for a in levels)
     made = Column("factor", codes, levels)
     drop = "drop" in arguments and evaluation.flag(arguments["drop"])
     return made.used_levels() if drop else made

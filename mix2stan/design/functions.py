@@ -12,8 +12,8 @@ from scipy import special
 from mix2stan.design import contrast_calls, factors, splines
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column
-from mix2stan.errors import FormulaError, suggestion
-from mix2stan.syntax import Argument, Call, Name, Node
+from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.syntax import Argument, Call, Constant, Name, Node
 
 __all__ = ["FUNCTIONS", "Function"]
 
@@ -91,6 +91,42 @@ def _summary(function: Callable[[Array], float]) -> Function:
     return Function(("x", "na.rm"), evaluate)
 
 
+def _quantile(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """R's ``quantile`` of type 7, of the data the model is fitted to."""
+    if "type" in arguments and evaluation.scalar(arguments["type"]) != 7:
+        raise Unsupported("quantile() is of type 7 here", span=arguments["type"].span)
+    probabilities = np.linspace(0, 1, 5)
+    if "probs" in arguments:
+        probabilities = evaluation.numbers(arguments["probs"])
+
+    def learn() -> Array:
+        values = evaluation.numbers(arguments["x"])
+        return np.asarray(np.quantile(values[~np.isnan(values)], probabilities))
+
+    return Column.numeric(evaluation.remember(call, learn))
+
+
+def _element(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``scale(x)[, 1]``, ``x[2:5]``, ``levels(f)[f]``: a column of a matrix, or elements by number."""
+    whole = evaluation.column(arguments["x"])
+    if "j" in arguments:
+        place = int(evaluation.scalar(arguments["j"]))
+        all_rows = arguments["i"] == Constant("NULL")
+        width = 1 if whole.values.ndim == 1 else whole.values.shape[1]
+        if whole.is_factor or not all_rows or not 1 <= place <= width:
+            raise FormulaError(f"{call} is no column of a matrix", span=call.span)
+        return Column.numeric(whole.values.reshape(len(whole), -1)[:, place - 1])
+    index = evaluation.column(arguments["i"])
+    if index.kind == "logical" or index.values.ndim != 1:
+        hint = "rows are chosen with subset ="
+        raise FormulaError(f"{call} has another length", span=call.span, hint=hint)
+    places = index.values.astype(float) if index.is_factor else index.numbers() - 1
+    inside = (places >= 0) & (places < len(whole))
+    found = whole.rows(np.where(inside, places, 0).astype(np.int64))
+    missing = -1 if whole.is_factor else np.nan
+    return replace(found, values=np.where(inside, found.values, missing))
+
+
 def _itself(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     return evaluation.column(arguments["x"])
 
@@ -112,6 +148,8 @@ def _cbind(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
             labels.append(argument.name or (node.name if isinstance(node, Name) else ""))
         else:
             labels += part.labels or [""] * wide.shape[1]
+    if len(labels) == 1:
+        return Column.numeric(columns[0][:, 0])
     return Column.numeric(np.hstack(columns), labels if any(labels) else ())
 
 
@@ -143,8 +181,9 @@ def _scale(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
         return centre, spread
 
     centre, spread = evaluation.remember(call, learn)
+    labels = evaluation.column(arguments["x"]).labels
     with np.errstate(all="ignore"):
-        return Column.numeric((values - centre) / spread)
+        return Column.numeric((values - centre) / spread, labels)
 
 
 def _scale_option(
@@ -307,7 +346,10 @@ FUNCTIONS: dict[str, Function] = {
     "as.double": Function(("x",), _as_numeric),
     "as.integer": Function(("x",), _as_integer),
     "as.logical": Function(("x",), _as_logical),
-    "poly": Function(("x", "degree", "coefs", "raw", "simple"), splines.evaluate_poly),
+    "poly": Function(("x", "...", "degree", "coefs", "raw", "simple"), splines.evaluate_poly),
+    "quantile": Function(("x", "probs", "na.rm", "names", "type"), _quantile),
+    "levels": Function(("x",), factors.levels),
+    "[": Function(("x", "i", "j"), _element, required=2),
     "bs": Function(
         ("x", "df", "knots", "degree", "intercept", "Boundary.knots"), splines.evaluate_bs
     ),
