@@ -155,6 +155,24 @@ def test_a_column_that_minus_takes_out_still_drops_rows():
     assert len(kept.X) == len(d.dropna())
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "lmer(rt ~ ns(trial, knots = quantile(trial, c(0.3, 0.7))) + C(item, contr.sdif) + (1 | subj))",
+        "lmer(rt ~ cond + relevel(item, 3) + (cond | subj), contrasts = list(cond = contr.sum))",
+        "lmer(rt ~ poly(trial, as.numeric(levels(item))[item], degree = 2) + (trial > 5 | subj), "
+        "subset = trial != 3)",
+    ],
+)
+def test_what_functions_learnt_holds_for_new_rows(call):
+    d = table("trials")
+    model = m2s.model(call, d)
+    fit = model.sample(chains=2, warmup=20, draws=20, seed=1, engine="stanli")
+    rows = model.X.index[:6]
+    again = fit.predict(d.loc[rows], summary=True)["mean"]
+    np.testing.assert_allclose(again, fit.predict(summary=True)["mean"].iloc[:6])
+
+
 def test_chains_start_where_the_mean_has_a_value():
     """An effect of the usual size would make 1 / mu negative."""
     call = "glmer(decrease ~ treatment + (1 | rowpos), data = d, family = Gamma(link = 'inverse'))"
