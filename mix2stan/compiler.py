@@ -25,7 +25,7 @@ from mix2stan.priors.choice import PriorArgument, prior_choice
 from mix2stan.relationships import Known
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
-from mix2stan.syntax import Argument, Call, Name, Node
+from mix2stan.syntax import Name, Node
 
 __all__ = ["Compiled", "DataArgument", "Given", "compile_model", "remarks"]
 
@@ -79,7 +79,9 @@ def compile_model(
         call = model_call(syntax, columns)
         request = lower(call)
         request, frame = _rows(request, frames)
-        bound = bind(request.graph, frame, request.na_action, request.contrasts, given)
+        bound = bind(
+            request.graph, frame, request.na_action, request.contrasts, given, request.subset
+        )
         graph = note(request.graph, *remarks(request, bound))
         graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))
         program = plan(graph)
@@ -106,11 +108,8 @@ def _in_pandas(data: object) -> Given:
 
 
 def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> tuple[Request, pd.DataFrame]:
-    """The request, complete, and its data frame: ``subset`` applied, several responses stacked."""
+    """The request, complete, and its data frame, several responses stacked."""
     node: Node = request.data if request.data is not None else Name(next(iter(frames), ""))
-    if request.subset is not None:
-        arguments = (Argument(None, node), Argument(None, request.subset))
-        node = Call("subset", arguments, span=request.subset.span)
     rows = evaluate_data(node, _Bindings(frames))
     if request.finish is not None:
         request = request.finish(lambda node: levels_of(rows, node))

@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 
 #: The size of effects on the scale of a link.
 _SMALL = 0.3
+#: How often their size is halved to find one that is small enough.
+_HALVINGS = 20
 
 
 def starting_points(
@@ -99,6 +101,7 @@ def _of_gaussian(
     residual = float(np.std(rest / multipliers)) or 1.0
     # effects act on the scale of the predictor, where one unit is much unless that is the response's
     spread = residual if graph.response.link == "identity" else 0.5
+    spread = _room(graph, eta, spread)
     # columns of the design have length sqrt(N)
     error = spread / np.sqrt(len(y))
     coefficients = "theta" if "R_inverse" in data else "beta"
@@ -122,6 +125,23 @@ def _of_gaussian(
         return start
 
     return [chain() for _ in range(chains)]
+
+
+def _room(graph: ModelGraph, eta: Array, spread: float) -> float:
+    """The size of effects, smaller where those of this size would leave the means no value.
+
+    Such is ``1 / mu``, which has to stay positive; most links take any number.
+    """
+    family, link = FAMILIES[graph.response.family], LINKS[graph.response.link]
+    columns = 1 + sum(len(group.columns.names) for group in graph.groups_of(""))
+    for _ in range(_HALVINGS):
+        # two standard deviations twice as large as meant
+        both = np.concatenate([eta - 4 * columns * spread, eta + 4 * columns * spread])
+        with np.errstate(all="ignore"):
+            if bool((link.valid(both) & family.domain(link.inverse(both))).all()):
+                break
+        spread /= 2
+    return spread
 
 
 def _design(graph: ModelGraph, data: dict[str, Any]) -> Array:

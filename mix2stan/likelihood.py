@@ -248,10 +248,8 @@ def _coefficients(columns: Columns, beta: Mapping[str, float]) -> Array:
 
 def _term_of(group: Group, terms: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The entry of the point that is about a group term; a:b and b:a are one factor."""
-    factor = sorted(str(group.factor).split(":"))
-    here = [
-        t for t in terms if sorted(t["group"].split(":")) == factor and _owner(t) == group.owner
-    ]
+    factor = _variables_named(str(group.factor))
+    here = [t for t in terms if _variables_named(t["group"]) == factor and _owner(t) == group.owner]
     for term in here:
         if tuple(term["coefficients"]) == group.columns.names:
             return term
@@ -260,6 +258,11 @@ def _term_of(group: Group, terms: Sequence[Mapping[str, Any]]) -> Mapping[str, A
         return here[0]
     coefficients = ", ".join(group.columns.names)
     raise Mix2stanError(f"the point has no entry for {coefficients} of {group.factor}")
+
+
+def _variables_named(group: str) -> list[str]:
+    """The variables of a grouping factor; lme4 calls the innermost of a/b/c ``c:(b:a)``."""
+    return sorted(part.strip("()") for part in group.split(":"))
 
 
 def _owner(term: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,7 @@ from scipy import linalg, sparse
 from mix2stan.design import (
     Column,
     DesignSpec,
+    Evaluation,
     Frame,
     Grouping,
     ModelFrame,
@@ -25,9 +26,10 @@ from mix2stan.design import (
     grouping,
     incidence,
     model_frame,
+    rows_of_subset,
     terms,
 )
-from mix2stan.errors import FormulaError, nearest, suggestion
+from mix2stan.errors import DataError, FormulaError, nearest, suggestion
 from mix2stan.families import LAYERS
 from mix2stan.graph import UNITS, Columns, Factor, Group, Layer, ModelGraph
 from mix2stan.relationships import Kinship, read_relationship
@@ -83,7 +85,7 @@ class Data:
         self.names_of_data = tuple(names)
         self._response = response
         self._coded: Data | None = None
-        self._specs: dict[Node, DesignSpec] = {}
+        self._specs: dict[tuple[Node, bool], DesignSpec] = {}
         self._given = given or {}
         self._memberships: dict[Factor, tuple[Grouping, ...]] = {}
         self._kinships: dict[Factor, Kinship] = {}
@@ -115,29 +117,31 @@ class Data:
         other._coded = self
         return other
 
-    def spec(self, formula: Node) -> DesignSpec:
-        """The design specification of one right-hand side."""
+    def spec(self, formula: Node, plain: bool = False) -> DesignSpec:
+        """The design specification of one right-hand side, ``plain`` without the call's contrasts."""
         if self._coded is not None:
-            return self._coded.spec(formula)
-        if formula not in self._specs:
-            self._specs[formula] = design(self.terms(formula), self.frame, self.contrasts)
-        return self._specs[formula]
+            return self._coded.spec(formula, plain)
+        if (formula, plain) not in self._specs:
+            contrasts = None if plain else self.contrasts
+            made = design(self.terms(formula), self.frame, contrasts)
+            self._specs[formula, plain] = made
+        return self._specs[formula, plain]
 
     def terms(self, formula: Node) -> Terms:
         """The terms of one right-hand side, ``.`` standing for all columns but the response."""
         return terms(Formula(self._response, formula), columns=self.names_of_data)
 
-    def names(self, formulas: Sequence[Node]) -> tuple[str, ...]:
+    def names(self, formulas: Sequence[Node], plain: bool = False) -> tuple[str, ...]:
         """R's names of the columns of formulas that stand side by side."""
-        return tuple(name for f in formulas for name in self.spec(f).names)
+        return tuple(name for f in formulas for name in self.spec(f, plain).names)
 
     def matrix(self, columns: Columns) -> Array:
         """The design, shape (N, q): of all columns, or of those the graph has names for."""
-        blocks = [self.spec(f).matrix(self.frame) for f in columns.formulas]
+        blocks = [self.spec(f, columns.plain).matrix(self.frame) for f in columns.formulas]
         whole = np.hstack(blocks) if len(blocks) != 1 else blocks[0]
         if len(columns.names) in (0, whole.shape[1]):
             return whole
-        names = self.names(columns.formulas)
+        names = self.names(columns.formulas, columns.plain)
         return whole[:, [names.index(name) for name in columns.names]]
 
     def grouping(self, factor: Factor) -> Grouping:
@@ -345,28 +349,44 @@ def bind(
     na_action: str,
     contrasts: Mapping[str, str],
     given: Mapping[str, Any] | None = None,
+    subset: Node | None = None,
 ) -> Data:
     """Evaluate the variables of a lowered graph on a data frame.
 
-    Rows with a missing value in any of them are dropped, as ``na_action`` says; ``given`` is what was
-    given besides the rows, by name.
+    As in R's ``model.frame`` they are evaluated on all rows; then those of ``subset`` are kept, and
+    of these the ones with a missing value in any variable dropped, as ``na_action`` says; ``given`` is
+    what was given besides the rows, by name.
     """
     names = Frame.of(df).names
     frame = Frame.of(_with_units(graph, df))
     response = graph.response.expression
+    keep = None if subset is None else rows_of_subset(subset, frame)
     for group in graph.groups:
         _check_not_the_response(group, response, frame)
     for part in graph.residual.variances:
         if part.weights is not None:
-            _check_weights(part.weights, frame)
+            _check_weights(part.weights, frame, keep)
         if part.standard_errors is not None and graph.response.known:
-            _check_weights(part.standard_errors, frame, "standard errors")
+            _check_weights(part.standard_errors, frame, keep, "standard errors")
     wanted = variables_of(graph, names)
     # an interval without a second end goes on for ever
     censoring = graph.response.censoring
     unbounded = () if censoring is None else (response, *censoring.variables())
-    model = model_frame(wanted, frame, na_action=na_action, unbounded=unbounded)
+    wanted = tuple(dict.fromkeys((*wanted, *_removed(graph, names, frame))))
+    model = model_frame(wanted, frame, na_action=na_action, unbounded=unbounded, keep=keep)
     return Data(model, names, response, contrasts, frame, given)
+
+
+def _removed(graph: ModelGraph, names: Sequence[str], frame: Frame) -> Iterator[Node]:
+    """The variables that ``-`` took out of formulas, for the rows that lack them."""
+    for formula in graph.formulas():
+        parts = terms(Formula(graph.response.expression, formula), columns=names)
+        for node in parts.removed:
+            try:
+                Evaluation(frame).variable(node)
+            except DataError:  # a date, say: of a type that no model could use
+                continue
+            yield node
 
 
 def variables_of(graph: ModelGraph, names: Sequence[str]) -> tuple[Node, ...]:
@@ -396,9 +416,11 @@ def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
     return df.assign(**{UNITS: pd.Categorical(np.arange(1, len(df) + 1))})
 
 
-def _check_weights(weights: Node, frame: Frame, what: str = "weights") -> None:
+def _check_weights(
+    weights: Node, frame: Frame, keep: NDArray[np.bool_] | None, what: str = "weights"
+) -> None:
     """Weights are 1 / variance: each has to be a positive number; rows that lack one are dropped."""
-    alone = model_frame((weights,), frame)
+    alone = model_frame((weights,), frame, keep=keep)
     column = alone.column(weights)
     if column.is_factor or column.values.ndim != 1:
         raise FormulaError(f"{weights} is not numeric", span=weights.span)

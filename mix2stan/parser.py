@@ -172,14 +172,15 @@ class _Builder(Transformer[Token, Any]):
     def target(self, parts: list[Token]) -> tuple[str, Span]:
         return _word(parts[0]), _span(parts[0])
 
-    def function(self, parts: list[Token]) -> tuple[str, Span]:
-        return _word(parts[-1]), _span(parts[0])
+    def function(self, parts: list[Token]) -> tuple[str, str, Span]:
+        package = "".join(parts[:-1])
+        return _word(parts[-1]), package, _span(parts[0])
 
     def name(self, parts: list[Token]) -> Node:
-        word = _word(parts[0])
-        if word in CONSTANTS and not parts[0].startswith("`"):
-            return Constant(word, span=_span(parts[0]))
-        return Name(word, span=_span(parts[0]))
+        word, at = _word(parts[-1]), _span(parts[0]).to(_span(parts[-1]))
+        if word in CONSTANTS and not parts[-1].startswith("`"):
+            return Constant(word, span=at)
+        return Name(word, span=at)
 
     def number(self, parts: list[Token]) -> Node:
         digits = parts[0].rstrip("L")
@@ -205,9 +206,9 @@ class _Builder(Transformer[Token, Any]):
         return Argument(None, value, span=value.span)
 
     def call(self, parts: list[Any]) -> Node:
-        function, at = parts[0]
+        function, package, at = parts[0]
         args = tuple(p for p in parts if isinstance(p, Argument))
-        return Call(function, args, span=at.to(_span(parts[-1])))
+        return Call(function, args, package, span=at.to(_span(parts[-1])))
 
     def subscript(self, parts: list[Any]) -> Node:
         args = tuple(p for p in parts if isinstance(p, Argument))

@@ -348,10 +348,15 @@ def _binary(rows: _Rows) -> Observed:
 
 
 def _trials(rows: _Rows) -> Observed:
-    """``cbind(success, failure)``, or proportions with totals, or single trials."""
+    """``cbind(success, failure)``, or proportions with totals, or single trials.
+
+    With weights a success or failure is that of all trials of its row, as in R.
+    """
     if rows.column.is_factor:
-        rows.refuse_weights()
-        return _binary(rows)
+        single = _binary(replace(rows, weights=None))
+        if rows.weights is None:
+            return single
+        rows = replace(rows, column=Column.numeric(single.y))
     values = rows.column.numbers()
     if values.ndim == 2:
         return _successes_and_failures(rows, values)

@@ -230,7 +230,12 @@ class Schema:
             "names": list(self.names),
             "contrasts": dict(self.contrasts),
             "columns": [
-                {"name": name, "kind": column.kind, "levels": list(column.levels)}
+                {
+                    "name": name,
+                    "kind": column.kind,
+                    "levels": list(column.levels),
+                    "text": column.text,
+                }
                 for name, column in used.items()
             ],
             "variables": [[encode(node), _without_values(c)] for node, c in frame.columns.items()],
@@ -257,7 +262,9 @@ class Schema:
         graph = decode(about["graph"])
         rows = np.asarray(values["rows"], dtype=np.int64)
         columns = {
-            c["name"]: Column(c["kind"], values[f"column_{i}"], tuple(c["levels"]))
+            c["name"]: Column(
+                c["kind"], values[f"column_{i}"], tuple(c["levels"]), text=c.get("text", False)
+            )
             for i, c in enumerate(about["columns"])
         }
         raw = Frame(columns, len(rows))
@@ -305,7 +312,7 @@ def _align(new: Column, old: Column, name: str) -> Column:
         levels = old.levels + extra
         place = {level: i for i, level in enumerate(levels)}
         table = np.array([place[level] for level in factor.levels] + [-1], dtype=np.int64)
-        return Column(old.kind, table[factor.values], levels)
+        return Column(old.kind, table[factor.values], levels, text=old.text)
     if new.kind in ("factor", "ordered"):
         if new.missing.all():
             return Column.numeric(np.full(len(new), np.nan))

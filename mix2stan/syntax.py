@@ -49,7 +49,7 @@ CONSTANTS: dict[str, bool | float | None] = {
 }
 
 _SYNTACTIC_NAME = re.compile(r"(?:[^\W\d_]|\.(?![0-9]))[\w.]*\Z")
-_TIGHT = frozenset({"^", ":", "/"})
+_TIGHT = frozenset({"^", ":", "/", "%%", "%/%"})
 # Looser operators have smaller numbers; a formula is looser than all of them.
 _PRECEDENCE = {
     "||": 1, "|": 1, "&&": 2, "&": 2, "!": 3,
@@ -142,17 +142,23 @@ class Argument(Node):
 
 @dataclass(frozen=True)
 class Call(Node):
-    """``function(args)``; a subscript is a call of ``[``, an element one of ``$``."""
+    """``function(args)``; a subscript is a call of ``[``, an element one of ``$``.
+
+    ``package`` is what stands before the name, ``splines::``, which R's column names keep.
+    """
 
     function: str
     args: tuple[Argument, ...] = ()
+    package: str = ""
 
     def __str__(self) -> str:
         if self.function in ("$", "@"):
             return self.function.join(str(a) for a in self.args)
         if self.function == "[":
-            return f"{self.args[0]}[{', '.join(str(a) for a in self.args[1:])}]"
-        return f"{quote_name(self.function)}({', '.join(str(a) for a in self.args)})"
+            places = ("" if a.value == Constant("NULL") else str(a) for a in self.args[1:])
+            return f"{self.args[0]}[{', '.join(places)}]"
+        arguments = ", ".join(str(a) for a in self.args)
+        return f"{self.package}{quote_name(self.function)}({arguments})"
 
     def argument(self, name: str, position: int | None = None) -> Argument | None:
         """The argument called ``name``, else the one at ``position`` among the unnamed."""

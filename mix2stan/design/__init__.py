@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from mix2stan.design.data_verbs import evaluate_data
+from mix2stan.design.data_verbs import evaluate_data, rows_of_subset
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.foreign import in_pandas, is_frame
 from mix2stan.design.frame import Column, Frame
@@ -21,7 +21,7 @@ from mix2stan.design.matrix import DesignSpec, design, independent_columns
 from mix2stan.design.model_frame import ModelFrame, model_frame
 from mix2stan.design.stack import TRAIT, levels_of, stack, trials_name
 from mix2stan.design.tables import read_table
-from mix2stan.design.terms import Term, Terms, terms
+from mix2stan.design.terms import Term, Terms, product, terms
 from mix2stan.errors import DataError, FormulaError
 from mix2stan.parser import parse_expression
 
@@ -45,7 +45,9 @@ __all__ = [
     "levels_of",
     "model_frame",
     "model_matrix",
+    "product",
     "read_table",
+    "rows_of_subset",
     "stack",
     "terms",
     "trials_name",

@@ -1,10 +1,12 @@
 """R's contrast matrices.
 
-Sources: R's ``?contr.treatment`` and ``?contr.poly``; Chambers & Hastie (1992), chapter 2.
+Sources: R's ``?contr.treatment``, ``?contr.poly`` and ``?contrasts``, MASS's ``?contr.sdif``; Chambers
+& Hastie (1992), chapter 2.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from mix2stan.errors import FormulaError, suggestion
 
-__all__ = ["CONTRASTS", "contrast_columns"]
+__all__ = ["CONTRASTS", "completed", "contrast_columns", "contrast_name", "poly_contrasts"]
 
 Array = NDArray[np.float64]
 
@@ -41,14 +43,15 @@ def _helmert(levels: Sequence[str]) -> tuple[Array, list[str]]:
 
 
 def _poly(levels: Sequence[str]) -> tuple[Array, list[str]]:
+    return poly_contrasts(np.arange(1, len(levels) + 1, dtype=float))
+
+
+def _differences(levels: Sequence[str]) -> tuple[Array, list[str]]:
+    """MASS's: each level less the one before it."""
     k = len(levels)
-    scores = np.arange(1, k + 1, dtype=float)
-    scores -= scores.mean()
-    powers = np.vander(scores, k, increasing=True)
-    Q, R = np.linalg.qr(powers)
-    matrix = (Q * np.sign(np.diag(R)))[:, 1:]
-    names = [".L", ".Q", ".C"][: k - 1] + [f"^{d}" for d in range(4, k)]
-    return matrix, names
+    steps = np.arange(1, k, dtype=float)
+    matrix = np.where(np.arange(k)[:, None] < steps, steps - k, steps) / k
+    return matrix, [f"{b}-{a}" for a, b in itertools.pairwise(levels)]
 
 
 #: Contrast functions by R's name: from the levels to a matrix (levels x columns) and column names.
@@ -58,26 +61,68 @@ CONTRASTS: dict[str, Callable[[Sequence[str]], tuple[Array, list[str]]]] = {
     "contr.helmert": _helmert,
     "contr.poly": _poly,
     "contr.SAS": _sas,
+    "contr.sdif": _differences,
 }
 
 
-def contrast_columns(levels: Sequence[str], kind: str | Array) -> tuple[Array, list[str]]:
+def contrast_columns(
+    levels: Sequence[str], kind: str | Array, labels: Sequence[str] = ()
+) -> tuple[Array, list[str]]:
     """The contrast matrix for some levels, and the names of its columns.
 
     Args:
         levels: k of them.
         kind: a contrast function's name, or a matrix of k rows.
+        labels: the names of a matrix's columns; none are numbers.
 
     Raises:
         FormulaError: if there is no such function, or the matrix does not fit.
     """
     if isinstance(kind, str):
-        name = kind if kind.startswith("contr.") else f"contr.{kind}"
-        if name not in CONTRASTS:
-            hint = suggestion(name, CONTRASTS, what="available")
-            raise FormulaError(f"there is no contrast function {kind!r}", hint=hint)
-        return CONTRASTS[name](levels)
+        return CONTRASTS[contrast_name(kind)](levels)
     if kind.ndim != 2 or kind.shape[0] != len(levels):
         shape = "x".join(map(str, kind.shape))
         raise FormulaError(f"a {shape} contrast matrix does not fit {len(levels)} levels")
-    return kind, [str(i + 1) for i in range(kind.shape[1])]
+    return kind, list(labels) or [str(i + 1) for i in range(kind.shape[1])]
+
+
+def contrast_name(kind: str) -> str:
+    """The full name of a contrast function: ``sum`` is ``contr.sum``.
+
+    Raises:
+        FormulaError: if there is no such function.
+    """
+    name = kind if kind.startswith("contr.") else f"contr.{kind}"
+    if name not in CONTRASTS:
+        hint = suggestion(name, CONTRASTS, what="available")
+        raise FormulaError(f"there is no contrast function {kind!r}", hint=hint)
+    return name
+
+
+def poly_contrasts(scores: Array) -> tuple[Array, list[str]]:
+    """Orthonormal polynomials of levels that stand at ``scores``, shape (k,)."""
+    k = len(scores)
+    powers = np.vander(scores - scores.mean(), k, increasing=True)
+    Q, R = np.linalg.qr(powers)
+    matrix = (Q * np.sign(np.diag(R)))[:, 1:]
+    names = [".L", ".Q", ".C"][: k - 1] + [f"^{d}" for d in range(4, k)]
+    return matrix, names
+
+
+def completed(matrix: Array) -> Array:
+    """As many columns as k levels have contrasts: R adds ones orthogonal to those that are there.
+
+    Args:
+        matrix: shape (k, columns).
+
+    Raises:
+        FormulaError: if its columns and a constant are not independent.
+    """
+    k, columns = matrix.shape
+    if columns >= k - 1:
+        return matrix[:, : k - 1]
+    whole = np.column_stack([np.ones(k), matrix])
+    if np.linalg.matrix_rank(whole) < columns + 1:
+        raise FormulaError("the contrasts are not independent of each other and of a constant")
+    Q, _ = np.linalg.qr(whole, mode="complete")
+    return np.column_stack([matrix, Q[:, columns + 1 :]])

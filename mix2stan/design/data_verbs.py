@@ -1,4 +1,4 @@
-"""The data argument: a frame by name, or ``transform``, ``subset`` and ``na.omit`` of one."""
+"""The data argument: a frame by name, or ``transform``, ``subset``, ``na.omit`` and ``[`` of one."""
 
 from __future__ import annotations
 
@@ -6,20 +6,39 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column, Frame
 from mix2stan.errors import FormulaError, suggestion
-from mix2stan.syntax import Argument, Call, Name, Node, Number, Operator, Parens
+from mix2stan.syntax import (
+    Argument,
+    Call,
+    Constant,
+    Name,
+    Node,
+    Number,
+    Operator,
+    Parens,
+    String,
+    rewrite,
+    walk,
+)
 
-__all__ = ["evaluate_data"]
+__all__ = ["evaluate_data", "rows_of_subset"]
+
+#: What stands in ``d[rows, ]`` for all columns.
+_ALL = Constant("NULL")
+#: The column of rows without missing values, under a name no data have.
+_COMPLETE = "complete.cases()"
 
 
 def evaluate_data(node: Node, bound: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The data frame an expression stands for.
 
     Args:
-        node: a name, or calls of ``transform``, ``subset``, ``na.omit``, ``droplevels`` around one.
+        node: a name, or calls of ``transform``, ``subset``, ``na.omit``, ``droplevels`` around one,
+            or part of one, ``d[d$x > 1, ]``.
         bound: data frames by name.
 
     Raises:
@@ -39,11 +58,16 @@ def evaluate_data(node: Node, bound: Mapping[str, pd.DataFrame]) -> pd.DataFrame
             return _subset(evaluate_data(first.value, bound), rest, node)
         case Call(function="na.omit", args=(first,)):
             return evaluate_data(first.value, bound).dropna()
+        case Call(function="[", args=(first, rows, columns)):
+            return _part(evaluate_data(first.value, bound), rows.value, columns.value)
+        case Call(function="[", args=(first, _)):
+            message = f"{node} takes columns; rows need a comma"
+            raise FormulaError(message, span=node.span, hint=f"write {first}[rows, ]")
         case Call(function="droplevels" | "as.data.frame" | "data.frame", args=(first,)):
             return evaluate_data(first.value, bound)
         case Call(function=name):
             message = f"{name}() of data cannot be computed here"
-            hint = "transform(d, …), subset(d, …) and na.omit(d) can"
+            hint = "transform(d, …), subset(d, …), na.omit(d) and d[rows, ] can"
             raise FormulaError(message, span=node.span, hint=hint)
     raise FormulaError(f"{node} is not a data frame", span=node.span)
 
@@ -74,6 +98,55 @@ def _subset(df: pd.DataFrame, arguments: list[Argument], call: Call) -> pd.DataF
     return df if select is None else df[_selected(select.value, df)]
 
 
+def _part(df: pd.DataFrame, rows: Node, columns: Node) -> pd.DataFrame:
+    """``d[d$x > 1, ]``, ``d[complete.cases(d), c("y", "x")]``: rows by a condition or numbers.
+
+    Where the condition is missing R has a row of missing values, which no model uses.
+    """
+    if rows != _ALL:
+        df = df[rows_of_subset(rewrite(rows, _own_column), Frame.of(_with_cases(df, rows)))]
+    return df if columns == _ALL else df[_selected(columns, df)]
+
+
+def _own_column(node: Node) -> Node:
+    """``d$x`` and ``d[["x"]]`` as ``x``, ``complete.cases(d)`` as the column made of it."""
+    match node:
+        case Call(function="$", args=(Argument(value=Name()), Argument(value=Name() as column))):
+            return column
+        case Call(function="complete.cases", args=(Argument(value=Name()),)):
+            return Name(_COMPLETE, span=node.span)
+    return node
+
+
+def _with_cases(df: pd.DataFrame, rows: Node) -> pd.DataFrame:
+    wanted = any(isinstance(n, Call) and n.function == "complete.cases" for n in walk(rows))
+    return df.assign(**{_COMPLETE: df.notna().all(axis=1)}) if wanted else df
+
+
+def rows_of_subset(condition: Node, frame: Frame) -> NDArray[np.bool_]:
+    """Which rows the ``subset`` of a fitting function keeps: where it is true, or by their numbers.
+
+    Raises:
+        FormulaError: if it is neither a condition nor distinct row numbers.
+    """
+    evaluation = Evaluation(frame)
+    column = evaluation.column(condition)
+    if column.kind == "logical":
+        return np.asarray(evaluation.variable(condition).values == 1)
+    keep = np.zeros(frame.n, dtype=bool)
+    if column.kind == "numeric" and column.values.ndim == 1:
+        numbers = column.values[column.values != 0]
+        places = np.abs(numbers).astype(np.int64) - 1
+        one_sign = bool((numbers > 0).all() or (numbers < 0).all())
+        distinct = len(set(places.tolist())) == len(places) or bool((numbers < 0).all())
+        whole = bool((numbers == np.trunc(numbers)).all()) and len(numbers) > 0
+        if one_sign and distinct and whole and places.max() < frame.n:
+            keep[places] = True
+            return keep if numbers[0] > 0 else ~keep
+    message = "a subset has to be true or false of every row, or the numbers of rows"
+    raise FormulaError(message, span=condition.span, hint="write it with ==, < or %in%")
+
+
 def _selected(node: Node, df: pd.DataFrame) -> list[str]:
     """``select = c(a, b)`` or ``-c(a, b)``."""
     columns = [str(c) for c in df.columns]
@@ -87,6 +160,8 @@ def _selected(node: Node, df: pd.DataFrame) -> list[str]:
     for item in nodes:
         match item:
             case Name(name=name) if name in columns:
+                chosen.append(name)
+            case String(value=name) if name in columns:
                 chosen.append(name)
             case Number(value=value) if 1 <= value <= len(columns):
                 chosen.append(columns[int(value) - 1])

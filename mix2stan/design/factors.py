@@ -9,22 +9,24 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.design.contrasts import contrast_columns
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column
 from mix2stan.errors import DataError, FormulaError, suggestion
-from mix2stan.syntax import Call, Name, Node, String, format_number
+from mix2stan.syntax import Call, Node, format_number
 
 __all__ = [
+    "as_character",
     "as_factor",
     "at_level",
-    "choose_contrasts",
     "cut",
+    "drop_levels",
     "dummy",
     "factor",
     "interaction",
+    "levels",
     "num_factor",
     "ordered",
+    "paste",
     "relevel",
 ]
 
@@ -46,6 +48,42 @@ def ordered(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
 
 def as_factor(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     """``as.factor(x)``; levels learnt from the data stay what they were on new data."""
+    return _factor_of(evaluation, call, arguments)
+
+
+def as_character(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``as.character(x)``: text, so a factor whose levels are sorted."""
+    column = _factor_of(evaluation, call, arguments)
+    return replace(_with_levels(column, tuple(sorted(column.levels))), text=True)
+
+
+def paste(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``paste(a, b, sep = "_")`` and ``paste0(a, b)``: text; ``NA`` is a word like any other."""
+    between = " " if call.function == "paste" else ""
+    if "sep" in arguments:
+        between = evaluation.strings(arguments["sep"])[0]
+    parts = [evaluation.column(n).as_factor() for name, n in arguments.items() if name != "sep"]
+    if not parts:
+        raise FormulaError(f"{call.function}() needs something to paste", span=call.span)
+    length = max(len(part) for part in parts)
+    words = [np.array([*part.levels, "NA"], dtype=object)[part.values] for part in parts]
+    if any(len(word) not in (1, length) for word in words):
+        raise FormulaError("what is pasted has unequal lengths", span=call.span)
+    rows = zip(*(np.resize(word, length) for word in words), strict=True)
+    levels, codes = np.unique([between.join(row) for row in rows], return_inverse=True)
+    return Column("factor", codes.astype(np.int64), tuple(map(str, levels.tolist())), text=True)
+
+
+def levels(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``levels(f)``: text, a value for each level; ``as.numeric(levels(f))[f]`` reads numbers."""
+    names = evaluation.remember(call, lambda: evaluation.column(arguments["x"]).as_factor().levels)
+    known = tuple(sorted(names))
+    codes = np.array([known.index(name) for name in names], dtype=np.int64)
+    return Column("factor", codes, known, text=True)
+
+
+def drop_levels(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``droplevels(f)``: the levels in use."""
     return _factor_of(evaluation, call, arguments)
 
 
@@ -73,13 +111,21 @@ def _with_levels(column: Column, levels: tuple[str, ...]) -> Column:
     """The column with these levels; values that have none of them are missing."""
     place = {level: i for i, level in enumerate(levels)}
     table = np.array([place.get(level, -1) for level in column.levels] + [-1], dtype=np.int64)
-    return replace(column, values=table[column.values], levels=levels)
+    return replace(column, values=table[column.values], levels=levels, text=False)
 
 
 def relevel(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """``relevel(f, ref)``: another first level."""
+    """``relevel(f, ref)``: another first level, by its name or its number."""
     column = evaluation.column(arguments["x"]).as_factor()
-    (ref,) = evaluation.strings(arguments["ref"])[:1] or [""]
+    wanted = evaluation.column(arguments["ref"])
+    if wanted.kind == "numeric":
+        place = int(evaluation.scalar(arguments["ref"])) - 1
+        if not 0 <= place < len(column.levels):
+            message = f"there is no level number {place + 1} of {len(column.levels)}"
+            raise FormulaError(message, span=arguments["ref"].span)
+        ref = column.levels[place]
+    else:
+        (ref,) = evaluation.strings(arguments["ref"])[:1] or [""]
     if ref not in column.levels:
         hint = suggestion(ref, column.levels, what="the levels")
         raise FormulaError(f"there is no level {ref!r}", span=arguments["ref"].span, hint=hint)
@@ -88,17 +134,23 @@ def relevel(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
 
 
 def dummy(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """lme4's ``dummy(f, "level")``: 1 for the rows of a level, 0 for the others."""
+    """lme4's ``dummy(f, "level")``: a column for each level named, 1 for its rows and 0 for others.
+
+    Without names it is all levels but the first.
+    """
     column = evaluation.column(arguments["x"]).as_factor()
-    if "level" not in arguments:
-        level = column.levels[-1] if column.levels else ""
-    else:
-        (level,) = evaluation.strings(arguments["level"])[:1] or [""]
-    if level not in column.levels:
-        hint = suggestion(level, column.levels, what="the levels")
-        raise FormulaError(f"there is no level {level!r}", span=call.span, hint=hint)
-    hits = (column.values == column.levels.index(level)).astype(float)
-    return Column.numeric(np.where(column.missing, np.nan, hits))
+    wanted = arguments.get("level")
+    names = list(column.levels[1:]) if wanted is None else evaluation.strings(wanted)
+    for name in names:
+        if name not in column.levels:
+            hint = suggestion(name, column.levels, what="the levels")
+            raise FormulaError(f"there is no level {name!r}", span=call.span, hint=hint)
+    if not names:
+        raise FormulaError("dummy() has no level to show", span=call.span)
+    places = [column.levels.index(name) for name in names]
+    hits = (column.values[:, None] == np.array(places)).astype(float)
+    hits[column.missing] = np.nan
+    return Column.numeric(hits[:, 0]) if len(names) == 1 else Column.numeric(hits, names)
 
 
 def at_level(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -130,8 +182,9 @@ def num_factor(evaluation: Evaluation, call: Call, arguments: Arguments) -> Colu
 
 
 def interaction(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """``interaction(a, b)``: all combinations, the first factor fastest, joined by a dot."""
+    """``interaction(a, b)``: all combinations, the first factor fastest unless ``lex.order``."""
     separator = evaluation.strings(arguments["sep"])[0] if "sep" in arguments else "."
+    first_slowest = "lex.order" in arguments and evaluation.flag(arguments["lex.order"])
     parts = [n for name, n in arguments.items() if name.startswith("...")]
     if not parts:
         raise FormulaError("interaction() needs factors", span=call.span)
@@ -139,8 +192,12 @@ def interaction(evaluation: Evaluation, call: Call, arguments: Arguments) -> Col
     codes, levels = columns[0].values, columns[0].levels
     for column in columns[1:]:
         missing = (codes < 0) | column.missing
-        codes = np.where(missing, -1, codes + len(levels) * column.values)
-        levels = tuple(f"{a}{separator}{b}" for b in column.levels for a in levels)
+        if first_slowest:
+            codes = np.where(missing, -1, len(column.levels) * codes + column.values)
+            levels = tuple(f"{a}{separator}{b}" for a in levels for b in column.levels)
+        else:
+            codes = np.where(missing, -1, codes + len(levels) * column.values)
+            levels = tuple(f"{a}{separator}{b}" for b in column.levels for a in levels)
     made = Column("factor", codes, levels)
     drop = "drop" in arguments and evaluation.flag(arguments["drop"])
     return made.used_levels() if drop else made
@@ -165,6 +222,8 @@ def cut(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
             values == breaks[0 if right else -1], 0 if right else len(breaks) - 2, codes
         )
     outside = np.isnan(values) | (codes < 0) | (codes >= len(breaks) - 1)
+    if "labels" in arguments and evaluation.column(arguments["labels"]).kind == "logical":
+        return Column.numeric(np.where(outside, np.nan, codes + 1.0))
     levels = _interval_labels(evaluation, arguments, breaks, right, lowest)
     is_ordered = "ordered_result" in arguments and evaluation.flag(arguments["ordered_result"])
     codes = np.where(outside, -1, codes).astype(np.int64)
@@ -194,19 +253,16 @@ def _interval_labels(
 ) -> tuple[str, ...]:
     count = len(breaks) - 1
     if "labels" in arguments:
-        option = evaluation.column(arguments["labels"])
-        if option.kind == "logical":
-            return tuple(str(i + 1) for i in range(count))
         labels = tuple(evaluation.strings(arguments["labels"]))
         if len(labels) != count:
             message = f"{len(labels)} labels for {count} intervals"
             raise FormulaError(message, span=arguments["labels"].span)
         return labels
     digits = int(evaluation.scalar(arguments["dig.lab"])) if "dig.lab" in arguments else 3
-    shown = [f"{b:.{digits}g}" for b in breaks]
+    shown = [_bound(b, digits) for b in breaks]
     while len(set(shown)) < len(shown) and digits < 16:
         digits += 1
-        shown = [f"{b:.{digits}g}" for b in breaks]
+        shown = [_bound(b, digits) for b in breaks]
     left, close = ("(", "]") if right else ("[", ")")
     intervals = [f"{left}{a},{b}{close}" for a, b in itertools.pairwise(shown)]
     if lowest and right:
@@ -216,19 +272,8 @@ def _interval_labels(
     return tuple(intervals)
 
 
-def choose_contrasts(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """``C(f, contr.sum)``: the factor with its own contrasts, by name or as a matrix."""
-    column = evaluation.column(arguments["x"]).as_factor()
-    match arguments.get("contr"):
-        case None:
-            return column
-        case Name(name=kind) | String(value=kind):
-            contrast_columns(column.levels, kind)
-            return replace(column, contrasts=kind)
-        case other:
-            values = evaluation.numbers(other)
-            if len(column.levels) == 0 or values.size % len(column.levels):
-                message = f"{values.size} contrast weights do not fit {len(column.levels)} levels"
-                raise FormulaError(message, span=other.span)
-            matrix = values.reshape(-1, len(column.levels)).T
-            return replace(column, contrasts=matrix)
+def _bound(value: float, digits: int) -> str:
+    """A bound as R's ``formatC`` writes it; an infinite one has a space for its sign."""
+    if np.isinf(value):
+        return " Inf" if value > 0 else "-Inf"
+    return f"{value:.{digits}g}"

@@ -29,7 +29,9 @@ class Column:
         values: numbers as float64 of shape (n,), or (n, p) for what ``poly`` and its like return;
             truth values and factors as int64 codes of shape (n,), -1 for missing.
         levels: the levels of a factor, in order; ``FALSE`` and ``TRUE`` for truth values.
-        labels: the names of the p columns of a matrix, appended to the variable's name.
+        labels: the names of the p columns of a matrix, appended to the variable's name; of a factor
+            with a contrast matrix those of its columns.
+        text: whether a factor is text to R, so that ``as.numeric`` reads its levels as numbers.
         contrasts: a contrast function or matrix chosen for this factor by ``C()``.
     """
 
@@ -38,6 +40,7 @@ class Column:
     levels: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     contrasts: str | NDArray[np.float64] | None = field(default=None)
+    text: bool = False
 
     @classmethod
     def numeric(cls, values: Any, labels: Iterable[str] = ()) -> Column:
@@ -190,7 +193,7 @@ def _strings(series: pd.Series) -> Column:
     levels, codes = np.unique(labels.astype(str), return_inverse=True)
     whole = np.full(len(series), -1, dtype=np.int64)
     whole[~missing] = codes
-    return Column("factor", whole, tuple(levels.tolist()))
+    return Column("factor", whole, tuple(levels.tolist()), text=True)
 
 
 def _label(value: Any) -> str:

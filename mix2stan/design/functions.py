@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mix2stan.design import factors, splines
+from mix2stan.design import contrast_calls, factors, splines
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column
-from mix2stan.errors import FormulaError, suggestion
-from mix2stan.syntax import Argument, Call, Node
+from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.syntax import Argument, Call, Constant, Name, Node
 
 __all__ = ["FUNCTIONS", "Function"]
 
@@ -91,25 +91,66 @@ def _summary(function: Callable[[Array], float]) -> Function:
     return Function(("x", "na.rm"), evaluate)
 
 
+def _quantile(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """R's ``quantile`` of type 7, of the data the model is fitted to."""
+    if "type" in arguments and evaluation.scalar(arguments["type"]) != 7:
+        raise Unsupported("quantile() is of type 7 here", span=arguments["type"].span)
+    probabilities = np.linspace(0, 1, 5)
+    if "probs" in arguments:
+        probabilities = evaluation.numbers(arguments["probs"])
+
+    def learn() -> Array:
+        values = evaluation.numbers(arguments["x"])
+        return np.asarray(np.quantile(values[~np.isnan(values)], probabilities))
+
+    return Column.numeric(evaluation.remember(call, learn))
+
+
+def _element(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """``scale(x)[, 1]``, ``x[2:5]``, ``levels(f)[f]``: a column of a matrix, or elements by number."""
+    whole = evaluation.column(arguments["x"])
+    if "j" in arguments:
+        place = int(evaluation.scalar(arguments["j"]))
+        all_rows = arguments["i"] == Constant("NULL")
+        width = 1 if whole.values.ndim == 1 else whole.values.shape[1]
+        if whole.is_factor or not all_rows or not 1 <= place <= width:
+            raise FormulaError(f"{call} is no column of a matrix", span=call.span)
+        return Column.numeric(whole.values.reshape(len(whole), -1)[:, place - 1])
+    index = evaluation.column(arguments["i"])
+    if index.kind == "logical" or index.values.ndim != 1:
+        hint = "rows are chosen with subset ="
+        raise FormulaError(f"{call} has another length", span=call.span, hint=hint)
+    places = index.values.astype(float) if index.is_factor else index.numbers() - 1
+    inside = (places >= 0) & (places < len(whole))
+    found = whole.rows(np.where(inside, places, 0).astype(np.int64))
+    missing = -1 if whole.is_factor else np.nan
+    return replace(found, values=np.where(inside, found.values, missing))
+
+
 def _itself(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     return evaluation.column(arguments["x"])
 
 
 def _cbind(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """Columns side by side, called what they are."""
-    parts = [evaluation.numbers(node) for node in arguments.values()]
+    """Columns side by side; names are those of arguments, of variables, and of matrices' columns."""
+    parts = [evaluation.column(argument.value) for argument in call.args]
     length = max(len(part) for part in parts)
     columns = []
-    labels = []
-    for node, part in zip(arguments.values(), parts, strict=True):
+    labels: list[str] = []
+    for argument, part in zip(call.args, parts, strict=True):
+        node = argument.value
         if len(part) not in (1, length):
             raise FormulaError(f"{node} has {len(part)} values, not {length}", span=node.span)
-        wide = part[:, None] if part.ndim == 1 else part
+        values = evaluation.numbers(node)
+        wide = values[:, None] if values.ndim == 1 else values
         columns.append(np.broadcast_to(wide, (length, wide.shape[1])))
-        labels += (
-            [str(node)] if part.ndim == 1 else [f"{node}{k + 1}" for k in range(part.shape[1])]
-        )
-    return Column.numeric(np.hstack(columns), labels)
+        if values.ndim == 1:
+            labels.append(argument.name or (node.name if isinstance(node, Name) else ""))
+        else:
+            labels += part.labels or [""] * wide.shape[1]
+    if len(labels) == 1:
+        return Column.numeric(columns[0][:, 0])
+    return Column.numeric(np.hstack(columns), labels if any(labels) else ())
 
 
 def _log(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -140,8 +181,9 @@ def _scale(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
         return centre, spread
 
     centre, spread = evaluation.remember(call, learn)
+    labels = evaluation.column(arguments["x"]).labels
     with np.errstate(all="ignore"):
-        return Column.numeric((values - centre) / spread)
+        return Column.numeric((values - centre) / spread, labels)
 
 
 def _scale_option(
@@ -241,9 +283,34 @@ def _bounded(count: int, call: Call) -> int:
 
 def _as_numeric(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     column = evaluation.column(arguments["x"])
+    if column.text:
+        read = np.array([*map(_number, column.levels), np.nan])
+        return Column.numeric(read[column.values])
     if column.kind in ("factor", "ordered"):
         return Column.numeric(np.where(column.values < 0, np.nan, column.values + 1.0))
     return Column.numeric(column.numbers())
+
+
+def _number(text: str) -> float:
+    """The number that is written there, NaN if it is none, as R's NA."""
+    try:
+        return float(text.replace("_", "x"))
+    except ValueError:
+        return np.nan
+
+
+def _as_vector(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
+    """What has a single column; a factor's levels as text."""
+    column = evaluation.column(arguments["x"])
+    if column.is_factor:
+        return (
+            column
+            if column.kind == "logical"
+            else factors.as_character(evaluation, call, arguments)
+        )
+    if column.values.ndim > 1 and column.values.shape[1] > 1:
+        raise FormulaError(f"{call} has several columns", span=call.span)
+    return Column.numeric(column.values.reshape(-1))
 
 
 def _as_integer(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -279,7 +346,10 @@ FUNCTIONS: dict[str, Function] = {
     "as.double": Function(("x",), _as_numeric),
     "as.integer": Function(("x",), _as_integer),
     "as.logical": Function(("x",), _as_logical),
-    "poly": Function(("x", "degree", "coefs", "raw", "simple"), splines.evaluate_poly),
+    "poly": Function(("x", "...", "degree", "coefs", "raw", "simple"), splines.evaluate_poly),
+    "quantile": Function(("x", "probs", "na.rm", "names", "type"), _quantile),
+    "levels": Function(("x",), factors.levels),
+    "[": Function(("x", "i", "j"), _element, required=2),
     "bs": Function(
         ("x", "df", "knots", "degree", "intercept", "Boundary.knots"), splines.evaluate_bs
     ),
@@ -287,7 +357,12 @@ FUNCTIONS: dict[str, Function] = {
     "factor": Function(("x", "levels", "labels", "exclude", "ordered"), factors.factor),
     "ordered": Function(("x", "levels", "labels"), factors.ordered),
     "as.factor": Function(("x",), factors.as_factor),
-    "as.character": Function(("x",), factors.as_factor),
+    "as.character": Function(("x",), factors.as_character),
+    "as.vector": Function(("x",), _as_vector),
+    "paste": Function(("...", "sep"), factors.paste, required=0),
+    "paste0": Function(("...",), factors.paste, required=0),
+    "droplevels": Function(("x",), factors.drop_levels),
+    "cumsum": _elementwise(np.cumsum),
     "as.ordered": Function(("x",), factors.ordered),
     "relevel": Function(("x", "ref"), factors.relevel, required=2),
     "cut": Function(
@@ -299,7 +374,14 @@ FUNCTIONS: dict[str, Function] = {
     "at.level": Function(("x", "level"), factors.at_level, required=2),
     "numFactor": Function(("x", "..."), factors.num_factor),
     "dummy": Function(("x", "level"), factors.dummy, required=1),
-    "C": Function(("x", "contr", "how.many"), factors.choose_contrasts),
+    "C": Function(("x", "contr", "how.many", "base", "scores"), contrast_calls.choose_contrasts),
+    "contr.treatment": Function(("n", "base"), contrast_calls.contrast_function),
+    "contr.poly": Function(("n", "scores"), contrast_calls.contrast_function),
+    **dict.fromkeys(
+        ("contr.sum", "contr.helmert", "contr.SAS", "contr.sdif"),
+        Function(("n",), contrast_calls.contrast_function),
+    ),
+    "matrix": Function(("data", "nrow", "ncol", "byrow"), contrast_calls.matrix),
     "lag": _refused("stats::lag() does not shift the values of a data frame; make a column first"),
     "s": _refused("smooth terms; ns(x, df = 4) and poly(x, 3) can be expressed"),
     "mean": _summary(np.mean),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.design.contrast_calls import of_text
 from mix2stan.design.contrasts import contrast_columns
 from mix2stan.design.frame import Column
 from mix2stan.design.model_frame import ModelFrame
@@ -125,8 +126,7 @@ def _first_factor(terms: Terms, frame: ModelFrame) -> tuple[int, Node] | None:
 def _code(variable: Node, column: Column, contrasts: Contrasts, dummies: bool) -> _Coding:
     label = str(variable)
     if not column.is_factor:
-        labels = tuple(label + sub for sub in column.labels) or (label,)
-        return _Coding(variable, None, labels)
+        return _Coding(variable, None, tuple(label + sub for sub in _sub_labels(column)))
     if dummies:
         return _Coding(
             variable, np.eye(len(column.levels)), tuple(label + v for v in column.levels)
@@ -136,9 +136,18 @@ def _code(variable: Node, column: Column, contrasts: Contrasts, dummies: bool) -
         hint = "leave it out; the intercept stands for it"
         raise FormulaError(message, span=variable.span, hint=hint)
     default = contrasts["ordered" if column.kind == "ordered" else "unordered"]
-    kind = contrasts.get(label, column.contrasts if column.contrasts is not None else default)
-    matrix, labels_of = contrast_columns(column.levels, kind)
+    if label in contrasts or column.contrasts is None:
+        matrix, labels_of = of_text(column.levels, contrasts.get(label, default))
+    else:
+        matrix, labels_of = contrast_columns(column.levels, column.contrasts, column.labels)
     return _Coding(variable, matrix, tuple(label + v for v in labels_of))
+
+
+def _sub_labels(column: Column) -> tuple[str, ...]:
+    """The names of a variable's columns: those of a matrix without names are numbers."""
+    if column.labels or column.values.ndim == 1 or column.values.shape[1] == 1:
+        return column.labels or ("",)
+    return tuple(str(k + 1) for k in range(column.values.shape[1]))
 
 
 def _indicated(name: str, indicator: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,11 +70,12 @@ def model_frame(
     na_action: str = "na.omit",
     drop_levels: bool = True,
     unbounded: Collection[Node] = (),
+    keep: NDArray[np.bool_] | None = None,
 ) -> ModelFrame:
     """Evaluate variables and drop incomplete rows, in R's order.
 
-    Functions learn from all rows; then rows in which any variable is missing are dropped; then
-    levels that no row has any more.
+    Functions learn from all rows; then those that ``keep`` leaves out go, then those in which any
+    variable is missing, then levels that no row has any more.
 
     Args:
         expressions: the variables, each once.
@@ -82,6 +83,7 @@ def model_frame(
         na_action: ``"na.omit"`` or ``"na.exclude"`` to drop rows, ``"na.fail"`` to stop at them.
         unbounded: the variables that may be infinite.
         drop_levels: whether unused levels go, as in the fitting functions but not ``model.matrix``.
+        keep: the rows of ``subset``, all if None; positions are those in the frame.
 
     Raises:
         FormulaError: if no row is left, if a value is infinite, or for missing values under
@@ -89,17 +91,20 @@ def model_frame(
     """
     evaluation = Evaluation(frame)
     columns = {node: evaluation.variable(node) for node in expressions}
+    chosen = np.arange(frame.n) if keep is None else np.flatnonzero(keep)
+    if len(chosen) < frame.n:
+        columns = {node: column.rows(chosen) for node, column in columns.items()}
     for node, column in columns.items():
         if node not in unbounded:
-            _check_finite(node, column)
-    rows, dropped = _complete_rows(columns, frame.n)
+            _check_finite(node, column, chosen)
+    rows, dropped = _complete_rows(columns, len(chosen))
     if dropped and na_action == "na.fail":
         culprit = next(str(n) for n, c in columns.items() if c.missing.any())
         raise FormulaError(
             f"{dropped} rows have missing values, first in {culprit}, and na.action is na.fail"
         )
     if len(rows) == 0:
-        reason = "every row has a missing value" if frame.n else "the data have no rows"
+        reason = "every row has a missing value" if len(chosen) else "the data have no rows"
         raise FormulaError(f"there is nothing to fit: {reason}")
     if dropped:
         columns = {node: column.rows(rows) for node, column in columns.items()}
@@ -107,7 +112,7 @@ def model_frame(
         columns = {
             n: c.used_levels() if c.kind in ("factor", "ordered") else c for n, c in columns.items()
         }
-    return ModelFrame(columns, rows, dropped, evaluation.states)
+    return ModelFrame(columns, chosen[rows], dropped, evaluation.states)
 
 
 def _complete_rows(columns: Mapping[Node, Column], n: int) -> tuple[NDArray[np.int64], int]:
@@ -118,12 +123,12 @@ def _complete_rows(columns: Mapping[Node, Column], n: int) -> tuple[NDArray[np.i
     return rows, n - len(rows)
 
 
-def _check_finite(node: Node, column: Column) -> None:
+def _check_finite(node: Node, column: Column, rows: NDArray[np.int64]) -> None:
     if column.kind != "numeric":
         return
     infinite = np.isinf(column.values)
     if infinite.any():
-        row = int(np.argwhere(infinite)[0][0])
+        row = int(rows[np.argwhere(infinite)[0][0]])
         raise FormulaError(f"{node} is infinite in row {row + 1}", span=node.span)
 
 
@@ -136,4 +141,4 @@ def _recode(new: Column, old: Column, node: Node) -> Column:
     if unknown:
         raise DataError(f"{node} has the level {unknown[0]!r}, which the model has not seen")
     table = np.array([place.get(level, -1) for level in new.levels] + [-1], dtype=np.int64)
-    return Column(old.kind, table[new.values], old.levels, contrasts=old.contrasts)
+    return replace(old, values=table[new.values])

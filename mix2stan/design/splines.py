@@ -6,6 +6,7 @@ Sources: R's ``?poly`` (three-term recurrence, Kennedy & Gentle 1980, pp. 343-34
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -25,27 +26,45 @@ _MAX_COLUMNS = 200
 
 
 def evaluate_poly(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    """``poly(x, degree, raw)``: orthogonal polynomials over the data, or plain powers."""
-    x = _vector(evaluation, arguments["x"])
+    """``poly(x, degree, raw)``: orthogonal polynomials over the data, or plain powers.
+
+    Of several variables, ``poly(x, z, degree = 2)``, it is the products of theirs up to that degree.
+    """
     if "coefs" in arguments:
-        message = "poly() makes one polynomial at a time"
-        hint = "write poly(x, degree = 2) + poly(z, degree = 2)"
-        raise Unsupported(message, span=arguments["coefs"].span, hint=hint)
+        hint = "leave it out: predictions take those of the fit"
+        raise Unsupported("poly() learns its own", span=arguments["coefs"].span, hint=hint)
+    further = [node for name, node in arguments.items() if name.startswith("...")]
+    if "degree" not in arguments and len(further) == 1:
+        arguments, further = {**arguments, "degree": further[0]}, []
     degree = _whole(evaluation, arguments, "degree", 1)
-    labels = [str(i + 1) for i in range(degree)]
-    if "raw" in arguments and evaluation.flag(arguments["raw"]):
-        return Column.numeric(x[:, None] ** np.arange(1, degree + 1), labels)
+    raw = "raw" in arguments and evaluation.flag(arguments["raw"])
+    variables = [_vector(evaluation, node) for node in (arguments["x"], *further)]
 
-    def learn() -> tuple[Array, Array]:
-        known = x[~np.isnan(x)]
-        if degree >= len(np.unique(known)):
-            message = f"poly() of degree {degree} needs more than {degree} different values"
-            raise FormulaError(message, span=call.span)
-        return _orthogonal_coefficients(known, degree)
+    def learn() -> tuple[tuple[Array, Array], ...]:
+        return tuple(_coefficients(x[~np.isnan(x)], degree, call) for x in variables)
 
-    alpha, norms = evaluation.remember(call, learn)
-    columns = _recurrence(x, alpha, norms)
-    return Column.numeric(columns[:, 1:] / np.sqrt(norms[2:]), labels)
+    if raw:
+        powers = [x[:, None] ** np.arange(degree + 1) for x in variables]
+    else:
+        learnt = evaluation.remember(call, learn)
+        powers = [
+            _recurrence(x, alpha, norms) / np.sqrt(np.append(1.0, norms[2:]))
+            for x, (alpha, norms) in zip(variables, learnt, strict=True)
+        ]
+    if len(variables) == 1:
+        return Column.numeric(powers[0][:, 1:], [str(i + 1) for i in range(degree)])
+    # the first variable's degree fastest, as in expand.grid()
+    degrees = [d[::-1] for d in itertools.product(range(degree + 1), repeat=len(variables))]
+    degrees = [d for d in degrees if 0 < sum(d) <= degree]
+    columns = [np.prod([p[:, k] for p, k in zip(powers, d, strict=True)], axis=0) for d in degrees]
+    return Column.numeric(np.column_stack(columns), [".".join(map(str, d)) for d in degrees])
+
+
+def _coefficients(known: Array, degree: int, call: Call) -> tuple[Array, Array]:
+    if degree >= len(np.unique(known)):
+        message = f"poly() of degree {degree} needs more than {degree} different values"
+        raise FormulaError(message, span=call.span)
+    return _orthogonal_coefficients(known, degree)
 
 
 def _orthogonal_coefficients(x: Array, degree: int) -> tuple[Array, Array]:

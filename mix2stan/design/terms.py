@@ -7,6 +7,7 @@ there once; ``-`` removes.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,10 +27,13 @@ from mix2stan.syntax import (
     names_in,
 )
 
-__all__ = ["Term", "Terms", "terms"]
+__all__ = ["Term", "Terms", "product", "terms"]
 
 #: More than this many terms is a slip (``(a + b + … )^20``), not a model.
 _MAX_TERMS = 5_000
+
+#: The operators with a meaning of their own in a formula; any other computes a variable.
+_ALGEBRA = frozenset({"+", "-", "*", "/", ":", "^", "**", "%in%", "|", "||"})
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,17 @@ class Term:
     def label(self) -> str:
         return ":".join(str(v) for v in self.variables)
 
+    @property
+    def product(self) -> Node:
+        """The term as formula text has it: ``a:b``, ``(x > 3):b``."""
+        return product(self.variables)
+
+
+def product(variables: Sequence[Node]) -> Node:
+    """The interaction of variables; one that an operator computes stands in brackets."""
+    apart = [Parens(v, span=v.span) if isinstance(v, Operator) else v for v in variables]
+    return functools.reduce(lambda a, b: Operator(":", (a, b)), apart)
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -53,6 +68,8 @@ class Terms:
         terms: the terms in R's order.
         offsets: the expressions inside ``offset()``.
         indicator: what all columns are multiplied by, None for 1.
+        removed: variables that no term has any more; R's model frame has them all the same, and
+            drops the rows that lack them.
     """
 
     response: Node | None
@@ -60,6 +77,7 @@ class Terms:
     terms: tuple[Term, ...]
     offsets: tuple[Node, ...]
     indicator: Node | None = None
+    removed: tuple[Node, ...] = ()
 
     @property
     def variables(self) -> tuple[Node, ...]:
@@ -87,7 +105,10 @@ def terms(formula: Node, *, columns: Sequence[str] = ()) -> Terms:
     ordered = sorted((t for t in expanded if t), key=len)
     variables = algebra.variables
     by_term = tuple(Term(tuple(v for v in variables if v in set(t))) for t in ordered)
-    return Terms(response, algebra.intercept, by_term, tuple(algebra.offsets), indicator)
+    used_up = {v for t in by_term for v in t.variables}
+    removed = tuple(v for v in variables if v not in used_up)
+    offsets = tuple(algebra.offsets)
+    return Terms(response, algebra.intercept, by_term, offsets, indicator, removed)
 
 
 #: A term while it is worked on: a set of variables; the empty one is the intercept.
@@ -135,6 +156,8 @@ class _Algebra:
             case Call(function="offset", args=args) if len(args) == 1:
                 self.offsets.append(args[0].value)
                 return []
+            case Operator(symbol=symbol) if symbol not in _ALGEBRA:
+                return [self._variable(node)]
             case Name() | Call():
                 return [self._variable(node)]
         raise _cannot_stand(node)

@@ -16,6 +16,7 @@ from mix2stan.syntax import (
     Node,
     Number,
     Operator,
+    Parens,
     String,
 )
 
@@ -79,7 +80,8 @@ class Request:
         data: the data argument, None if the call has none.
         subset: the rows to keep, as an expression of the columns.
         na_action: R's name for what happens to rows with missing values.
-        contrasts: contrast function by factor, and by ``"unordered"`` and ``"ordered"``.
+        contrasts: by factor, and by ``"unordered"`` and ``"ordered"``, the name of a contrast function
+            (a string to R), that function itself with ``()``, or the text of a matrix.
         ignored: arguments that have no meaning here.
         stacked: several responses, to be set below each other under the name of the graph's.
         finish: what has to be asked, with a function that gives the levels of an expression of the
@@ -138,11 +140,18 @@ def _full_name(name: str, signature: Signature, call: Call, argument: Argument) 
     raise FormulaError(message, span=argument.span, hint=hint)
 
 
-def request(arguments: Arguments, graph: ModelGraph) -> Request:
-    """The request of a lowered call: its graph, and the arguments all functions share."""
+def request(arguments: Arguments, graph: ModelGraph, coded: bool = False) -> Request:
+    """The request of a lowered call: its graph, and the arguments all functions share.
+
+    Where ``coded``, the call's contrasts are those of random terms too.
+    """
+    contrasts = _contrasts(arguments.get("contrasts"))
+    plain = bool(contrasts) and not coded
+    groups = (replace(g, columns=replace(g.columns, plain=plain)) for g in graph.groups)
     return Request(
         graph=replace(
             graph,
+            groups=tuple(groups),
             call=_shown_call(arguments),
             population=_without_offsets(graph.population),
             predictors=tuple(
@@ -152,7 +161,7 @@ def request(arguments: Arguments, graph: ModelGraph) -> Request:
         data=arguments.get("data"),
         subset=arguments.get("subset"),
         na_action=_na_action(arguments.get("na.action")),
-        contrasts=_contrasts(arguments.get("contrasts")),
+        contrasts=contrasts,
         ignored=arguments.ignored,
     )
 
@@ -189,7 +198,7 @@ def _shown_call(arguments: Arguments) -> str:
     hidden = {"data", "subset", "na.action", *arguments.ignored}
     hidden_args = [a for n, a in arguments.values.items() if n in hidden]
     kept = tuple(a for a in arguments.call.args if not any(a is h for h in hidden_args))
-    return str(replace(arguments.call, args=kept))
+    return str(replace(arguments.call, args=kept, package=""))
 
 
 def _na_action(node: Node | None) -> str:
@@ -204,15 +213,19 @@ def _na_action(node: Node | None) -> str:
 
 
 def _contrasts(node: Node | None) -> Mapping[str, str]:
-    """``list(a = "contr.sum", b = contr.helmert)`` as a dictionary."""
+    """``list(a = "contr.sum", b = contr.helmert)``: a name, ``contr.helmert()``, or an expression."""
     if node is None:
         return {}
     wanted = {}
     if isinstance(node, Call) and node.function in ("list", "c"):
         for argument in node.args:
             match argument.value:
-                case Name(name=kind) | String(value=kind) if argument.name:
+                case String(value=kind) if argument.name:
                     wanted[argument.name] = kind
+                case Name(name=kind) if argument.name:
+                    wanted[argument.name] = f"{kind}()"
+                case Call() | Operator() | Parens() as value if argument.name:
+                    wanted[argument.name] = str(value)
     if not isinstance(node, Call) or len(wanted) != len(node.args):
         hint = 'write contrasts = list(a = "contr.sum")'
         raise FormulaError("the contrasts cannot be read", span=node.span, hint=hint)

@@ -45,7 +45,7 @@ def split_bars(right: Node) -> tuple[Node, tuple[Bar, ...]]:
     _collect(right, fixed, bars)
     if not fixed:
         return Number(1.0), tuple(bars)
-    if len(fixed) == 1 and not isinstance(fixed[0], Operator):
+    if len(fixed) == 1:
         return fixed[0], tuple(bars)
     if len(fixed) == len(summands(right)):
         return right, tuple(bars)

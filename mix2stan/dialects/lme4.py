@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from mix2stan.design import terms
 from mix2stan.dialects.arguments import Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import Bar, grouping_factors, response_of, split_bars
@@ -90,8 +88,7 @@ def _split_terms(columns: Node) -> list[Node]:
     parts = terms(columns, columns=())
     split: list[Node] = [Number(1.0, span=columns.span)] if parts.intercept else []
     for term in parts.terms:
-        product = functools.reduce(lambda a, b: Operator(":", (a, b)), term.variables)
-        split.append(Operator("+", (Number(0.0), product), span=columns.span))
+        split.append(Operator("+", (Number(0.0), term.product), span=columns.span))
     return split
 
 

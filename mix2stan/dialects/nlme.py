@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
 from mix2stan.dialects.nlme_errors import residual
@@ -49,7 +51,7 @@ def lower_lme(call: Call) -> Request:
         groups,
         residual(arguments, groups[-1].factor),
     )
-    return request(arguments, graph)
+    return _request(arguments, graph)
 
 
 def lower_gls(call: Call) -> Request:
@@ -58,7 +60,17 @@ def lower_gls(call: Call) -> Request:
     formula = arguments.formula("model", "gls(y ~ x)")
     response = Response(response_of(formula, "gls"))
     population = Population(Columns((formula.right,)))
-    return request(arguments, ModelGraph(response, population, (), residual(arguments)))
+    return _request(arguments, ModelGraph(response, population, (), residual(arguments)))
+
+
+def _request(arguments: Arguments, graph: ModelGraph) -> Request:
+    """What the call asks for; nlme takes the ``subset`` of the data before it evaluates anything."""
+    asked = request(arguments, graph, coded=True)
+    if asked.subset is None:
+        return asked
+    data = asked.data or Name("d")
+    chosen = Call("subset", (Argument(None, data), Argument(None, asked.subset)), span=data.span)
+    return replace(asked, data=chosen, subset=None)
 
 
 def _random(arguments: Arguments) -> list[Group]:

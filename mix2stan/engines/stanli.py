@@ -35,6 +35,8 @@ __all__ = ["Stanli"]
 _OUTSIDE = 1e30
 #: How far the change of variables can move a mode: a factor of exp(10) of a scale.
 _REACH = 10.0
+#: At the end of that reach the climb goes on, so often, where it is steeper than this.
+_MOVES, _SLOPE = 5, 1e-4
 #: Unconstrained coordinates that differ by more than this are apart.
 _APART = 1e-7
 #: Step of the differences of gradients, relative to the size of a coordinate.
@@ -193,6 +195,13 @@ class StanliProgram:
             return value - change, gradient - slope
 
         best, value = _climb(density, start, reach)
+        for _ in range(_MOVES):
+            # a scale of few levels may have no mode with the Jacobian, and be far from this one
+            edge = (np.abs(best - start) >= 0.999 * reach) & (np.abs(density(best)[1]) > _SLOPE)
+            if not np.any(edge & (np.asarray(reach) > 0)):
+                break
+            start = best
+            best, value = _climb(density, start, reach)
         chain = self._model.sample(
             chains=1, warmup=0, samples=1, inits=best, adapt_engaged=False, step_size=1e-14,
             max_depth=1, refresh=0,

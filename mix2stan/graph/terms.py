@@ -37,11 +37,13 @@ class Columns:
     """Design columns, as right-hand sides of R formulas that stand side by side.
 
     Each formula is coded on its own, so ``(1 | g) + (0 + x | g)`` merged into one term keeps two.
-    ``names`` (R's column names) are known once the data types are.
+    ``names`` (R's column names) are known once the data types are.  Those that are ``plain`` code their
+    factors as ever, whatever ``contrasts`` the call has: random terms, where lme4 reads them.
     """
 
     formulas: tuple[Node, ...]
     names: tuple[str, ...] = ()
+    plain: bool = False
 
     @property
     def intercept_only(self) -> bool:

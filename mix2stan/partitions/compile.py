@@ -95,6 +95,7 @@ def _check(request: Request, source: Source) -> None:
         (bool(graph.predictors), "it has predictors besides that of the mean"),
         (len(factors) > 1, f"it has several grouping factors, {named}"),
         (any(len(f.variables) > 1 for f in factors), f"the levels of {named} are combinations"),
+        (any(g.columns.plain for g in graph.groups), "contrasts are chosen for a part of it"),
         (names_a_row(graph, source.names), "it has an effect of every row"),
     )
     for holds, why in reasons:

@@ -66,7 +66,11 @@ def _mergeable(a: Group, b: Group) -> bool:
 
 
 def _merge(a: Group, b: Group) -> Group:
-    columns = Columns(a.columns.formulas + b.columns.formulas, a.columns.names + b.columns.names)
+    columns = replace(
+        a.columns,
+        formulas=a.columns.formulas + b.columns.formulas,
+        names=a.columns.names + b.columns.names,
+    )
     prior = side_by_side((a.prior, len(a.columns.names)), (b.prior, len(b.columns.names)))
     span = a.span.to(b.span)
     return replace(a, columns=columns, covariance=Covariance("idh"), span=span, prior=prior)

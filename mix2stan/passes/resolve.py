@@ -63,14 +63,14 @@ def _resolve_predictor(
 def _resolve_group(group: Group, context: Context) -> Group:
     data = context.data
     group = replace(group, factor=_alone(group.factor, context))
-    names = data.names(group.columns.formulas)
+    names = data.names(group.columns.formulas, group.columns.plain)
     if group.factor.apart:
         names = tuple(str(v) for v in group.factor.variables)
     levels, kinship = len(data.grouping(group.factor).levels), data.kinship(group.factor)
     factor = replace(group.factor, levels=levels)
     if kinship is not None and factor.relationship is not None:
         factor = replace(factor, relationship=replace(factor.relationship, form=kinship.form))
-    group = replace(group, columns=Columns(group.columns.formulas, names), factor=factor)
+    group = replace(group, columns=replace(group.columns, names=names), factor=factor)
     return _with_shares(group, context) if group.shares else group
 
 

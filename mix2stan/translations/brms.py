@@ -21,6 +21,7 @@ from mix2stan.translations.parts import (
     columns_of,
     factor_text,
     formulas_of,
+    no_subset,
     prepared,
     refuse,
     spelt,
@@ -71,6 +72,7 @@ def write(source: Source) -> str:
         if name != "sigma" or not _of_errors(graph)
     ]
     formula = formulas[0] if len(formulas) == 1 else call("bf", *formulas)
+    no_subset(source, "brms")
     line, data = prepared(with_units(source), source)
     return line + call("brm", formula, f"data = {data}", _family(graph))
 

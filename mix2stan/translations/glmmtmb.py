@@ -12,9 +12,11 @@ from mix2stan.translations.parts import (
     Source,
     bar,
     call,
+    coded_alike,
     factor_text,
     family_text,
     formulas_of,
+    no_subset,
     prepared,
     refuse,
     spelt,
@@ -54,6 +56,8 @@ def write(source: Source) -> str:
     """``glmmTMB(y ~ x + cs(0 + f | g), dispformula = ~ f)``."""
     graph = source.graph
     weights = graph.response.weights or graph.response.powers
+    coded_alike(source, "glmmTMB", plain=True)
+    no_subset(source, "glmmTMB")
     line, data = prepared(_with_one(source), source)
     return line + call(
         "glmmTMB",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from mix2stan.design import terms
 from mix2stan.graph import UNITS, Group, Residual, VarianceFunction
 from mix2stan.syntax import Name, Node, Number, Operator, Parens, String
@@ -11,6 +9,7 @@ from mix2stan.translations.parts import (
     Source,
     bar,
     call,
+    coded_alike,
     factor_text,
     family_text,
     prepared,
@@ -47,11 +46,13 @@ def write(source: Source) -> str:
         extra = f"family = {family_text(graph)}"
     weights = graph.response.weights or graph.response.powers or _weights(graph.residual)
     bars = [text for group in graph.groups for text in bars_of(group, source)]
+    coded_alike(source, "lme4", plain=True)
     line, data = prepared(with_units(source), source)
     return line + call(
         function,
         formula_of(source, bars),
         f"data = {data}",
+        source.subset,
         extra,
         "" if weights is None else f"weights = {weights}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
@@ -107,7 +108,7 @@ def split_columns(formula: Node, source: Source) -> list[str]:
     parts, frame = terms(formula, columns=()), source.model.data.frame
     found = ["1"] if parts.intercept else []
     for term in parts.terms:
-        product: Node = functools.reduce(lambda a, b: Operator(":", (a, b)), term.variables)
+        product = term.product
         alone = Operator("+", (Number(0.0), product))
         names = source.model.data.names((formula,))
         if not any(frame.column(v).is_factor for v in term.variables):

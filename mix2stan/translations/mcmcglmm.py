@@ -14,6 +14,7 @@ from mix2stan.translations.parts import (
     columns_of,
     factor_text,
     formulas_of,
+    no_subset,
     prepared,
     refuse,
     spelt,
@@ -59,6 +60,7 @@ def write(source: Source) -> str:
     fixed = " + ".join(texts)
     entries = [(group, f) for group in groups for f in _formulas(group, source)]
     random = " + ".join(_term(group, formula) for group, formula in entries)
+    no_subset(source, "MCMCglmm")
     line, data = prepared(data, source)
     return line + call(
         "MCMCglmm",

@@ -9,9 +9,11 @@ from mix2stan.translations.lme4 import with_units
 from mix2stan.translations.parts import (
     Source,
     call,
+    coded_alike,
     columns_of,
     factor_text,
     formulas_of,
+    no_subset,
     prepared,
     refuse,
     spelt,
@@ -32,7 +34,9 @@ def write(source: Source) -> str:
         raise refuse("nlme", "an offset", "lme4 and glmmTMB can")
     if source.contrasts and not graph.groups:
         raise refuse("nlme", "contrasts in gls()", "set them with options(contrasts = …)")
+    coded_alike(source, "nlme", plain=False)
     fixed = " + ".join(str(f) for f in graph.population.columns.formulas)
+    no_subset(source, "nlme")
     line, data = prepared(with_units(source), source)
     return line + call(
         "lme" if graph.groups else "gls",

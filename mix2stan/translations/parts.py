@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mix2stan.compiler import Compiled
-from mix2stan.design import Terms, terms
+from mix2stan.design import Evaluation, Terms, product, terms
 from mix2stan.dialects import lower, model_call
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, Group, ModelGraph
 from mix2stan.parser import parse
-from mix2stan.syntax import Name, Node, Number, Operator, String, quote_name
+from mix2stan.syntax import Call, Name, Node, Number, Operator, String, quote_name
 
 __all__ = [
     "Source",
     "bar",
     "call",
+    "coded_alike",
     "columns_of",
     "factor_text",
     "family_text",
     "formulas_of",
     "names_given",
+    "no_subset",
     "prepared",
     "refuse",
     "source_of",
     "spelt",
 ]
+
+
+#: Functions that learn no more than which levels there are.
+_LEVELS_ALONE = frozenset(
+    ("factor", "as.factor", "ordered", "as.ordered", "as.character", "as.vector", "droplevels")
+)
 
 
 @dataclass(frozen=True)
@@ -52,20 +60,70 @@ class Source:
     def data(self) -> str:
         """The data argument, ``subset`` within it: not all functions have one of their own."""
         name = "d" if self.request.data is None else str(self.request.data)
-        subset = self.request.subset
-        return name if subset is None else f"subset({name}, {subset})"
+        subset, raw = self.request.subset, self.model.data.raw
+        if subset is None or raw is None or self.learnt:
+            return name
+        numbers = Evaluation(raw).column(subset).kind == "numeric"
+        return f"{name}[{subset}, ]" if numbers else f"subset({name}, {subset})"
+
+    @property
+    def learnt(self) -> bool:
+        """Whether functions may have learnt from rows that ``subset`` leaves out."""
+        calls = (node for node in self.model.data.frame.states if isinstance(node, Call))
+        learnt = any(call.function not in _LEVELS_ALONE for call in calls)
+        return self.request.subset is not None and learnt
+
+    @property
+    def subset(self) -> str:
+        """The argument of functions that evaluate all rows before they take some, if that matters."""
+        return f"subset = {self.request.subset}" if self.learnt else ""
 
     @property
     def contrasts(self) -> str:
         """The contrasts as a list, empty if the call has none."""
         given = self.request.contrasts.items()
-        entries = [f"{quote_name(name)} = {String(kind)}" for name, kind in given]
+        entries = [f"{quote_name(name)} = {_contrast(kind)}" for name, kind in given]
         return f"list({', '.join(entries)})" if entries else ""
 
     @property
     def rows(self) -> int:
         """The number of rows before incomplete ones are dropped."""
+        if self.learnt and self.model.data.raw is not None:
+            return self.model.data.raw.n
         return self.model.data.rows + self.model.data.frame.dropped
+
+
+def coded_alike(source: Source, package: str, plain: bool) -> None:
+    """Refuse contrasts that the package would take for random terms as well, or would not.
+
+    Raises:
+        Unsupported: if that is another model; where terms have no factors it is not.
+    """
+    data = source.model.data
+    for group in source.graph.groups if source.contrasts else ():
+        for formula in group.columns.formulas:
+            one, two = (data.spec(formula, way) for way in (plain, group.columns.plain))
+            if one.names != two.names or not np.array_equal(
+                one.matrix(data.frame), two.matrix(data.frame)
+            ):
+                where = "fixed effects alone" if group.columns.plain else "random terms too"
+                raise refuse(package, f"contrasts of {where}", "make factors that have contrasts")
+
+
+def no_subset(source: Source, package: str) -> None:
+    """Refuse functions that learnt from rows left out, where a package has no such ``subset``.
+
+    Raises:
+        Unsupported: if there are any.
+    """
+    if source.learnt:
+        what = "a function that learns from rows which subset leaves out"
+        raise refuse(package, what, "make a column of its values first")
+
+
+def _contrast(kind: str) -> str:
+    """A contrast function's name, the function itself, or the text of a matrix."""
+    return kind.removesuffix("()") if "(" in kind else str(String(kind))
 
 
 def names_given(compiled: Compiled) -> frozenset[str]:
@@ -150,7 +208,7 @@ def _sum(part: Terms) -> Iterator[Node]:
     if indicator and part.intercept:
         yield indicator[0]
     for term in part.terms:
-        yield functools.reduce(lambda a, b: Operator(":", (a, b)), (*indicator, *term.variables))
+        yield product((*indicator, *term.variables))
 
 
 def bar(group: Group, formula: Node) -> str:
