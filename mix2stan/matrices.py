@@ -267,8 +267,11 @@ class Data:
     def layer(self, layer: Layer, y: Array) -> tuple[NDArray[np.int64], Array, Array]:
         """The rows of a layer's latent variables, their values of y, both (q, n), and trials (n,)."""
         rows = np.array([self.rows_of(trait) for trait in layer.traits])
-        trials = np.ones(self.rows) if layer.trials is None else self.vector(layer.trials)
-        return rows, y[rows], trials[rows[0]]
+        return rows, y[rows], self.trials_of(layer)[rows[0]]
+
+    def trials_of(self, layer: Layer) -> Array:
+        """The numbers of trials of a layer, shape (N,)."""
+        return np.ones(self.rows) if layer.trials is None else self.vector(layer.trials)
 
     def rows_of(self, trait: str) -> NDArray[np.int64]:
         """The rows of one of several responses that are stacked."""

@@ -5,7 +5,7 @@ The covariance of the errors is ``sigma^2 D R D``; see :mod:`mix2stan.residuals`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mix2stan.errors import DataError
 from mix2stan.graph import ErrorCorrelation, Residual, VarianceFunction
 from mix2stan.matrices import Data
+from mix2stan.postfit.integrals import root_of
 from mix2stan.postfit.sample import Sample
 from mix2stan.residual_data import blocks_of, positions
 from mix2stan.residuals import CORRELATIONS, VARIANCES, distances, error_blocks
@@ -71,31 +72,36 @@ def correlation_roots(
     correlation: ErrorCorrelation, sample: Sample, data: Data
 ) -> Iterator[tuple[Index, Array]]:
     """For every block of errors its rows, shape (m,), and the Cholesky factors, shape (S, m, m)."""
-    row, blocks = CORRELATIONS[correlation.kind], blocks_of(correlation, data)
+    blocks = blocks_of(correlation, data)
     points = blocks.points
     if correlation.kind == "corSymm":
         points = positions(blocks)[:, None].astype(float)
-    values = _natural(correlation, sample)
-    draws = [{k: v[..., s] for k, v in values.items()} for s in range(sample.size)]
+    at = _at_points(correlation, sample)
     last: tuple[bytes, Array] | None = None
     relative = correlation.kind != "corSymm"
     for start, end in zip(blocks.first[:-1], blocks.first[1:], strict=True):
         here = points[start:end]
         pattern: bytes = (here - here[0] if relative else here).tobytes()
         if last is None or last[0] != pattern:
-            d = distances(here, correlation.metric)
-            matrices = np.stack([row.matrix(here, d, v) for v in draws])
-            last = pattern, _roots(matrices)
+            last = pattern, _roots(at(here))
         yield blocks.order[start:end], last[1]
 
 
 def position_correlations(correlation: ErrorCorrelation, sample: Sample, count: int) -> Array:
     """The correlations of so many positions, of a structure by position; shape (S, count, count)."""
-    points = np.arange(1.0, count + 1)[:, None]
-    d, values = distances(points, correlation.metric), _natural(correlation, sample)
-    row = CORRELATIONS[correlation.kind]
-    draws = ({k: v[..., s] for k, v in values.items()} for s in range(sample.size))
-    return np.stack([row.matrix(points, d, v) for v in draws])
+    return _at_points(correlation, sample)(np.arange(1.0, count + 1)[:, None])
+
+
+def _at_points(correlation: ErrorCorrelation, sample: Sample) -> Callable[[Array], Array]:
+    """From points, shape (m, axes), to the correlations of their errors, shape (S, m, m)."""
+    row, values = CORRELATIONS[correlation.kind], _natural(correlation, sample)
+    draws = [{k: v[..., s] for k, v in values.items()} for s in range(sample.size)]
+
+    def matrices(points: Array) -> Array:
+        d = distances(points, correlation.metric)
+        return np.stack([row.matrix(points, d, v) for v in draws])
+
+    return matrices
 
 
 def _roots(correlations: Array) -> Array:
@@ -103,8 +109,7 @@ def _roots(correlations: Array) -> Array:
     try:
         return np.asarray(np.linalg.cholesky(correlations), dtype=float)
     except np.linalg.LinAlgError:
-        squares, axes = np.linalg.eigh(correlations)
-        return np.asarray(axes * np.sqrt(np.maximum(squares, 0))[:, None, :])
+        return root_of(correlations)
 
 
 def _natural(correlation: ErrorCorrelation, sample: Sample) -> dict[str, Array]:

@@ -21,17 +21,21 @@ from mix2stan.links import LINKS
 __all__ = [
     "MOST_DIRECTIONS",
     "NARROW",
+    "STACK",
     "averaged",
     "check_link",
     "mean_over_normals",
     "nodes",
     "posterior_roots",
     "product_nodes",
+    "root_of",
 ]
 
 Array = NDArray[np.float64]
 
 _NODES = 60
+#: Numbers in one stack of covariance matrices: 64 MB of them.
+STACK = 8_000_000
 #: Points in each direction of an integral over several, as many as there may be: of those over the
 #: distribution of effects, and of those over a posterior, which is narrow.
 _WIDE = {0: 1, 1: _NODES, 2: 40, 3: 24}
@@ -82,7 +86,7 @@ def mean_over_normals(
     if len(moving) > MOST_DIRECTIONS:
         message = f"at most {MOST_DIRECTIONS} {what} are averaged over: here are {len(moving)}"
         raise Unsupported(message, hint=hint)
-    root = _root(covariance[..., moving, :][..., moving])
+    root = _along_axes(covariance[..., moving, :][..., moving])
     total: Array | None = None
     for point, weight in product_nodes(len(moving), _WIDE):
         at = mean.copy()
@@ -103,13 +107,16 @@ def posterior_roots(draws: Array) -> Array:
     return np.linalg.cholesky(covariance + ridge)
 
 
-def _root(covariance: Array) -> Array:
+def root_of(covariance: Array) -> Array:
     """Roots of covariances of shape (..., d, d), which may be singular."""
-    d = covariance.shape[-1]
-    if not covariance[..., ~np.eye(d, dtype=bool)].any():
-        return np.asarray(np.sqrt(covariance))
     squares, axes = np.linalg.eigh(covariance)
     return np.asarray(axes * np.sqrt(np.maximum(squares, 0))[..., None, :])
+
+
+def _along_axes(covariance: Array) -> Array:
+    """The same, of what is independent the standard deviations."""
+    apart = not covariance[..., ~np.eye(covariance.shape[-1], dtype=bool)].any()
+    return np.asarray(np.sqrt(covariance)) if apart else root_of(covariance)
 
 
 def _by_quadrature(link: str) -> Callable[[Array, Array], Array]:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from mix2stan.distributions import seen_through
 from mix2stan.errors import Unsupported
-from mix2stan.graph import Factor, Layer
-from mix2stan.postfit.errors import position_correlations
+from mix2stan.graph import UNITS, Factor, Layer
 from mix2stan.postfit.integrals import (
     MOST_DIRECTIONS,
     NARROW,
+    STACK,
     mean_over_normals,
     posterior_roots,
     product_nodes,
@@ -34,9 +34,7 @@ __all__ = ["expected_of_layers", "log_lik_of_units"]
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-_UNITS = Factor((Name("units"),))
-#: Numbers in one stack of covariance matrices: 64 MB of them.
-_STACK = 8_000_000
+_UNITS = Factor((Name(UNITS),))
 
 
 def expected_of_layers(predictor: Predictor, block: slice, eta: Array, integrate: bool) -> Array:
@@ -79,17 +77,9 @@ def _averaged(layer: Layer, eta: Array, covariance: Array, trials: Array) -> Arr
 def _residual(predictor: Predictor, layer: Layer, sd: Array) -> Array:
     """The covariance of the residuals of a layer's latent variables, shape (n, S, q, q)."""
     own = [predictor.graph.response.traits.index(t) for t in layer.traits]
-    R = _correlations(predictor)[:, own][:, :, own]
+    R = predictor.trait_correlations[:, own][:, :, own]
     scale = np.moveaxis(sd, 0, -1)
     return np.asarray(R * scale[..., :, None] * scale[..., None, :])
-
-
-def _correlations(predictor: Predictor) -> Array:
-    """Those of the residuals of one row of the data, shape (S, q, q) for q traits."""
-    correlation, q = predictor.graph.residual.correlation, len(predictor.graph.response.traits)
-    if correlation is None:
-        return np.broadcast_to(np.eye(q), (predictor.sample.size, q, q))
-    return position_correlations(correlation, predictor.sample, q)
 
 
 # -- how likely they are ---------------------------------------------------------------------------
@@ -159,20 +149,10 @@ class _Units:
     @cached_property
     def latent(self) -> Array:
         """The draws of the latent variables, shape (n, S); of Gaussian responses nothing."""
-        found = np.zeros(self.eta.shape)
+        found, data = np.zeros(self.eta.shape), self.predictor.rows.data
         for layer in self.layers:
-            rows, _, _ = self.predictor.rows.data.layer(layer, self.y)
-            for place, name in zip(rows, layer.ids or (layer.id,), strict=True):
-                found[place] = self.predictor.sample.value(f"l_{name}")
-        return found
-
-    @cached_property
-    def trials(self) -> Array:
-        """The numbers of trials, shape (n,), of the rows that have any."""
-        found = np.ones(self.predictor.rows.n)
-        for layer in self.layers:
-            rows, _, trials = self.predictor.rows.data.layer(layer, self.y)
-            found[rows[0]] = trials
+            for trait, name in zip(layer.traits, layer.ids, strict=True):
+                found[data.rows_of(trait)] = self.predictor.sample.value(f"l_{name}")
         return found
 
     @property
@@ -191,8 +171,8 @@ class _Units:
             )
             raise Unsupported(message, hint="fit.simulate() can be compared with what was seen")
         normal = [k for k in range(len(names)) if k not in latent]
-        R = _correlations(self.predictor)[:, traits][:, :, traits]
-        S, size = self.predictor.sample.size, max(1, _STACK // (len(traits) ** 2 * len(R)))
+        R = self.predictor.trait_correlations[:, traits][:, :, traits]
+        S, size = self.predictor.sample.size, max(1, STACK // (len(traits) ** 2 * len(R)))
         out = np.empty((len(members), S))
         for start in range(0, len(members), size):
             part = slice(start, start + size)
@@ -234,7 +214,8 @@ class _Units:
         total, start = np.zeros(eta.shape[1:]), 0
         for layer in own:
             part = slice(start, start + len(layer.traits))
-            y, trials = self.y[at[part]][..., None], self.trials[at[start], None]
+            y = self.y[at[part]][..., None]
+            trials = self.predictor.rows.data.trials_of(layer)[at[start], None]
             total += seen_through(layer.family, layer.link).log_density(eta[part], y, trials)
             start = part.stop
         return total

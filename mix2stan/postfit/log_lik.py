@@ -15,7 +15,13 @@ from mix2stan.families import mean_predictors
 from mix2stan.graph import Factor, Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.postfit.errors import correlation_roots
-from mix2stan.postfit.integrals import MOST_DIRECTIONS, NARROW, posterior_roots, product_nodes
+from mix2stan.postfit.integrals import (
+    MOST_DIRECTIONS,
+    NARROW,
+    STACK,
+    posterior_roots,
+    product_nodes,
+)
 from mix2stan.postfit.layered import log_lik_of_units
 from mix2stan.postfit.predict import predictor_of, without_groups
 from mix2stan.postfit.predictor import Predictor, independent
@@ -31,8 +37,6 @@ Index = NDArray[np.int64]
 Parameters = Mapping[str, Array]
 
 _TINY = float(np.finfo(float).tiny)
-#: Numbers in one stack of covariance matrices: 64 MB of them.
-_STACK = 8_000_000
 
 
 def log_lik(fit: Fit, by: str, draws: int | None) -> Any:
@@ -167,8 +171,8 @@ def _gaussian(predictor: Predictor, codes: Index, J: int) -> Array:
     for j in range(J):
         rows = order[ends[j] : ends[j + 1]]
         m = len(rows)
-        for start in range(0, S, max(1, _STACK // m**2)):
-            part = slice(start, min(S, start + max(1, _STACK // m**2)))
+        for start in range(0, S, max(1, STACK // m**2)):
+            part = slice(start, min(S, start + max(1, STACK // m**2)))
             within = {index: root[part] for index, root in roots.items() if codes[index[0]] == j}
             V = _error_covariance(rows, within, sigma[rows][:, part])
             for levels, Z, Sigma in terms:

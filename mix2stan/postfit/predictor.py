@@ -19,7 +19,7 @@ from mix2stan.families import FAMILIES, Family, mean_groups, mean_predictors, si
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.links import LINKS
 from mix2stan.postfit.categories import averaged_shares, labels_of
-from mix2stan.postfit.errors import error_multiplier
+from mix2stan.postfit.errors import error_multiplier, position_correlations
 from mix2stan.postfit.integrals import averaged, check_link, nodes
 from mix2stan.postfit.sample import Sample
 from mix2stan.responses import known_part, noise_of, observed
@@ -181,12 +181,17 @@ class Predictor:
             independent(group)
             codes, Z = self._codes(group)[rows], self._design(group, "")[rows]
             for i, j in itertools.product(range(q), repeat=2):
-                shared = (codes[i] == codes[j])[:, None, None] * Z[i][:, :, None] * Z[j][:, None, :]
-                spread = shared.reshape(m, -1) @ self._covariances[group.id].reshape(
-                    -1, self.sample.size
-                )
-                total[:, :, i, j] += spread
+                same = (codes[i] == codes[j])[:, None]
+                total[:, :, i, j] += self._product(group, same * Z[i], Z[j])
         return total
+
+    @cached_property
+    def trait_correlations(self) -> Array:
+        """Those of the residuals of several responses of one row of the data, shape (S, q, q)."""
+        correlation, q = self.graph.residual.correlation, len(self.graph.response.traits)
+        if correlation is None:
+            return np.broadcast_to(np.eye(q), (self.sample.size, q, q))
+        return position_correlations(correlation, self.sample, q)
 
     def expected(self, eta: Array, parameters: dict[str, Array]) -> Array:
         """The expected response (of one trial) at a predictor."""
@@ -276,6 +281,10 @@ class Predictor:
     def _spread(self, group: Group, one: str, other: str, block: slice) -> Array:
         """The covariance z' Sigma z of what a term adds to two predictors, shape (m, S)."""
         Z, also = (self._design(group, parameter)[block] for parameter in (one, other))
+        return self._product(group, Z, also)
+
+    def _product(self, group: Group, Z: Array, also: Array) -> Array:
+        """z' Sigma z of two designs of the same rows, shape (m, S)."""
         products = (Z[:, :, None] * also[:, None, :]).reshape(len(Z), -1)
         return np.asarray(products @ self._covariances[group.id].reshape(-1, self.sample.size))
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mix2stan.errors import Mix2stanError
 from mix2stan.graph import Group, Predictor
+from mix2stan.postfit.integrals import root_of
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
@@ -75,8 +76,7 @@ class Sample:
 
     def root(self, group: Group) -> Array:
         """A root of that covariance, shape (S, q, q); it may be singular."""
-        squares, axes = np.linalg.eigh(np.moveaxis(self.covariance(group), -1, 0))
-        return np.asarray(axes * np.sqrt(np.maximum(squares, 0))[:, None, :])
+        return root_of(np.moveaxis(self.covariance(group), -1, 0))
 
     def labelled(
         self,
