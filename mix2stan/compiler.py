@@ -6,7 +6,7 @@ Every stage can be called on its own, and its result printed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from mix2stan.priors.choice import PriorArgument, prior_choice
 from mix2stan.relationships import Known
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
-from mix2stan.syntax import Name, Node
+from mix2stan.syntax import Argument, Call, Name, Node
 
 __all__ = ["Compiled", "DataArgument", "Given", "compile_model", "remarks"]
 
@@ -108,8 +108,15 @@ def _in_pandas(data: object) -> Given:
 
 
 def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> tuple[Request, pd.DataFrame]:
-    """The request, complete, and its data frame, several responses stacked."""
+    """The request, complete, and its data frame, several responses stacked.
+
+    A ``subset`` that comes first is done then, and no longer asked for.
+    """
     node: Node = request.data if request.data is not None else Name(next(iter(frames), ""))
+    if request.subset is not None and request.subset_first:
+        arguments = (Argument(None, node), Argument(None, request.subset))
+        node = Call("subset", arguments, span=request.subset.span)
+        request = replace(request, subset=None)
     rows = evaluate_data(node, _Bindings(frames))
     if request.finish is not None:
         request = request.finish(lambda node: levels_of(rows, node))

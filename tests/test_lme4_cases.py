@@ -179,3 +179,12 @@ def test_chains_start_where_the_mean_has_a_value():
     model = m2s.model(call, {"d": table("OrchardSprays")})
     fit = model.sample(chains=2, warmup=20, draws=20, seed=1, engine="stanli")
     assert np.isfinite(fit.summary()["mean"]).all()
+
+
+def test_nlme_takes_the_subset_of_the_first_data_whatever_they_are_called():
+    d = table("sleepstudy")
+    call = "lme(Reaction ~ poly(Days, 2), random = ~ 1 | Subject, subset = Days > 2)"
+    model = m2s.model(call, {"sleep": d, "other": d.head(3)})
+    assert model.data.rows == (d.Days > 2).sum()
+    alone = m2s.model(call, d[d.Days > 2].reset_index(drop=True))
+    np.testing.assert_array_equal(model.X.to_numpy(), alone.X.to_numpy())

@@ -65,12 +65,7 @@ def lower_gls(call: Call) -> Request:
 
 def _request(arguments: Arguments, graph: ModelGraph) -> Request:
     """What the call asks for; nlme takes the ``subset`` of the data before it evaluates anything."""
-    asked = request(arguments, graph, coded=True)
-    if asked.subset is None:
-        return asked
-    data = asked.data or Name("d")
-    chosen = Call("subset", (Argument(None, data), Argument(None, asked.subset)), span=data.span)
-    return replace(asked, data=chosen, subset=None)
+    return replace(request(arguments, graph, coded=True), subset_first=True)
 
 
 def _random(arguments: Arguments) -> list[Group]:

@@ -69,9 +69,10 @@ class Source:
     @property
     def learnt(self) -> bool:
         """Whether functions may have learnt from rows that ``subset`` leaves out."""
+        if self.request.subset is None or self.request.subset_first:
+            return False
         calls = (node for node in self.model.data.frame.states if isinstance(node, Call))
-        learnt = any(call.function not in _LEVELS_ALONE for call in calls)
-        return self.request.subset is not None and learnt
+        return any(call.function not in _LEVELS_ALONE for call in calls)
 
     @property
     def subset(self) -> str:
