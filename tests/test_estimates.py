@@ -88,3 +88,14 @@ def test_a_point_that_does_not_fit_is_explained():
         model.loglik({**point, "beta": {"(Intercept)": 250.0}})
     with pytest.raises(m2s.Mix2stanError, match="no entry"):
         model.loglik({**point, "beta": {"(Intercept)": 250.0, "Days": 10.0}, "random": []})
+
+
+@pytest.mark.slow
+@pytest.mark.cmdstan
+def test_cmdstan_ends_at_an_optimum_where_no_step_leads_up(cmdstan):
+    model = m2s.model("lmer(Yield ~ 1 + (1 | Batch))", table("Dyestuff2"))
+    ours, theirs = model.ml("stanli"), model.ml(cmdstan.name)
+    assert theirs.logLik == pytest.approx(ours.logLik, abs=1e-5)
+    assert theirs.sigma() == pytest.approx(ours.sigma(), rel=1e-4)
+    # it stops some way above zero
+    assert theirs.VarCorr()["sd"].min() < 1e-3 * theirs.sigma()

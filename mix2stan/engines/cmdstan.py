@@ -44,6 +44,8 @@ __all__ = ["CmdStan", "cache_folder"]
 
 _PROGRESS = re.compile(r"Iteration:\s*(\d+) / (\d+) .*\((Warmup|Sampling)\)")
 _TAIL = 20
+#: What CmdStan ends with where it can climb no further.
+_NO_WAY_UP = "Line search failed to achieve a sufficient decrease"
 _DIGITS = 18
 
 _log = logging.getLogger(__name__)
@@ -201,16 +203,21 @@ class CmdStanProgram:
     # -- inside ------------------------------------------------------------------------------------
 
     def _once(self, arguments: list[str], folder: Path) -> pd.DataFrame:
-        """Run one method to its end, and read what it wrote."""
+        """Run one method to its end, and read what it wrote.
+
+        An optimiser that finds no way up has written where it is: the optimum, if it started there.
+        """
         data = _written(folder / "data.json", self._json)
         output = folder / "output.csv"
         command = [str(self._executable), *arguments, "data", f"file={data}"]
         command += ["output", f"file={output}", f"sig_figs={_DIGITS}", "refresh=0"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0 or not output.exists():
-            said = _tail((done.stdout + done.stderr).splitlines())
-            raise EngineError(f"CmdStan failed ({arguments[0]})\n{said}")
-        return pd.read_csv(output, comment="#")
+        said = done.stdout + done.stderr
+        ended = done.returncode == 0 or _NO_WAY_UP in said
+        table = pd.read_csv(output, comment="#") if ended and output.exists() else None
+        if table is None or table.empty:
+            raise EngineError(f"CmdStan failed ({arguments[0]})\n{_tail(said.splitlines())}")
+        return table
 
     def _command(self, chain: int, settings: Settings, folder: Path, data: Path) -> list[str]:
         command = [
