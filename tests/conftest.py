@@ -8,6 +8,8 @@ from pathlib import Path
 
 # workers share the cores: threads of linear algebra would only wait for each other
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# where a test asks for no engine it has the embedded one, whatever a test before it has found
+os.environ.setdefault("MIX2STAN_ENGINE", "stanli")
 
 import cmdstanpy
 import pandas as pd

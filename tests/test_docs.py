@@ -37,7 +37,6 @@ def short(monkeypatch):
     def short_bootstrap(model, n, **options):
         return bootstrap(model, 3, executor=Here(), **options)
 
-    monkeypatch.setenv("MIX2STAN_ENGINE", "stanli")
     monkeypatch.setattr(m2s.Model, "sample", short_sample)
     monkeypatch.setattr(m2s.Model, "bootstrap", short_bootstrap)
 

@@ -54,7 +54,6 @@ def shared(tmp_path_factory, sleepstudy):
 
 @pytest.mark.parametrize("name", [m for m in MODULES if m != "mix2stan.__main__"])
 def test_the_examples_of_a_module_print_what_they_say(name, request, monkeypatch):
-    monkeypatch.setenv("MIX2STAN_ENGINE", "stanli")
     everything_here(monkeypatch)
     module = importlib.import_module(name)
     names = request.getfixturevalue("shared") if name in PUBLIC else {}

@@ -134,7 +134,6 @@ def test_the_lecture_is_a_walk_that_can_be_run(name, monkeypatch, capsys):
     def short(model, **options):
         return whole(model, seed=options["seed"], chains=2, warmup=40, draws=20)
 
-    monkeypatch.setenv("MIX2STAN_ENGINE", "stanli")
     monkeypatch.setattr(m2s.Model, "sample", short)
     runpy.run_path(str(FIXTURES.parents[1] / "examples" / name))
     printed = capsys.readouterr().out

@@ -25,7 +25,6 @@ def short(monkeypatch):
         return whole(model, **(options | {"warmup": 60, "draws": 40, "chains": 2}))
 
     monkeypatch.setattr(m2s.Model, "sample", sample)
-    monkeypatch.setenv("MIX2STAN_ENGINE", "stanli")
 
 
 def test_the_command_writes_it_and_overwrites_nothing(tmp_path, short, capsys):
