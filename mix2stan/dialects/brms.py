@@ -144,7 +144,7 @@ def _groups(predictors: dict[str, tuple[Bar, ...]], family: Family) -> tuple[Gro
         for bar in bars:
             for group in random_terms(bar):
                 _, name = split_id(bar.columns)
-                key = (str(name), str(group.factor)) if name is not None else id(group)
+                key = (str(name), str(group.factor)) if name is not None else object()
                 found.setdefault(key, []).append((parameter, replace(group, owner=parameter)))
     return tuple(
         _together(terms, always=family.unordered and isinstance(key, tuple))
