@@ -71,4 +71,4 @@ def test_a_strong_prior_is_seen():
     assert list(weak.columns) == ["prior", "likelihood"]
     assert (weak["prior"] < 0.05).all()
     assert strong.loc["sd_Subject[(Intercept)]", "prior"] > 0.2
-    assert (strong["likelihood"] > 0.05).all()
+    assert (strong["likelihood"] > 0.02).all()

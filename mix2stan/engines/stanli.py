@@ -6,7 +6,7 @@ import contextlib
 import io
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -131,14 +131,13 @@ class StanliProgram:
                 raise EngineError("parameters are held at a start, and without the Jacobian")
             return self._own_optimum(inits, jacobian, seed)
         start = self._unconstrain(inits)
-        if apart is None:
-            # where it is finite and has a mode, in any case; stanli's own optimiser dies in a thread
-            start = _climb(lambda q: self._evaluate(self._model, q), start, math.inf)[0]
-            reach: float | Array = _REACH
-        else:
+        if apart is not None:
             held = np.abs(start - self._unconstrain(apart)) > _APART
-            reach = np.where(held, 0.0, _REACH)
-        return self._without_jacobian(start, reach)
+            return self._without_jacobian([start], np.where(held, 0.0, _REACH))
+        # stanli's own optimiser dies in a thread; and a scale of few levels may have no mode with
+        # the Jacobian, from which the climb then comes back anywhere
+        mode = _climb(lambda q: self._evaluate(self._model, q), start, math.inf)[0]
+        return self._without_jacobian([mode, start], _REACH)
 
     def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
         if kind not in _APPROXIMATIONS:
@@ -177,17 +176,28 @@ class StanliProgram:
         except RuntimeError as error:
             raise EngineError(f"stanli could not optimise: {error}") from error
         if not jacobian:
-            return self._without_jacobian(found.unconstrained, _REACH)
+            return self._without_jacobian([found.unconstrained], _REACH)
         values = split(np.array(list(found.values())), layout(list(found)))
         return Optimum(values, float(found.lp), jacobian)
 
-    def _without_jacobian(self, start: Array, reach: float | Array) -> Optimum:
+    def _without_jacobian(self, starts: Sequence[Array], reach: float | Array) -> Optimum:
         """The mode without the change of variables, which stanli always includes.
 
-        SciPy climbs the difference of the two densities from the mode with the Jacobian, from which
-        only constrained parameters move, and those on a logarithmic scale.  stanli evaluates
-        variables only along a chain, so it takes one step of a length that no digit shows.
+        SciPy climbs the difference of the two densities from every start, and the highest top
+        counts.  From the mode with the Jacobian only constrained parameters move, and those on a
+        logarithmic scale.  stanli evaluates variables only along a chain, so it takes one step of a
+        length that no digit shows.
         """
+        tops = [self._top(start, reach) for start in starts]
+        best, value = max(tops, key=lambda top: top[1])
+        chain = self._model.sample(
+            chains=1, warmup=0, samples=1, inits=best, adapt_engaged=False, step_size=1e-14,
+            max_depth=1, refresh=0,
+        )  # fmt: skip
+        return Optimum(split(chain.draws()[0, 0], layout(chain.names)), value, False)
+
+    def _top(self, start: Array, reach: float | Array) -> tuple[Array, float]:
+        """Where a climb without the Jacobian ends, shape (n,), and the density there."""
 
         def density(q: Array) -> tuple[float, Array]:
             value, gradient = self._evaluate(self._model, q)
@@ -202,11 +212,7 @@ class StanliProgram:
                 break
             start = best
             best, value = _climb(density, start, reach)
-        chain = self._model.sample(
-            chains=1, warmup=0, samples=1, inits=best, adapt_engaged=False, step_size=1e-14,
-            max_depth=1, refresh=0,
-        )  # fmt: skip
-        return Optimum(split(chain.draws()[0, 0], layout(chain.names)), value, False)
+        return best, value
 
     def _laplace(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
         """Normal draws around the mode, on the unconstrained scale, with its curvature."""
