@@ -11,6 +11,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # where a test asks for no engine it has the embedded one, whatever a test before it has found
 os.environ.setdefault("MIX2STAN_ENGINE", "stanli")
 
+# here, before there are workers: ArviZ's first import of a day cannot be two at a time
+import arviz  # noqa: F401
 import cmdstanpy
 import pandas as pd
 import pytest

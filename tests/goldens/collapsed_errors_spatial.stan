@@ -8,17 +8,23 @@
 // D = diag(d), d = sqrt(var_const^2 + (var_prop age)^2)
 // R: errors at s and t, age within Subject, correlate exp(-d / cor_range) times 1 - cor_nugget.
 functions {
-  // correlations of the errors at places
-  matrix correlations(matrix place, real range, real nugget) {
+  // distances between places
+  matrix distances(data matrix place) {
     int n = rows(place);
-    matrix[n, n] u = rep_matrix(0, n, n); // distances over the range
-    for (i in 1 : n) {
-      for (j in 1 : i - 1) {
-        u[i, j] = sqrt(dot_self(place[i] - place[j])) / range;
-        u[j, i] = u[i, j];
-      }
+    matrix[n, n] d = rep_matrix(0, n, n);
+    for (k in 1 : cols(place)) {
+      vector[n] at = col(place, k);
+      matrix[n, n] gap = rep_matrix(at, n) - rep_matrix(at', n);
+      d += square(gap);
     }
-    return add_diag((1 - nugget) * exp(-u), nugget);
+    return sqrt(d);
+  }
+  // correlations of the errors at places
+  matrix correlations(data matrix place, real range, real nugget) {
+    int n = rows(place);
+    matrix[n, n] u = distances(place) / range;
+    matrix[n, n] share = exp(-u);
+    return add_diag((1 - nugget) * share, nugget);
   }
 }
 data {

@@ -4,29 +4,23 @@
 //
 // R: errors at s and t, Time within Mare, correlate 1 - 1.5 u + 0.5 u^3, u = d / cor_range, or 0 beyond it times 1 - cor_nugget.
 functions {
-  matrix spherical(matrix u) {
-    int n = rows(u);
-    matrix[n, n] share = rep_matrix(0, n, n);
-    for (i in 1 : n) {
-      for (j in 1 : n) {
-        if (u[i, j] < 1) {
-          share[i, j] = 1 - 1.5 * u[i, j] + 0.5 * u[i, j] ^ 3;
-        }
-      }
+  // distances between places
+  matrix distances(data matrix place) {
+    int n = rows(place);
+    matrix[n, n] d = rep_matrix(0, n, n);
+    for (k in 1 : cols(place)) {
+      vector[n] at = col(place, k);
+      matrix[n, n] gap = rep_matrix(at, n) - rep_matrix(at', n);
+      d += abs(gap);
     }
-    return share;
+    return d;
   }
   // correlations of the errors at places
-  matrix correlations(matrix place, real range, real nugget) {
+  matrix correlations(data matrix place, real range, real nugget) {
     int n = rows(place);
-    matrix[n, n] u = rep_matrix(0, n, n); // distances over the range
-    for (i in 1 : n) {
-      for (j in 1 : i - 1) {
-        u[i, j] = sum(abs(place[i] - place[j])) / range;
-        u[j, i] = u[i, j];
-      }
-    }
-    return add_diag((1 - nugget) * spherical(u), nugget);
+    matrix[n, n] u = fmin(distances(place) / range, 1);
+    matrix[n, n] share = 1 - 1.5 * u + 0.5 * u .^ 3;
+    return add_diag((1 - nugget) * share, nugget);
   }
 }
 data {
