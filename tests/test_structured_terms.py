@@ -343,3 +343,31 @@ def test_residuals_listed_level_by_level_are_idh():
 def test_every_row_has_one_residual(rcov, message):
     with pytest.raises(FormulaError, match=message):
         m2s.model(f"MCMCglmm(y ~ x, random = ~ a, rcov = ~ {rcov})", DATA)
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("list(~ x | a)", "~ x | a"),
+        ("list(~ 1 | a, ~ 1 | b)", "~ 1 | a/b"),
+        ("reStruct(~ x | a)", "~ x | a"),
+        ("reStruct(list(a = pdDiag(~ x)), REML = TRUE)", "list(a = pdDiag(~ x))"),
+        ("~ x | factor(a)", "~ x | a"),
+        ("list(a = y ~ x)", "~ x | a"),
+        ("list(a = pdSymm(value = diag(2), form = ~ x))", "~ x | a"),
+        ("list(a = pdDiag(c(1, 1), ~ x))", "list(a = pdDiag(~ x))"),
+        ("list(a = pdDiag(~ x, data = d))", "list(a = pdDiag(~ x))"),
+    ],
+)
+def test_the_same_terms_in_other_words(written, plain):
+    one, other = (f"lme(y ~ x, random = {random}, data = d)" for random in (written, plain))
+    assert m2s.compare(m2s.model(one, {"d": DATA}), m2s.model(other, {"d": DATA})).same
+
+
+@pytest.mark.parametrize(
+    "random",
+    ["~ 1 | a + b", "pdDiag(~ x)", "list(pdDiag(~ x))", "reStruct()", "~ 1 | interaction(a, b)"],
+)
+def test_random_without_a_group_is_told(random):
+    with pytest.raises(m2s.FormulaError):
+        m2s.model(f"lme(y ~ x, random = {random}, data = d)", {"d": DATA})

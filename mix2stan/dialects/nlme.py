@@ -44,7 +44,11 @@ def lower_lme(call: Call) -> Request:
     """``lme(y ~ x, random = ~ x | g)``; the factors of ``a/b`` and of a list are nested."""
     arguments = match_arguments(call, _LME)
     formula = arguments.formula("fixed", "lme(y ~ x, random = ~ 1 | g)")
-    groups = tuple(_random(arguments))
+    random = arguments.get("random")
+    if random is None:
+        hint = "write random = ~ 1 | g, or use gls() for a model without random effects"
+        raise FormulaError("lme() needs 'random'", span=call.span, hint=hint)
+    groups = tuple(_random(random))
     graph = ModelGraph(
         Response(response_of(formula, "lme")),
         Population(Columns((formula.right,))),
@@ -68,14 +72,12 @@ def _request(arguments: Arguments, graph: ModelGraph) -> Request:
     return replace(request(arguments, graph, coded=True), subset_first=True)
 
 
-def _random(arguments: Arguments) -> list[Group]:
-    random = arguments.get("random")
+def _random(random: Node) -> list[Group]:
     match random:
-        case None:
-            hint = "write random = ~ 1 | g, or use gls() for a model without random effects"
-            raise FormulaError("lme() needs 'random'", span=arguments.call.span, hint=hint)
         case Formula(left=None, right=Operator(symbol="|", operands=(columns, nesting))):
             return [_group(columns, factor, "us", random) for factor in _nested(nesting)]
+        case Call(function="reStruct"):
+            return _random(_unwrapped(random))
         case Formula(left=None, right=right):
             write = f"~ 1 | {right}" if isinstance(right, Name) else f"~ {right} | g"
             message = "'random' does not say what the groups are"
@@ -90,20 +92,42 @@ def _random(arguments: Arguments) -> list[Group]:
     raise FormulaError(message, span=random.span, hint="write random = ~ 1 | g")
 
 
+def _unwrapped(call: Call) -> Node:
+    """What ``reStruct(list(g = ~ x))`` holds; its other arguments are about the fit."""
+    inner, kind = call.argument("object", 0), call.argument("pdClass", 1)
+    if inner is None:
+        raise FormulaError("reStruct() is empty", span=call.span, hint="write random = ~ 1 | g")
+    if kind is not None:
+        hint = "write the class in a list, as in list(g = pdDiag(~ x))"
+        raise Unsupported("'pdClass' cannot be expressed", span=kind.span, hint=hint)
+    return inner.value
+
+
 def _random_list(args: tuple[Argument, ...]) -> list[Group]:
     """``list(a = ~ 1, b = pdDiag(~ x))``: each factor is nested in those before it."""
     groups = []
     outer: tuple[Node, ...] = ()
     for argument in args:
-        if argument.name is None:
-            hint = "write list(g = ~ 1)"
-            raise FormulaError("this part of 'random' has no group", span=argument.span, hint=hint)
-        outer = (*outer, Name(argument.name, span=argument.span))
+        nesting, structure = _level(argument)
+        outer = (*outer, nesting)
         groups += [
             _group(columns, Factor(outer), kind, argument)
-            for columns, kind in _structures(argument.value)
+            for columns, kind in _structures(structure)
         ]
     return groups
+
+
+def _level(argument: Argument) -> tuple[Node, Node]:
+    """The factor and the structure of ``g = ~ x``, or of ``~ x | g``."""
+    if argument.name is not None:
+        return Name(argument.name, span=argument.span), argument.value
+    match argument.value:
+        case Formula(left=None, right=Operator(symbol="|", operands=(columns, nesting))):
+            found = _nested(nesting)
+            if len(found) == 1:
+                return found[0].variables[0], replace(argument.value, right=columns)
+    hint = "write list(g = ~ 1)"
+    raise FormulaError("this part of 'random' has no group", span=argument.span, hint=hint)
 
 
 def _structures(node: Node) -> list[tuple[Node, str]]:
@@ -120,12 +144,18 @@ def _structures(node: Node) -> list[tuple[Node, str]]:
 def _structure(node: Node) -> tuple[Node, str]:
     """The columns and the covariance of ``~ x`` or ``pdDiag(~ x)``."""
     match node:
-        case Formula(left=None, right=right):
+        case Formula(right=right):
             return right, "us"
-        case Call(function=name, args=args) if name in _PD_CLASSES:
-            form = node.argument("form") or node.argument("value", 0)
-            if form is not None and isinstance(form.value, Formula) and len(args) == 1:
-                return form.value.right, _PD_CLASSES[name]
+        case Call(function=name) if name in _PD_CLASSES:
+            # the first argument is a formula, or values to start from with a formula after them
+            candidates = (
+                node.argument("form", 1),
+                node.argument("value", 0),
+                node.argument("form", 0),
+            )
+            forms = [a.value.right for a in candidates if a and isinstance(a.value, Formula)]
+            if forms and node.argument("nam", 2) is None:
+                return forms[0], _PD_CLASSES[name]
             hint = f"write {name}(~ x)"
             raise Unsupported(f"{name}() takes a formula here", span=node.span, hint=hint)
         case Call(function=name) if name.startswith("pd"):
@@ -145,7 +175,7 @@ def _nested(nesting: Node) -> list[Factor]:
                 *factors,
                 *(Factor(factors[-1].variables + f.variables) for f in _nested(inner)),
             ]
-        case Name():
+        case Name() | Call(args=(_,)):
             return [Factor((nesting,))]
     hint = "write the name of a column, or a/b for b nested in a"
     raise FormulaError(f"{nesting} cannot be a grouping factor", span=nesting.span, hint=hint)

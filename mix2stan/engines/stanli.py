@@ -206,6 +206,8 @@ class StanliProgram:
 
         best, value = _climb(density, start, reach)
         for _ in range(_MOVES):
+            if value == -_OUTSIDE:  # there is no density where it starts
+                break
             # a scale of few levels may have no mode with the Jacobian, and be far from this one
             edge = (np.abs(best - start) >= 0.999 * reach) & (np.abs(density(best)[1]) > _SLOPE)
             if not np.any(edge & (np.asarray(reach) > 0)):
