@@ -125,7 +125,9 @@ def _check_covariate(part: VarianceFunction, context: Context) -> None:
         message = (
             f"{part.kind}() needs a positive covariate; {part.covariate} is {what} in row {where}"
         )
-        raise FormulaError(message, span=part.covariate.span, hint="varExp() takes any covariate")
+        size = f"~ abs({part.covariate}) is what nlme takes; " if what == "negative" else ""
+        hint = f"{size}varExp() takes any covariate"
+        raise FormulaError(message, span=part.covariate.span, hint=hint)
 
 
 def _correlation(correlation: ErrorCorrelation, context: Context) -> ErrorCorrelation:
