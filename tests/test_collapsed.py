@@ -269,3 +269,16 @@ def same_quantiles(a, b):
     error = np.hypot(*numbers(az.mcse, method="sd"))
     sds = x.std(axis=0)[moving], y.std(axis=0)[moving]
     assert (np.abs(sds[0] - sds[1]) < 4.5 * error + 0.03 * sds[0]).all(), a.name
+
+
+@pytest.mark.parametrize(("levels", "integrated"), [(30, True), (120, False)])
+def test_dense_effects_are_integrated_out_while_that_is_cheaper(levels, integrated):
+    rng = np.random.default_rng(1)
+    df = pd.DataFrame({"g": np.arange(1200) // 4, "h": rng.integers(0, levels, 1200)})
+    df["y"] = rng.normal(size=300)[df.g] + rng.normal(size=levels)[df.h] + rng.normal(size=1200)
+    model = m2s.model("lmer(y ~ 1 + (1 | g) + (1 | h))", df)
+    assert {str(g.factor): g.integrated for g in model.meaning.groups} == {
+        "g": True,
+        "h": integrated,
+    }
+    assert ("h sampled" in model.meaning.strategy.reason) is not integrated

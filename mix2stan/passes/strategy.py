@@ -5,8 +5,8 @@ whatever the number of rows.  *Dense* terms cost the cube of their effects in a 
 the products of columns that meet in a level of the block.  A *sampled* term costs the rows, and its
 effects make trajectories long.  Where rows have to be made independent first, a block costs the rows,
 as do the factors in which it is nested, and dense terms cost them many times.  So everything is
-integrated out up to a size of the dense part that is about as dear as sampling, and the largest terms
-beyond it are sampled.
+integrated out as long as the dense part is cheaper than sampling it, and the largest terms beyond that
+are sampled.
 """
 
 from __future__ import annotations
@@ -50,7 +50,13 @@ class _Limits:
 
 #: Up to these it is cheaper to integrate dense effects out than to sample them.
 _CHEAP = _Limits(200, 400_000, 30, 2_000_000)
-#: The same where it is asked for, or needed for a likelihood: what memory allows.
+#: So few dense effects are always integrated out: sampled, they mix worse than their time is worth.
+_FEW = 40
+#: What dense effects cost in a gradient of the embedded engine, by the cube of their number and by
+#: products, in ns; and what a row costs, ten times over where effects of another term are sampled:
+#: trajectories are two to three times as long then, and draws worth a half to a sixth.
+_CUBE, _PRODUCT, _ROW = 1.9, 14.0, 250.0
+#: The largest sizes where it is asked for, or needed for a likelihood: what memory allows.
 _MOST = _Limits(3_000, 20_000_000, 3_000, 20_000_000)
 #: Related levels that are separated, which takes a time of their cube, and their square as data.
 _MOST_SEPARATED = 3_000
@@ -202,7 +208,7 @@ def _integrate(graph: ModelGraph, chosen: Collection[Group]) -> ModelGraph:
 def _affordable(graph: ModelGraph, data: Data) -> ModelGraph:
     """The block integrated out, then as many other terms as pay, the smallest first."""
     whole = _integrate(graph, graph.groups)
-    if _fits(whole, data, _CHEAP):
+    if _pays(whole, data):
         return whole
     if not known_errors(graph.residual):
         return _integrate(graph, ())
@@ -213,7 +219,7 @@ def _affordable(graph: ModelGraph, data: Data) -> ModelGraph:
     for group in sorted(others, key=size):
         candidate = _integrate(graph, [*chosen, group])
         elements = elimination(candidate.groups).columns * data.rows
-        if elements <= _MOST_ELEMENTS and _fits(candidate, data, _CHEAP):
+        if elements <= _MOST_ELEMENTS and _pays(candidate, data):
             chosen.append(group)
     return _integrate(graph, chosen)
 
@@ -244,6 +250,18 @@ def _centre_informed(graph: ModelGraph, data: Data) -> ModelGraph:
     return _centre(graph, treatments)
 
 
+def _pays(graph: ModelGraph, data: Data) -> bool:
+    """Whether integrating the dense terms out is cheaper than sampling them."""
+    if not _fits(graph, data, _CHEAP):
+        return False
+    parts = elimination(graph.groups, graph.residual)
+    related = any(g.coupled for g in (*parts.block, *parts.dense))
+    if parts.columns <= _FEW or related or not known_errors(graph.residual):
+        return True
+    cost = _CUBE * parts.columns**3 + _PRODUCT * _products(graph, data)
+    return cost <= _ROW * data.rows
+
+
 def _fits(graph: ModelGraph, data: Data, limits: _Limits) -> bool:
     """Whether the dense terms have so many effects, and so many meet in the block, at most.
 
@@ -260,12 +278,18 @@ def _fits(graph: ModelGraph, data: Data, limits: _Limits) -> bool:
     if not known_errors(graph.residual):
         columns = parts.columns + len(graph.population.columns.names)
         return columns <= limits.columns and data.rows * columns <= limits.elements
+    return _products(graph, data) <= limits.products
+
+
+def _products(graph: ModelGraph, data: Data) -> float:
+    """Products of the columns that meet in a level of the block, over all levels."""
+    parts = elimination(graph.groups, graph.residual)
     if not parts.block:
-        return True
-    if separated or any(g.coupled for g in parts.dense):
+        return 0.0
+    if any(g.coupled for g in (*parts.block, *parts.dense)):
         # what is a combination of all levels meets everything
         meeting = parts.columns + len(graph.population.columns.names)
-        return size(parts.block[0]) * meeting * (meeting + 1) / 2 <= limits.products
+        return size(parts.block[0]) * meeting * (meeting + 1) / 2
     block = data.grouping(parts.block[0].factor)
     met = np.full(len(block.levels), len(graph.population.columns.names), dtype=float)
     for group in parts.dense:
@@ -273,4 +297,4 @@ def _fits(graph: ModelGraph, data: Data, limits: _Limits) -> bool:
         pairs = np.unique(block.codes.astype(np.int64) * len(other.levels) + other.codes)
         levels = pairs // len(other.levels)
         met += len(group.columns.names) * np.bincount(levels, minlength=len(met))
-    return bool(np.sum(met * (met + 1)) / 2 <= limits.products)
+    return float(np.sum(met * (met + 1)) / 2)
