@@ -45,6 +45,14 @@ def slope(rows: int, levels: int = 1_000) -> pd.DataFrame:
     return pd.DataFrame({"y": y, "x": x, "g": g})
 
 
+def crossed() -> pd.DataFrame:
+    """Factors of 300 and 100 levels, eight rows of each of the larger: a dense part of medium size."""
+    rng = np.random.default_rng(1)
+    g, h = rng.permutation(np.arange(2_400) % 300), rng.integers(0, 100, 2_400)
+    effects = rng.normal(0, 0.5, 300)[g] + rng.normal(0, 0.3, 100)[h]
+    return pd.DataFrame({"y": effects + rng.normal(size=2_400), "g": g, "h": h})
+
+
 def ratings() -> pd.DataFrame:
     """Of the size and the variances of lme4's InstEval: 2,972 students rate 1,128 lecturers."""
     rng = np.random.default_rng(2)
@@ -97,6 +105,7 @@ WORK = {
     "rows-10k": Work("lmer(y ~ x + (x | g))", lambda: slope(10_000), both=False),
     "rows-100k": Work("lmer(y ~ x + (x | g))", lambda: slope(100_000), both=False),
     "rows-1m": Work("lmer(y ~ x + (x | g))", lambda: slope(1_000_000), both=False),
+    "crossed": Work("lmer(y ~ 1 + (1 | g) + (1 | h))", crossed),
     "insteval": Work("lmer(y ~ x + (1 | s) + (1 | d))", ratings, both=False),
     **{
         f"{name}-{rows // 1000}k": Work(
