@@ -80,7 +80,13 @@ def compile_model(
         request = lower(call)
         request, frame = _rows(request, frames)
         bound = bind(
-            request.graph, frame, request.na_action, request.contrasts, given, request.subset
+            request.graph,
+            frame,
+            request.na_action,
+            request.contrasts,
+            given,
+            request.subset,
+            request.rows_first,
         )
         graph = note(request.graph, *remarks(request, bound))
         graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))
@@ -113,7 +119,7 @@ def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> tuple[Request, p
     A ``subset`` that comes first is done then, and no longer asked for.
     """
     node: Node = request.data if request.data is not None else Name(next(iter(frames), ""))
-    if request.subset is not None and request.subset_first:
+    if request.subset is not None and request.rows_first:
         arguments = (Argument(None, node), Argument(None, request.subset))
         node = Call("subset", arguments, span=request.subset.span)
         request = replace(request, subset=None)

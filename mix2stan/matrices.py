@@ -353,12 +353,14 @@ def bind(
     contrasts: Mapping[str, str],
     given: Mapping[str, Any] | None = None,
     subset: Node | None = None,
+    complete_first: bool = False,
 ) -> Data:
     """Evaluate the variables of a lowered graph on a data frame.
 
     As in R's ``model.frame`` they are evaluated on all rows; then those of ``subset`` are kept, and
     of these the ones with a missing value in any variable dropped, as ``na_action`` says; ``given`` is
-    what was given besides the rows, by name.
+    what was given besides the rows, by name.  With ``complete_first`` incomplete rows go before all
+    that.
     """
     names = Frame.of(df).names
     frame = Frame.of(_with_units(graph, df))
@@ -376,7 +378,14 @@ def bind(
     censoring = graph.response.censoring
     unbounded = () if censoring is None else (response, *censoring.variables())
     wanted = tuple(dict.fromkeys((*wanted, *_removed(graph, names, frame))))
-    model = model_frame(wanted, frame, na_action=na_action, unbounded=unbounded, keep=keep)
+    model = model_frame(
+        wanted,
+        frame,
+        na_action=na_action,
+        unbounded=unbounded,
+        keep=keep,
+        complete_first=complete_first,
+    )
     return Data(model, names, response, contrasts, frame, given)
 
 

@@ -188,3 +188,30 @@ def test_nlme_takes_the_subset_of_the_first_data_whatever_they_are_called():
     assert model.data.rows == (d.Days > 2).sum()
     alone = m2s.model(call, d[d.Days > 2].reset_index(drop=True))
     np.testing.assert_array_equal(model.X.to_numpy(), alone.X.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("call", "fixef", "loglik"),
+    [
+        (
+            "lme(Reaction ~ poly(Days, 2) + scale(z), random = ~ 1 | Subject, data = d, "
+            "na.action = na.omit, subset = Days > 0)",
+            [299.74627981513, 344.29074794407, 46.15372796881, 1.32218387007],
+            -693.72421743,
+        ),
+        (
+            "gls(Reaction ~ poly(Days, 2) + scale(z), data = d, na.action = na.omit, "
+            "correlation = corAR1(form = ~ Days | Subject))",
+            [294.4453973517, 395.7861855752, 76.9417330820, 1.9287576816],
+            -766.290046128,
+        ),
+    ],
+)
+def test_functions_learn_from_complete_rows_in_nlme(call, fixef, loglik):
+    """REML estimates of nlme 3.1-162."""
+    d, i = table("sleepstudy"), np.arange(1, 181)
+    d["z"] = np.where((d.Days > 6) & (i % 3 == 0), np.nan, np.sqrt(i % 7))
+    d.loc[4, "Reaction"] = np.nan
+    found = m2s.model(call, {"d": d}).reml()
+    np.testing.assert_allclose(found.fixef(), fixef, rtol=1e-5)
+    assert found.logLik == pytest.approx(loglik, abs=1e-5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column, Frame
 from mix2stan.errors import DataError, FormulaError
-from mix2stan.syntax import Node
+from mix2stan.syntax import Name, Node, walk
 
 __all__ = ["ModelFrame", "model_frame"]
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +73,13 @@ def model_frame(
     drop_levels: bool = True,
     unbounded: Collection[Node] = (),
     keep: NDArray[np.bool_] | None = None,
+    complete_first: bool = False,
 ) -> ModelFrame:
     """Evaluate variables and drop incomplete rows, in R's order.
 
     Functions learn from all rows; then those that ``keep`` leaves out go, then those in which any
-    variable is missing, then levels that no row has any more.
+    variable is missing, then levels that no row has any more.  With ``complete_first`` functions
+    learn from what is left, as in nlme.
 
     Args:
         expressions: the variables, each once.
@@ -84,38 +88,56 @@ def model_frame(
         unbounded: the variables that may be infinite.
         drop_levels: whether unused levels go, as in the fitting functions but not ``model.matrix``.
         keep: the rows of ``subset``, all if None; positions are those in the frame.
+        complete_first: whether rows that lack a column in use go before functions are evaluated.
 
     Raises:
         FormulaError: if no row is left, if a value is infinite, or for missing values under
             ``na.fail``.
     """
-    evaluation = Evaluation(frame)
-    columns = {node: evaluation.variable(node) for node in expressions}
     chosen = np.arange(frame.n) if keep is None else np.flatnonzero(keep)
-    if len(chosen) < frame.n:
-        columns = {node: column.rows(chosen) for node, column in columns.items()}
+    asked, source, places = len(chosen), frame, chosen
+    if complete_first and na_action != "na.fail":
+        used = {name: frame.columns[name].rows(chosen) for name in _columns_of(expressions, frame)}
+        complete, _ = _complete_rows(used, asked)
+        chosen, places = chosen[complete], np.arange(len(complete))
+        source = Frame(_used_levels({n: c.rows(complete) for n, c in used.items()}), len(complete))
+    evaluation = Evaluation(source)
+    columns = {node: evaluation.variable(node) for node in expressions}
+    if len(places) < source.n:
+        columns = {node: column.rows(places) for node, column in columns.items()}
     for node, column in columns.items():
         if node not in unbounded:
             _check_finite(node, column, chosen)
-    rows, dropped = _complete_rows(columns, len(chosen))
+    rows, _ = _complete_rows(columns, len(chosen))
+    dropped = asked - len(rows)
     if dropped and na_action == "na.fail":
         culprit = next(str(n) for n, c in columns.items() if c.missing.any())
         raise FormulaError(
             f"{dropped} rows have missing values, first in {culprit}, and na.action is na.fail"
         )
     if len(rows) == 0:
-        reason = "every row has a missing value" if len(chosen) else "the data have no rows"
+        reason = "every row has a missing value" if asked else "the data have no rows"
         raise FormulaError(f"there is nothing to fit: {reason}")
-    if dropped:
+    if len(rows) < len(chosen):
         columns = {node: column.rows(rows) for node, column in columns.items()}
     if drop_levels:
-        columns = {
-            n: c.used_levels() if c.kind in ("factor", "ordered") else c for n, c in columns.items()
-        }
+        columns = _used_levels(columns)
     return ModelFrame(columns, chosen[rows], dropped, evaluation.states)
 
 
-def _complete_rows(columns: Mapping[Node, Column], n: int) -> tuple[NDArray[np.int64], int]:
+def _used_levels(columns: Mapping[Key, Column]) -> dict[Key, Column]:
+    """The columns, factors without the levels that no row has."""
+    factors = ("factor", "ordered")
+    return {k: c.used_levels() if c.kind in factors else c for k, c in columns.items()}
+
+
+def _columns_of(expressions: Sequence[Node], frame: Frame) -> list[str]:
+    """The columns that expressions are made of."""
+    named = {n.name: None for e in expressions for n in walk(e) if isinstance(n, Name)}
+    return [name for name in named if name in frame.columns]
+
+
+def _complete_rows(columns: Mapping[Any, Column], n: int) -> tuple[NDArray[np.int64], int]:
     complete = np.ones(n, dtype=bool)
     for column in columns.values():
         complete &= ~column.missing

@@ -79,7 +79,8 @@ class Request:
         graph: the model, its names not yet resolved.
         data: the data argument, None if the call has none.
         subset: the rows to keep, as an expression of the columns.
-        subset_first: whether they are chosen before functions such as ``poly`` learn from the data.
+        rows_first: whether they, and of them the complete ones, are chosen before functions such as
+            ``poly`` learn from the data.
         na_action: R's name for what happens to rows with missing values.
         contrasts: by factor, and by ``"unordered"`` and ``"ordered"``, the name of a contrast function
             (a string to R), that function itself with ``()``, or the text of a matrix.
@@ -92,7 +93,7 @@ class Request:
     graph: ModelGraph
     data: Node | None = None
     subset: Node | None = None
-    subset_first: bool = False
+    rows_first: bool = False
     na_action: str = "na.omit"
     contrasts: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()

@@ -68,8 +68,8 @@ def lower_gls(call: Call) -> Request:
 
 
 def _request(arguments: Arguments, graph: ModelGraph) -> Request:
-    """What the call asks for; nlme takes the ``subset`` of the data before it evaluates anything."""
-    return replace(request(arguments, graph, coded=True), subset_first=True)
+    """What the call asks for; nlme takes rows before it evaluates anything."""
+    return replace(request(arguments, graph, coded=True), rows_first=True)
 
 
 def _random(random: Node) -> list[Group]:

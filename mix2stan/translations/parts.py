@@ -69,7 +69,7 @@ class Source:
     @property
     def learnt(self) -> bool:
         """Whether functions may have learnt from rows that ``subset`` leaves out."""
-        if self.request.subset is None or self.request.subset_first:
+        if self.request.subset is None or self.request.rows_first:
             return False
         calls = (node for node in self.model.data.frame.states if isinstance(node, Call))
         return any(call.function not in _LEVELS_ALONE for call in calls)
