@@ -78,3 +78,11 @@ def test_what_is_wrong_is_said(here):
         model.kfold(7, group="Batch", engine="stanli")
     with pytest.raises(m2s.Mix2stanError, match="nearest: 'Batch'"):
         model.kfold(3, group="batch", engine="stanli")
+
+
+def test_threads_find_what_processes_find():
+    model = m2s.model("lmer(Reaction ~ Days + (Days | Subject))", table("sleepstudy"))
+    how = {"chains": 1, "warmup": 100, "draws": 100, "seed": 1, "engine": "stanli"}
+    with ThreadPoolExecutor(2) as threads:
+        found = model.kfold(3, executor=threads, **how)
+    np.testing.assert_array_equal(found.pointwise["elpd"], model.kfold(3, **how).pointwise["elpd"])

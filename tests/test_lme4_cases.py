@@ -209,7 +209,7 @@ def test_nlme_takes_the_subset_of_the_first_data_whatever_they_are_called():
 )
 def test_functions_learn_from_complete_rows_in_nlme(call, fixef, loglik):
     """REML estimates of nlme 3.1-162."""
-    d, i = table("sleepstudy"), np.arange(1, 181)
+    d, i = table("sleepstudy").copy(), np.arange(1, 181)
     d["z"] = np.where((d.Days > 6) & (i % 3 == 0), np.nan, np.sqrt(i % 7))
     d.loc[4, "Reaction"] = np.nan
     found = m2s.model(call, {"d": d}).reml()

@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
@@ -75,11 +76,18 @@ class StanliProgram:
 
     def sample(self, settings: Settings, progress: ProgressCallback | None = None) -> Draws:
         inits = self._starts(settings)
+        chains, at_once = settings.chains, settings.at_once
+        if threading.current_thread() is not threading.main_thread():
+            # one chain at a time runs in the caller's thread, and stanli dies in any but the main one
+            at_once = max(at_once, 2)
+            if chains == 1:
+                chains, progress = 2, None
+                inits = None if inits is None else np.repeat(inits, 2, axis=0)
         listener = _Listener(progress)
         try:
             with contextlib.redirect_stdout(listener):
                 fit = self._model.sample(
-                    chains=settings.chains,
+                    chains=chains,
                     seed=settings.seed,
                     warmup=settings.warmup,
                     samples=settings.draws,
@@ -88,7 +96,7 @@ class StanliProgram:
                     thin=settings.thin,
                     inits=inits,
                     init_radius=settings.radius,
-                    parallel_chains=settings.at_once,
+                    parallel_chains=at_once,
                     adapt_engaged=settings.warmup > 0,
                     refresh=settings.refresh if progress else 0,
                 )
@@ -100,9 +108,10 @@ class StanliProgram:
         except (RuntimeError, ValueError) as error:
             raise _chain_error(str(error)) from error
         names = stanli.SAMPLER_COLUMNS
-        columns = {name: fit.sampler_stats[..., i] for i, name in enumerate(names)}
+        kept_chains = slice(settings.chains)
+        columns = {name: fit.sampler_stats[kept_chains, :, i] for i, name in enumerate(names)}
         return Draws(
-            variables=split(fit.draws(), layout(fit.names)),
+            variables=split(fit.draws()[kept_chains], layout(fit.names)),
             stats=stats(columns),
             engine=self.engine,
             chain_ids=tuple(range(1, settings.chains + 1)),
