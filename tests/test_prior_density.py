@@ -71,4 +71,6 @@ def test_a_strong_prior_is_seen():
     assert list(weak.columns) == ["prior", "likelihood"]
     assert (weak["prior"] < 0.05).all()
     assert strong.loc["sd_Subject[(Intercept)]", "prior"] > 0.2
+    # those of coefficients are about 0.05 in the long run, those of the rest 0.2 and more
     assert (strong["likelihood"] > 0.02).all()
+    assert (strong["likelihood"][~strong.index.str.startswith("beta")] > 0.15).all()
