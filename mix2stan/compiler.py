@@ -86,7 +86,7 @@ def compile_model(
             request.contrasts,
             given,
             request.subset,
-            request.rows_first,
+            complete_first=request.rows_first,
         )
         graph = note(request.graph, *remarks(request, bound))
         graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))

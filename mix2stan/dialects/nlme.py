@@ -147,15 +147,10 @@ def _structure(node: Node) -> tuple[Node, str]:
         case Formula(right=right):
             return right, "us"
         case Call(function=name) if name in _PD_CLASSES:
-            # the first argument is a formula, or values to start from with a formula after them
-            candidates = (
-                node.argument("form", 1),
-                node.argument("value", 0),
-                node.argument("form", 0),
-            )
-            forms = [a.value.right for a in candidates if a and isinstance(a.value, Formula)]
+            # values to start from may stand before the formula
+            forms = [a.value.right for a in node.args if isinstance(a.value, Formula)]
             if forms and node.argument("nam", 2) is None:
-                return forms[0], _PD_CLASSES[name]
+                return forms[-1], _PD_CLASSES[name]
             hint = f"write {name}(~ x)"
             raise Unsupported(f"{name}() takes a formula here", span=node.span, hint=hint)
         case Call(function=name) if name.startswith("pd"):

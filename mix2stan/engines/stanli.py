@@ -199,6 +199,8 @@ class StanliProgram:
         """
         tops = [self._top(start, reach) for start in starts]
         best, value = max(tops, key=lambda top: top[1])
+        if value == -_OUTSIDE:
+            raise EngineError("stanli: the density is not finite where the climb starts")
         chain = self._model.sample(
             chains=1, warmup=0, samples=1, inits=best, adapt_engaged=False, step_size=1e-14,
             max_depth=1, refresh=0,
@@ -215,7 +217,7 @@ class StanliProgram:
 
         best, value = _climb(density, start, reach)
         for _ in range(_MOVES):
-            if value == -_OUTSIDE:  # there is no density where it starts
+            if value == -_OUTSIDE:  # no density where it starts: another start may have one
                 break
             # a scale of few levels may have no mode with the Jacobian, and be far from this one
             edge = (np.abs(best - start) >= 0.999 * reach) & (np.abs(density(best)[1]) > _SLOPE)

@@ -43,7 +43,7 @@ class _Limits:
     """
 
     dense: int
-    products: int
+    products: float
     columns: int
     elements: int
 
@@ -252,14 +252,12 @@ def _centre_informed(graph: ModelGraph, data: Data) -> ModelGraph:
 
 def _pays(graph: ModelGraph, data: Data) -> bool:
     """Whether integrating the dense terms out is cheaper than sampling them."""
-    if not _fits(graph, data, _CHEAP):
-        return False
-    parts = elimination(graph.groups, graph.residual)
+    parts, limits = elimination(graph.groups, graph.residual), _CHEAP
     related = any(g.coupled for g in (*parts.block, *parts.dense))
-    if parts.columns <= _FEW or related or not known_errors(graph.residual):
-        return True
-    cost = _CUBE * parts.columns**3 + _PRODUCT * _products(graph, data)
-    return cost <= _ROW * data.rows
+    if parts.columns > _FEW and not related and known_errors(graph.residual):
+        left = (_ROW * data.rows - _CUBE * parts.columns**3) / _PRODUCT
+        limits = replace(limits, products=min(limits.products, left))
+    return _fits(graph, data, limits)
 
 
 def _fits(graph: ModelGraph, data: Data, limits: _Limits) -> bool:
