@@ -39,7 +39,8 @@ _OWN_NAMES = re.compile(
     | decov | follows | lag | strata | stratum | axes | first | last | place | position | time | longest
     | patterns | begin | end | linear | spherical | stationary | arma | correlations | effects | middle
     | common_correlation | autoregressive_root | toeplitz_correlation | antedependence_root
-    | common_antedependence_root | loadings | log_bessel_k | matern | group_sums | with_root | shrunk
+    | common_antedependence_root | known_block_root | loadings | log_bessel_k | matern | group_sums
+    | with_root | shrunk
     | unit | met | pair | products | observed | left | right | interval | observations | count
     | cuts | thresholds | cutpoints | latent_sd | rows_of | categorical_rows | inherited
     | inherited_matrix | own | parent | squares | column | cut_zero | cut_one | zero | one | positive
@@ -47,7 +48,7 @@ _OWN_NAMES = re.compile(
     | prior_linear | inverse_\w+ | scaled_inverse_\w+
     | (b|z|m|u|e|h|l|d|i|g|A|C|D|E|J|K|L|M|N|Q|R|S|T|U|V|W|X|Z|ZZ|ZR|ZQ|ZW|Zr|sd|mean|row|rows|last|by
       |level|columns|root|precision|column|parent|first|start|var|cor|y|beta|theta|eta|known
-      |unit|free|index|known_sd|known_root|ante|loading)_\w+""",
+      |unit|free|index|known_sd|known_root|ante|loading|rest|slope)_\w+""",
     re.VERBOSE,
 )
 

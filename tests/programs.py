@@ -191,6 +191,13 @@ PROGRAMS = {
         "MCMCglmm(tarsus ~ sex, random = ~cors(sex):dam, "
         "prior = list(G = list(G1 = list(V = diag(3), nu = 4, fix = 2))))",
     ),
+    "known_block": Case(
+        "BTdata",
+        "MCMCglmm(tarsus ~ sex, random = ~us(sex):dam, "
+        "prior = list(G = list(G1 = list(V = diag(3) * 0.3, nu = 4, fix = 3))))",
+        None,
+        "noncentred",
+    ),
     "free_block": Case(
         "BTdata",
         "MCMCglmm(tarsus ~ sex, random = ~sub(sex):dam, "

@@ -19,7 +19,7 @@ from tests.conftest import table
 from tests.programs import model_of
 
 SAMPLED = """
-    slope prior_brms prior_rstanarm prior_stated prior_mcmcglmm prior_expanded unit_variances
+    slope prior_brms prior_rstanarm prior_stated prior_mcmcglmm prior_expanded known_block unit_variances
     common_correlation errors_general errors_exchangeable negative_binomial predicted_sigma
 """.split()
 

@@ -83,6 +83,27 @@ def test_errors_whose_last_variance_is_known_are_those_of_the_whole_matrix_given
         assert stats.ks_2samp(R[:, i, j], theirs).pvalue > 1e-3, (names[i], names[j])
 
 
+def test_a_covariance_given_a_block_is_that_of_the_whole_matrix_given_it():
+    V, nu = np.array([[2, 0.5, 0.4], [0.5, 1, -0.3], [0.4, -0.3, 1.5]]), 6
+    call = (
+        "MCMCglmm(tarsus ~ 1, random = ~us(sex):dam, prior = list(B = list(mu = 0, V = 1), R = "
+        f"list(V = 1, nu = 1), G = list(G1 = list(V = matrix(c({', '.join(map(str, V.ravel()))}), "
+        f"3), nu = {nu}, fix = 3))))"
+    )
+    fit = m2s.model(call, table("BTdata")).sample_prior(4000, seed=1)
+    every = stats.invwishart(nu, nu * V).rvs(400_000, random_state=2)
+    near = every[np.abs(every[:, 2, 2] - V[2, 2]) < 0.02 * V[2, 2]]
+    assert len(near) > 3000
+    sds = np.sqrt(np.diagonal(near, axis1=1, axis2=2))
+    ours, R = (fit.prior[name].values[0] for name in ("sd_dam", "R_dam"))
+    np.testing.assert_allclose(ours[:, 2], V[2, 2] ** 0.5)
+    for k in (0, 1):
+        assert stats.ks_2samp(ours[:, k], sds[:, k]).pvalue > 1e-3
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        theirs = near[:, i, j] / (sds[:, i] * sds[:, j])
+        assert stats.ks_2samp(R[:, i, j], theirs).pvalue > 1e-3
+
+
 def test_expanded_parameters_have_scaled_standard_deviations():
     call = (
         "MCMCglmm(Reaction ~ Days, random = ~us(1 + Days):Subject, prior = list(R = list(V = 1, "

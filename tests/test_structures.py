@@ -75,6 +75,15 @@ def prior(V, fix=""):
     return f", prior = list(G = list(G1 = list(V = {V}, nu = 4{fix})))"
 
 
+def known_block(covariance, first):
+    """A covariance whose block from ``first`` on is that of ``diag(k) + 0.5``."""
+    known = np.eye(len(covariance) - first) + 0.5
+    slope = np.linalg.solve(known, covariance[first:, :first]).T
+    found = np.block([[covariance[:first, :first], slope @ known], [known @ slope.T, known]])
+    found[:first, :first] += slope @ known @ slope.T
+    return found
+
+
 AT = "0 + numFactor(s)"
 CORS = full() * np.outer([1.6, 1, 1], [1.6, 1, 1])
 SUB = np.diag([1.0, 1, 1, 1])
@@ -95,6 +104,15 @@ STRUCTURES = {
     ),
     "cors": Structure(mcmc("cors", prior("diag(3)", ", fix = 2")), 3, CORS, 4),
     "sub": Structure(mcmc("sub", prior("diag(4)", ", fix = 3")), 4, SUB, 3),
+    "known_block": Structure(
+        mcmc("us", prior("diag(4) + 0.5", ", fix = 3")), 4, known_block(full(4), 2), 7
+    ),
+    "known_block of one": Structure(
+        mcmc("us", prior("diag(3) + 0.5", ", fix = 3")), 3, known_block(full(3), 2), 5
+    ),
+    "known_block but one": Structure(
+        mcmc("us", prior("diag(4) + 0.5", ", fix = 2")), 4, known_block(full(4), 1), 4
+    ),
     "known": Structure(mcmc("us", prior("diag(3) + 0.5", ", fix = 1")), 3, np.eye(3) + 0.5, 0),
     "corh": Structure(tmb("cs"), 3, reference("glmmTMB cs theta=.4", SD), 4),
     "cs": Structure(
@@ -267,6 +285,9 @@ MISTAKES = {
     mcmc("ante3"): "between 1 and 2",
     mcmc("cors"): "needs 'fix'",
     mcmc("cors", prior("diag(3)", ", fix = 5")): "between 2 and 3",
+    mcmc("us", prior("diag(2)", ", fix = 2")): "V is not 3 x 3",
+    mcmc("us", prior("diag(3)", ", fix = 4")): "is no row of V",
+    mcmc("idh", prior("diag(3)", ", fix = 2")): "a block is fixed of us()",
     mcmc("corgh", prior("diag(c(1, 2))")): "2 known variances for 3",
     mcmc("corgh", prior("diag(c(1, 2, 0))")): "have to be positive",
     "MCMCglmm(y ~ x, random = ~corg(1):g)": "nothing to estimate",

@@ -59,11 +59,10 @@ KNOWN = {
     "idh": set(PACKAGES),
     "idv": {"nlme", "MCMCglmm", "glmmTMB"},
     "cs": {"nlme", "glmmTMB"},
-    **{key: {"MCMCglmm"} for key in ("corg", "corgh", "cors", "sub")},
+    **{key: {"MCMCglmm"} for key in ("corg", "corgh", "cors", "sub", "known", "known_block")},
     **{key: {"MCMCglmm"} for key in ("ante", "antec", "antev", "antecv")},
     **{key: {"glmmTMB"} for key in ("corh", "ar1", "hetar1", "toep", "ou", "exp", "gau", "mat")},
     "rr": {"glmmTMB"},
-    "known": set(),
 }
 
 

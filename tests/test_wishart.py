@@ -47,21 +47,19 @@ def columns(k):
 
 
 def program_part(call, data, points, stanli, flat="flat"):
-    """The log density of the prior of a term at points: that of the program, less one that is flat."""
+    """The log density of a program at points, less that with another set of priors, if there is one."""
 
     def values(prior):
         model = m2s.model(call, data, prior=prior, strategy="noncentred")
         program = stanli.compile(model.stan_code, model.stan_data)
-        names = {v.split("[")[0] for v in points[0]}
         base = {
             "beta": np.zeros(1),
             "sigma": 1.0,
-            "z_dam": np.zeros((len(next(iter(points[0].values()))), model.stan_data["J_dam"])),
+            "z_dam": np.zeros((model.stan_data["Q_dam"], model.stan_data["J_dam"])),
         }
-        assert names
         return [program.log_density({**base, **p}, jacobian=False)[0] for p in points]
 
-    return np.subtract(values(None), values(flat))
+    return np.subtract(values(None), values(flat) if flat else 0.0)
 
 
 def lkj_1(L):
@@ -83,6 +81,25 @@ def test_an_inverse_wishart_covariance_is_scipys(k, stanli):
         stats.invwishart(nu, nu * V).logpdf(S) + log_jacobian(p["sd_dam"], p["L_dam"])
         for S, p in zip(covariances, points, strict=True)
     ]
+    np.testing.assert_allclose(np.diff(ours), np.diff(scipys), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("free", [1, 2])
+def test_a_covariance_given_a_block_of_it_is_scipys(free, stanli):
+    rng = np.random.default_rng(free)
+    k, nu = 3, 4.5
+    V = random_covariances(k, 1, rng)[0] / k
+    known = V[free:, free:]
+    call = US.format(R=R_PRIOR, G=f"list(V = {r_matrix(V)}, nu = {nu}, fix = {free + 1})")
+    points, scipys = [], []
+    for S in random_covariances(k, 8, rng):
+        slope = rng.normal(size=(free, k - free))
+        sd, L = split(S[:free, :free])
+        block = slope @ known
+        whole = np.block([[S[:free, :free] + block @ slope.T, block], [block.T, known]])
+        points.append({"rest_dam": sd, "L_dam": L, "slope_dam": slope.ravel(order="F")})
+        scipys.append(stats.invwishart(nu, nu * V).logpdf(whole) + log_jacobian(sd, L))
+    ours = program_part(call, columns(k), points, stanli, flat=None)
     np.testing.assert_allclose(np.diff(ours), np.diff(scipys), rtol=0, atol=1e-9)
 
 

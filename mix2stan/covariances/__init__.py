@@ -6,6 +6,7 @@ name.  Adding a structure is a row here, a template, a golden and a line of the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,8 +48,8 @@ def _known_sd(group: Group) -> Array:
 
 
 def _known_root(group: Group) -> Array:
-    q = len(group.columns.names)
-    return np.asarray(np.linalg.cholesky(np.reshape(group.covariance.variances, (q, q))))
+    rows = math.isqrt(len(group.covariance.variances))
+    return np.asarray(np.linalg.cholesky(np.reshape(group.covariance.variances, (rows, rows))))
 
 
 def _distance(group: Group) -> Array:

@@ -34,6 +34,7 @@ __all__ = [
     "HETAR1",
     "IDH",
     "IDV",
+    "KNOWN_BLOCK",
     "RR",
     "SUB",
     "TOEP",
@@ -142,7 +143,12 @@ def _sub_correlation(i: int, j: int, q: int, order: int) -> Math:
     return _r(i, j, q, order) if max(i, j) < order - 1 else ZERO
 
 
+def _known_block(i: int, j: int, q: int, order: int) -> Math:
+    return _C(i, j) if min(i, j) < order - 1 else Symbol("v", _sub(i, j) if i != j else str(i + 1))
+
+
 CORS = Symbols(_cors, _r)
+KNOWN_BLOCK = Symbols(_known_block, _r, "what begins with v is known: the call gives it")
 SUB = Symbols(_sub_block, _sub_correlation)
 
 

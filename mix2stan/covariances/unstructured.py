@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from mix2stan.covariances.rows import (
     correlations,
     standard_deviations,
 )
-from mix2stan.covariances.symbols import CORG, CORGH, CORS, IDH, IDV, SUB
+from mix2stan.covariances.symbols import CORG, CORGH, CORS, IDH, IDV, KNOWN_BLOCK, SUB
 
 __all__ = ["ROWS"]
 
@@ -62,6 +63,18 @@ def _given(q: int, order: int, values: Values) -> Array:
     return np.asarray(root @ root.T)
 
 
+def _regressed(q: int, order: int, values: Values) -> Array:
+    """A known block, and the effects before it regressed on it."""
+    p, known = order - 1, _given(q, order, values)
+    slope = np.reshape(values["slope"], (p, q - p), order="F")
+    covariance = np.empty((q, q))
+    covariance[p:, p:] = known
+    covariance[:p, p:] = slope @ known
+    covariance[p:, :p] = covariance[:p, p:].T
+    covariance[:p, :p] = _scaled(values["rest"], values["L"]) + slope @ covariance[p:, :p]
+    return covariance
+
+
 def _solve_nothing(q: int, order: int, covariance: Array, constants: Values) -> dict[str, Any]:
     return {}
 
@@ -101,6 +114,19 @@ def _solve_partly(q: int, order: int, covariance: Array, constants: Values) -> d
 def _solve_block(q: int, order: int, covariance: Array, constants: Values) -> dict[str, Any]:
     block = covariance[: order - 1, : order - 1]
     return {"free_sd": standard_deviations(block), "L": _cholesky(block)}
+
+
+def _solve_regressed(q: int, order: int, covariance: Array, constants: Values) -> dict[str, Any]:
+    p = order - 1
+    slope = np.linalg.solve(covariance[p:, p:], covariance[p:, :p]).T
+    rest = covariance[:p, :p] - slope @ covariance[p:, :p]
+    values = {"rest": standard_deviations(rest), "L": _cholesky(rest)}
+    return {**values, "slope": slope.ravel(order="F")}
+
+
+def _slopes(names: tuple[str, ...], order: int) -> tuple[str, ...]:
+    p = order - 1
+    return tuple(f"{free} on {known}" for known in names[p:] for free in names[:p])
 
 
 _FREE_SD = Parameter(
@@ -186,6 +212,36 @@ ROWS: dict[str, CovarianceRow] = {
         matrix=_given,
         solve=_solve_nothing,
         constants=("known_root",),
+    ),
+    "known_block": CovarianceRow(
+        title="all variances and covariances free but those of the later columns, which are known",
+        template="covariances/known_block",
+        parameters=(
+            replace(_FREE_SD, name="rest", words="standard deviations given the known effects"),
+            Parameter(
+                "L", "L", _free_sds, "lkj", words="Cholesky factor of the correlations given these"
+            ),
+            Parameter(
+                "slope",
+                "vector",
+                lambda q, order: (order - 1) * (q - order + 1),
+                density="normal",
+                slots=lambda constants: {"loc": 0.0, "scale": 1.0},
+                start=lambda constants: 0.0,
+                labels=_slopes,
+                words="regressions on the known effects",
+            ),
+        ),
+        sds="each",
+        correlated=True,
+        matrix=_regressed,
+        solve=_solve_regressed,
+        constants=("known_root",),
+        functions=("functions/known_block_root",),
+        symbols=KNOWN_BLOCK,
+        fewest=2,
+        orders=lambda q: (2, q),
+        number="'fix'",
     ),
     "cors": CovarianceRow(
         title="all covariances free, the later variances 1",

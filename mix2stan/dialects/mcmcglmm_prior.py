@@ -90,26 +90,23 @@ def term_prior(prior: Node | None, term: int, kind: str) -> WishartPrior | None:
     return WishartPrior(kind) if entry is None else _wishart(entry, kind)
 
 
-def known_covariance(prior: Node | None, term: int) -> tuple[float, ...] | None:
-    """A term's V row by row, if ``fix = 1`` says that it is known; None if not.
+def known_covariance(prior: Node | None, term: int) -> FixedBlock | None:
+    """What ``fix`` says is known of a term's covariance, None if nothing is.
 
     Raises:
-        Unsupported: if a block of it is known.
+        FormulaError: if ``fix`` is no column of V, or V is not there or no covariance.
     """
     entry = _entry(prior, term)
-    fix = _element(entry, "fix", None)
-    if entry is None or fix is None:
+    block = _fixed(entry)
+    if entry is None or block is None:
         return None
-    if fix != Number(1.0):
-        hint = "fix = 1 fixes all of it; cors() and sub() have fixed blocks"
-        raise Unsupported("a known block of V cannot be expressed", span=fix.span, hint=hint)
-    V = _element(entry, "V", None)
-    if V is None:
-        raise FormulaError("fix = 1 needs V", span=entry.span, hint="write list(V = 1, fix = 1)")
-    matrix = np.array(_square(V))
+    matrix = np.array(block.V)
     if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() <= 0:
-        raise FormulaError("V is not a covariance matrix", span=V.span)
-    return tuple(matrix.ravel().tolist())
+        raise FormulaError("V is not a covariance matrix", span=block.span)
+    if block.first >= len(matrix):
+        message = f"fix = {block.first + 1} is no row of V, which has {len(matrix)}"
+        raise FormulaError(message, span=block.span)
+    return block
 
 
 def fixed_from(prior: Node | None, term: int, function: Call) -> int:
@@ -165,11 +162,16 @@ def fixed_residual(prior: Node | None, family: str, span: Span) -> float:
 
 @dataclass(frozen=True)
 class FixedBlock:
-    """What ``fix`` of R holds at V: the rows and columns from ``first`` on, counted from 0."""
+    """What ``fix`` holds at V: the rows and columns from ``first`` on, counted from 0."""
 
     V: Rows
     first: int
     span: Span
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The block itself, row by row."""
+        return tuple(value for row in self.V[self.first :] for value in row[self.first :])
 
 
 def fixed_block(prior: Node | None) -> FixedBlock | None:
@@ -178,16 +180,19 @@ def fixed_block(prior: Node | None) -> FixedBlock | None:
     Raises:
         FormulaError: if ``fix`` is no whole number, or V is not there.
     """
-    R = _element(prior, "R", None)
-    V, fix = _element(R, "V", None), _element(R, "fix", None)
-    if R is None or fix is None:
+    return _fixed(_element(prior, "R", None))
+
+
+def _fixed(entry: Node | None) -> FixedBlock | None:
+    V, fix = _element(entry, "V", None), _element(entry, "fix", None)
+    if entry is None or fix is None:
         return None
     if not isinstance(fix, Number) or fix.value < 1 or fix.value != int(fix.value):
         raise FormulaError("'fix' has to be a whole number", span=fix.span)
     if V is None:
         hint = "write list(V = diag(2), nu = 0.002, fix = 2)"
-        raise FormulaError("fix needs V", span=R.span, hint=hint)
-    return FixedBlock(_square(V), int(fix.value) - 1, R.span)
+        raise FormulaError("fix needs V", span=entry.span, hint=hint)
+    return FixedBlock(_square(V), int(fix.value) - 1, entry.span)
 
 
 def _wishart(entry: Node, kind: str) -> WishartPrior:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from mix2stan.dialects.arguments import Arguments
 from mix2stan.dialects.bars import summands
 from mix2stan.dialects.mcmcglmm_prior import (
+    FixedBlock,
     fixed_from,
     known_covariance,
     known_variances,
@@ -58,7 +59,7 @@ def _group(term: Node, prior: Node | None, place: int) -> Group:
     """One term: a factor, or a variance function linked to a factor by ``:``."""
     first, *rest = linked(term)
     if isinstance(first, Call) and first.function in _MEMBERSHIPS and not rest:
-        return _memberships(first)
+        return _with_prior(_memberships(first), first, prior, place)
     if isinstance(first, Call) and first.function == "at.level":
         columns: Node = Operator("+", (Number(0.0), first), span=first.span)
         covariance = Covariance("us")
@@ -71,12 +72,30 @@ def _group(term: Node, prior: Node | None, place: int) -> Group:
         hint = f"write {first}:g"
         raise FormulaError("this term has no grouping factor", span=term.span, hint=hint)
     factor = Factor(tuple(_factor_variable(n, term) for n in rest), "first_fastest")
+    group = Group(Columns((columns,)), factor, covariance, span=term.span)
+    return _with_prior(group, first, prior, place)
+
+
+def _with_prior(group: Group, structure: Node, prior: Node | None, place: int) -> Group:
+    """The term with its element of G; ``fix`` can make its covariance a known one."""
+    covariance = group.covariance
     given = term_prior(prior, place, covariance.kind)
     known = None if covariance.order else known_covariance(prior, place)
     if known is not None and given is not None:
-        covariance = Covariance("known", variances=known)
-        given = replace(given, kind="known")
-    return Group(Columns((columns,)), factor, covariance, span=term.span, prior=given)
+        covariance = _partly_known(known, structure)
+        given = replace(given, kind=covariance.kind)
+    return replace(group, covariance=covariance, prior=given)
+
+
+def _partly_known(block: FixedBlock, structure: Node) -> Covariance:
+    """The structure of effects of which all, or the later ones, have a known covariance."""
+    if block.first == 0:
+        return Covariance("known", variances=block.values)
+    if isinstance(structure, Call) and structure.function in ("us", "str"):
+        return Covariance("known_block", block.first + 1, block.values)
+    message = f"{structure} cannot have fix = {block.first + 1}: a block is fixed of us()"
+    hint = "fix = 1 fixes all of it; us(), cors() and sub() have fixed blocks"
+    raise Unsupported(message, span=block.span, hint=hint)
 
 
 def _memberships(term: Call) -> Group:

@@ -37,9 +37,11 @@ def _mistake(group: Group) -> str | None:
     low, high = row.orders(q)
     if not low <= covariance.order <= high:
         return f"{row.number} has to be between {low} and {high} for {columns}: {covariance.order}"
-    many = q * q if "known_root" in row.constants else q
+    # with a number it is the block from that column on that is known
+    known = q - max(covariance.order - 1, 0)
+    many = known**2 if "known_root" in row.constants else q
     if covariance.variances and len(covariance.variances) != many:
-        if many != q:
+        if "known_root" in row.constants:
             return f"V is not {q} x {q}, for {columns}"
         return f"there are {len(covariance.variances)} known variances for {columns}"
     return None

@@ -138,6 +138,21 @@ def _given_last(numbers: Numbers, ratio: Array, values: Values, term: str) -> Ar
     return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
 
 
+def _given_block(numbers: Numbers, sd: Array, values: Values, term: str) -> Array:
+    L, slope, nu = values[f"L_{term}"], values[f"slope_{term}"], float(numbers["nu"][0])
+    p, known = sd.shape[1], slope.shape[1] // sd.shape[1]
+    V = np.reshape(numbers["of_effects"], (p + known, p + known))
+    mean = np.linalg.solve(V[p:, p:], V[p:, :p]).T
+    rest = np.linalg.cholesky(V[:p, :p] - mean @ V[p:, :p])
+    on = np.swapaxes(slope.reshape(-1, known, p), 1, 2) - mean
+    whole = np.concatenate(
+        [np.broadcast_to(rest, L.shape), on @ np.linalg.cholesky(V[p:, p:])], axis=2
+    )
+    root = np.linalg.solve(sd[:, :, None] * L, whole)
+    logs = -(nu + known + 1) * np.log(sd).sum(axis=1) + _powers(nu + known, L)
+    return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
+
+
 def _scaled_wishart(numbers: Numbers, sd: Array, values: Values, term: str) -> Array:
     L, nu = values[f"L_{term}"], float(numbers["nu"][0])
     precision = (np.linalg.inv(sd[:, :, None] * L) ** 2).sum(axis=1)
@@ -164,6 +179,7 @@ _JOINT: dict[str, Callable[[Numbers, Array, Values, str], Array]] = {
     "inverse_wishart": _wishart,
     "inverse_wishart_errors": _of_errors,
     "inverse_wishart_given_last": _given_last,
+    "inverse_wishart_given_block": _given_block,
     "scaled_inverse_wishart": _scaled_wishart,
     "inverse_wishart_root": _wishart_root,
 }

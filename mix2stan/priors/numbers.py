@@ -6,6 +6,7 @@ of several parameters at once have a row of :data:`JOINT`.  Shapes: S draws firs
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -202,21 +203,39 @@ def _of_errors(j: Joint) -> dict[str, Array]:
     return {"sigma": sd[:, 0], j.block: sd[:, 1:] / sd[:, :1], "cor_L": root}
 
 
-def _given_last(j: Joint) -> dict[str, Array]:
-    """Ratios of the sds to the last, which is known, and the root of correlations.
+def _given_rest(
+    nu: float, V: Array, free: int, draws: int, rng: Generator
+) -> tuple[Array, Array, Array]:
+    """Of such covariances, those of the first ``free`` given the others, and regressions on these.
 
-    Of an inverse Wishart matrix the covariance of the others given the last, and their regressions
-    on it, do not depend on its variance.
+    They do not depend on the others' covariance (Korsgaard, Andersen and Sorensen 1999).
+
+    Returns:
+        Standard deviations, shape (S, free), the roots of their correlations, and the regressions,
+        shape (S, free, k - free).
     """
+    mean = np.linalg.solve(V[free:, free:], V[free:, :free]).T
+    sd, root = _inverse_wishart(nu, V[:free, :free] - mean @ V[free:, :free], draws, rng)
+    z = rng.standard_normal((draws, *mean.shape))
+    spread = np.linalg.inv(np.linalg.cholesky(nu * V[free:, free:]))
+    return sd, root, mean + sd[:, :, None] * (root @ z @ spread)
+
+
+def _given_block(j: Joint) -> dict[str, Array]:
+    """Sds and the root of correlations given the known effects, and the regressions on these."""
+    k = math.isqrt(j.numbers["of_effects"].size)
+    V, nu = np.reshape(j.numbers["of_effects"], (k, k)), float(j.numbers["nu"][0])
+    sd, root, slope = _given_rest(nu, V, j.size, j.draws, j.rng)
+    by_columns = np.swapaxes(slope, 1, 2).reshape(j.draws, -1)
+    return j.with_root(sd, root) | {f"slope_{j.block.partition('_')[2]}": by_columns}
+
+
+def _given_last(j: Joint) -> dict[str, Array]:
+    """Ratios of the sds to the last, which is known, and the root of correlations."""
     k, nu, sigma = j.size + 1, float(j.numbers["nu"][0]), j.drawn["sigma"]
-    S = nu * np.reshape(j.numbers["of_errors"], (k, k))
-    slope = S[:-1, -1] / S[-1, -1]
-    sd, root = _inverse_wishart(
-        nu, (S[:-1, :-1] - np.outer(slope, S[-1, :-1])) / nu, j.draws, j.rng
-    )
-    given = sd[:, :, None] * root
-    z = j.rng.standard_normal((j.draws, k - 1, 1)) / np.sqrt(S[-1, -1])
-    on_last = slope + (given @ z)[:, :, 0]
+    V = np.reshape(j.numbers["of_errors"], (k, k))
+    sd, root, slope = _given_rest(nu, V, k - 1, j.draws, j.rng)
+    given, on_last = sd[:, :, None] * root, slope[:, :, 0]
     V = np.empty((j.draws, k, k))
     V[:, :-1, :-1] = given @ np.swapaxes(given, 1, 2) + (
         (sigma**2)[:, None, None] * on_last[:, :, None] * on_last[:, None, :]
@@ -292,6 +311,7 @@ JOINT: dict[str, Callable[[Joint], dict[str, Array]]] = {
     "inverse_wishart": _wishart,
     "scaled_inverse_wishart": _scaled_wishart,
     "inverse_wishart_root": _wishart_root,
+    "inverse_wishart_given_block": _given_block,
     "inverse_wishart_errors": _of_errors,
     "inverse_wishart_given_last": _given_last,
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 __all__ = ["DENSITIES", "MATRICES", "SINGLE", "Density"]
 
 #: Slots that are one number, or a matrix, whatever the size of the block.
-SINGLE, MATRICES = frozenset({"eta", "nu"}), frozenset({"scale_matrix", "of_errors"})
+SINGLE, MATRICES = frozenset({"eta", "nu"}), frozenset({"scale_matrix", "of_errors", "of_effects"})
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Density:
     """A row of :data:`DENSITIES`.
 
     Attributes:
-        text: the Stan density, with its data slots in braces; empty if there is nothing to say.
+        text: the Stan density, with its data slots in braces, and ``term``, the identifier of what it
+            is about, in the names of other parameters; empty if there is nothing to say.
         slots: the names of the data slots, in order.
         proper: whether it integrates to one.
         functions: the template with the Stan function it needs, if any.
@@ -92,14 +93,14 @@ DENSITIES: dict[str, Density] = {
         words="inverse_wishart(nu = {nu}, V = {V}), of the variance (sigma times this)^2",
     ),
     "inverse_wishart": Density(
-        "inverse_wishart_sds({L}, {nu}, {scale_matrix})",
+        "inverse_wishart_sds(L_{term}, {nu}, {scale_matrix})",
         ("nu", "scale_matrix"),
         functions="functions/inverse_wishart_sds",
         joint=True,
         words="inverse_wishart(nu = {nu}), of the covariance matrix",
     ),
     "scaled_inverse_wishart": Density(
-        "scaled_inverse_wishart_sds({L}, {nu}, {V}, {alpha_V})",
+        "scaled_inverse_wishart_sds(L_{term}, {nu}, {V}, {alpha_V})",
         ("nu", "V", "alpha_V"),
         functions="functions/scaled_inverse_wishart_sds",
         joint=True,
@@ -124,6 +125,13 @@ DENSITIES: dict[str, Density] = {
         functions="functions/inverse_wishart_given_last",
         joint=True,
         words="inverse_wishart(nu = {nu}), of the errors' covariance given its last variance",
+    ),
+    "inverse_wishart_given_block": Density(
+        "inverse_wishart_given_block(L_{term}, slope_{term}, {nu}, {of_effects})",
+        ("nu", "of_effects"),
+        functions="functions/inverse_wishart_given_block",
+        joint=True,
+        words="inverse_wishart(nu = {nu}), of the covariance matrix given a block of it",
     ),
     "with_sds": Density("", joint=True, words="in the density of the covariance matrix"),
 }

@@ -59,7 +59,7 @@ class PriorText:
             target = f"{vector or target}[{index if one else '{' + index + '}'}]"
         names = {slot: f"{self.stem or self.block}_{slot}" for slot in self.density.slots}
         _, _, term = self.block.partition("_")
-        return _filled(f"{target} ~ {self.density.text.format(**names, L=f'L_{term}')};")
+        return _filled(f"{target} ~ {self.density.text.format(**names, term=term)};")
 
     def bounded(self, constraint: str) -> str:
         """The constraint of the parameter's declaration; ``constraint`` if the prior adds nothing."""
@@ -87,8 +87,9 @@ def _filled(statement: str) -> str:
 def _declaration(slot: str, stem: str, size: str | None) -> str:
     bound = _BOUNDS.get(slot, "<lower=0>")
     if slot in MATRICES:
-        # the errors have a variance more than they have ratios of them
-        return f"cov_matrix[{'strata' if slot == 'of_errors' else size}] {stem}_{slot};"
+        # others than those of the block itself, which can be of fewer parameters
+        sizes = {"of_errors": "strata", "of_effects": f"Q_{stem.partition('_')[2]}"}
+        return f"cov_matrix[{sizes.get(slot, size)}] {stem}_{slot};"
     kind = f"real{bound}" if size is None or slot in SINGLE else f"vector{bound}[{size}]"
     return f"{kind} {stem}_{slot};"
 

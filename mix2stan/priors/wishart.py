@@ -142,6 +142,22 @@ def _unstructured(group: Group, prior: WishartPrior) -> list[Prior]:
     return [Prior(f"sd_{group.id}", density, numbers, source, proper=proper), root]
 
 
+def _given_block(group: Group, prior: WishartPrior) -> list[Prior]:
+    """All variances and covariances but those of a block, given which the others are."""
+    q, nu = len(group.columns.names), prior.nu[0]
+    if prior.alpha_V:
+        message = "effects with a known block of covariances cannot be expanded"
+        raise Unsupported(message, span=prior.span, hint="leave alpha.V away")
+    source = f"{_source(prior, q)}, given a known block"
+    free = group.covariance.order - 1
+    proper = nu > free - 1
+    numbers = (("nu", (nu,)), ("of_effects", tuple(_matrix(prior, q).ravel().tolist())))
+    block = f"rest_{group.id}"
+    whole = Prior(block, "inverse_wishart_given_block", numbers, source, proper=proper)
+    others = (f"{name}_{group.id}" for name in ("L", "slope"))
+    return [whole, *(Prior(b, "with_sds", (), source, proper=proper) for b in others)]
+
+
 def _correlations(group: Group, prior: WishartPrior) -> list[Prior]:
     """Correlations alone: those of an inverse Wishart matrix with the scale matrix I."""
     q, nu = len(group.columns.names), prior.nu[0]
@@ -167,6 +183,7 @@ _RULES = {
     "corg": _correlations,
     "corgh": _correlations,
     "known": _nothing,
+    "known_block": _given_block,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,8 +28,10 @@ __all__ = ["term", "write"]
 _KINDS = {
     **{kind: kind for kind in ("us", "idh", "idv", "corg", "corgh", "cors", "sub")},
     **{kind: kind for kind in ("ante", "antec", "antev", "antecv")},
-    "scalar": "us",
+    **dict.fromkeys(("scalar", "known", "known_block"), "us"),
 }
+#: Structures of which the prior holds a part: known variances, or ``fix``.
+_IN_THE_PRIOR = frozenset({"corgh", "known", "cors", "sub", "known_block"})
 _NEAREST = {
     "corh": "glmmTMB's cs() can; the corh() of the lecture's table is not implemented in MCMCglmm",
     "cs": "nearest: g + f:g, whose common correlation cannot be negative; nlme's pdCompSymm() can",
@@ -237,15 +241,23 @@ def _matrix(V: NDArray[np.float64]) -> str:
 
 def _prior(groups: list[Group], R: str) -> str:
     """The prior, where it holds a part of the structure: known variances, or ``fix``."""
-    if not any(g.covariance.kind in ("corgh", "cors", "sub") for g in groups):
+    if not any(g.covariance.kind in _IN_THE_PRIOR for g in groups):
         return f"prior = list({R})" if R else ""
     entries = []
     for i, group in enumerate(groups):
-        covariance, q = group.covariance, len(group.columns.names)
-        V = f"diag({q})"
-        if covariance.variances:
-            V = f"diag(c({', '.join(format_number(v) for v in covariance.variances)}))"
-        fix = f", fix = {covariance.order}" if covariance.kind in ("cors", "sub") else ""
-        entries.append(f"G{i + 1} = list(V = {V}, nu = {q}{fix})")
+        fix = 1 if group.covariance.kind == "known" else group.covariance.order
+        nu, more = len(group.columns.names), f", fix = {fix}" if fix else ""
+        entries.append(f"G{i + 1} = list(V = {_matrix(_known(group))}, nu = {nu}{more})")
     G = f"G = {call('list', *entries)}"
     return f"prior = {call('list', R, G)}"
+
+
+def _known(group: Group) -> NDArray[np.float64]:
+    """A term's V: what is known of its covariance, and the identity."""
+    V, known = np.eye(len(group.columns.names)), np.array(group.covariance.variances)
+    if group.covariance.kind in ("known", "known_block"):
+        rows = math.isqrt(len(known))
+        V[-rows:, -rows:] = known.reshape(rows, rows)
+    elif len(known):
+        V = np.diag(known)
+    return V
