@@ -4,7 +4,7 @@
 //   b_dam[, 3:]  ~ multi_normal(0, known_root_dam known_root_dam')
 //   b_dam[, 1:2] ~ multi_normal(slope_dam b_dam[, 3:], D R D),  D = diag(rest_dam), R = L_dam L_dam'
 functions {
-  // the covariance's Cholesky factor: the last effects have the root known, the first are regressed on
+  // the Cholesky factor of the effects: the last ones have the root known, the first are regressed on
   // them by slope, by columns, with the rest D L L' D, D = diag(sd)
   matrix known_block_root(vector sd, matrix L, vector slope, matrix known) {
     int p = size(sd);
@@ -67,7 +67,7 @@ parameters {
 
   vector<lower=0>[2] rest_dam; // given the known block
   cholesky_factor_corr[2] L_dam;
-  vector[2 * (Q_dam - 2)] slope_dam; // on the effects of the known block, by these
+  vector[2 * (Q_dam - 2)] slope_dam; // on the effects of the known block, column by column
   matrix[Q_dam, J_dam] z_dam; // b_dam, non-centred
 
   real<lower=0> sigma; // residual sd
