@@ -14,6 +14,8 @@ from mix2stan.comparison import Comparison, compare
 from mix2stan.design import model_matrix, read_table
 from mix2stan.errors import DataError, EngineError, FormulaError, Mix2stanError, Unsupported
 from mix2stan.fit import Fit, load
+from mix2stan.joint_fit import JointFit
+from mix2stan.joint_model import JointModel
 from mix2stan.model import Model, model
 from mix2stan.pooled import fit_multiple
 from mix2stan.relationships import Known
@@ -26,6 +28,8 @@ __all__ = [
     "EngineError",
     "Fit",
     "FormulaError",
+    "JointFit",
+    "JointModel",
     "Known",
     "MCMCglmm",
     "Mix2stanError",

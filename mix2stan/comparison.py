@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mix2stan.compiler import Compiled, DataArgument, compile_model
+from mix2stan.compiler import Compiled, DataArgument, compile_model, members_of
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Code, Items, result_page
 from mix2stan.errors import Mix2stanError
@@ -116,6 +116,8 @@ def compare(
 
 def compare_compiled(a: Compiled, b: Compiled) -> Comparison:
     """Say whether two compiled models are the same."""
+    if a.graph.members or b.graph.members:
+        return _of_members(a, b)
     notes: list[str] = []
     differences = _responses(a, b)
     if a.data.rows == b.data.rows:
@@ -123,6 +125,26 @@ def compare_compiled(a: Compiled, b: Compiled) -> Comparison:
         differences += _predictors(a, b)
         differences += _groups(a, b)
         differences += _errors(a, b)
+    return Comparison(a.graph.call, b.graph.call, tuple(differences), tuple(notes))
+
+
+def _of_members(a: Compiled, b: Compiled) -> Comparison:
+    """The same for several responses with distributions of their own, one by one."""
+    ours, theirs = members_of(a), members_of(b)
+    if set(ours) != set(theirs):
+        said = [", ".join(m) or "one, or stacked" for m in (ours, theirs)]
+        differences = [f"responses: {said[0]} in the first, {said[1]} in the second"]
+        return Comparison(a.graph.call, b.graph.call, tuple(differences), ())
+    pairs = {name: compare_compiled(ours[name], theirs[name]) for name in ours}
+    differences = [f"{name}: {d}" for name, pair in pairs.items() for d in pair.differences]
+    common = [
+        sorted({str(g) for m in c.graph.members for g in m.graph.groups if g.common})
+        for c in (a, b)
+    ]
+    if common[0] != common[1]:
+        words = [" and ".join(terms) or "nothing" for terms in common]
+        differences.append(f"in common: {words[0]} in the first, {words[1]} in the second")
+    notes = [f"{name}: {n}" for name, pair in pairs.items() for n in pair.notes]
     return Comparison(a.graph.call, b.graph.call, tuple(differences), tuple(notes))
 
 

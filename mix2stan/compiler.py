@@ -27,7 +27,7 @@ from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Argument, Call, Name, Node
 
-__all__ = ["Compiled", "DataArgument", "Given", "compile_model", "remarks"]
+__all__ = ["Compiled", "DataArgument", "Given", "compile_model", "members_of", "remarks"]
 
 #: What ``data=`` may be: one frame, of pandas or another library, or several by the names the R text
 #: uses; these may also be known covariances, and trees as text.
@@ -95,6 +95,23 @@ def compile_model(
         return Compiled(text, rows, graph, bound, program, code, entries)
     except FormulaError as error:
         raise error.at(text) from None
+
+
+def members_of(compiled: Compiled) -> dict[str, Compiled]:
+    """The models of several responses, each compiled as if it were alone, by name."""
+    found = {}
+    for member in compiled.graph.members:
+        graph, data = member.graph, compiled.data.of(member.graph.response.expression)
+        program = plan(graph)
+        found[member.name] = replace(
+            compiled,
+            graph=graph,
+            data=data,
+            plan=program,
+            stan_code=render(program),
+            stan_data=stan_data(graph, data),
+        )
+    return found
 
 
 def _in_pandas(data: object) -> Given:

@@ -431,6 +431,10 @@ def load(path: str | Path) -> Fit:
     >>> load(fit.save(folder / "fit.nc")).fixef().equals(fit.fixef())
     True
     """
+    if Path(path).is_dir():
+        from mix2stan.joint_fit import load_joint
+
+        return load_joint(Path(path))
     groups, text = inference_data.load(Path(path), _DATA)
     try:
         about = json.loads(text)

@@ -117,6 +117,14 @@ class Data:
         other._coded = self
         return other
 
+    def of(self, response: Node) -> Data:
+        """The same rows for one of several responses, which ``.`` leaves out then."""
+        other = Data(
+            self.frame, self.names_of_data, response, self.contrasts, self.raw, self._given
+        )
+        other._coded = None if self._coded is None else self._coded.of(response)
+        return other
+
     def spec(self, formula: Node, plain: bool = False) -> DesignSpec:
         """The design specification of one right-hand side, ``plain`` without the call's contrasts."""
         if self._coded is not None:
@@ -363,30 +371,38 @@ def bind(
     that.
     """
     names = Frame.of(df).names
-    frame = Frame.of(_with_units(graph, df))
-    response = graph.response.expression
+    models = [member.graph for member in graph.members] or [graph]
+    frame = Frame.of(_with_units(models, df))
     keep = None if subset is None else rows_of_subset(subset, frame)
-    for group in graph.groups:
-        _check_not_the_response(group, response, frame)
-    for part in graph.residual.variances:
-        if part.weights is not None:
-            _check_weights(part.weights, frame, keep)
-        if part.standard_errors is not None and graph.response.known:
-            _check_weights(part.standard_errors, frame, keep, "standard errors")
-    wanted = variables_of(graph, names)
-    # an interval without a second end goes on for ever
-    censoring = graph.response.censoring
-    unbounded = () if censoring is None else (response, *censoring.variables())
-    wanted = tuple(dict.fromkeys((*wanted, *_removed(graph, names, frame))))
+    wanted: dict[Node, None] = {}
+    unbounded: tuple[Node, ...] = ()
+    for one in models:
+        _check_terms(one, frame, keep)
+        wanted |= dict.fromkeys((*variables_of(one, names), *_removed(one, names, frame)))
+        # an interval without a second end goes on for ever
+        if one.response.censoring is not None:
+            known = one.response.censoring.variables()
+            unbounded = (*unbounded, one.response.expression, *known)
     model = model_frame(
-        wanted,
+        tuple(wanted),
         frame,
         na_action=na_action,
         unbounded=unbounded,
         keep=keep,
         complete_first=complete_first,
     )
-    return Data(model, names, response, contrasts, frame, given)
+    return Data(model, names, graph.response.expression, contrasts, frame, given)
+
+
+def _check_terms(graph: ModelGraph, frame: Frame, keep: NDArray[np.bool_] | None) -> None:
+    """Refuse grouping factors that are misspelt responses, and weights that are none."""
+    for group in graph.groups:
+        _check_not_the_response(group, graph.response.expression, frame)
+    for part in graph.residual.variances:
+        if part.weights is not None:
+            _check_weights(part.weights, frame, keep)
+        if part.standard_errors is not None and graph.response.known:
+            _check_weights(part.standard_errors, frame, keep, "standard errors")
 
 
 def _removed(graph: ModelGraph, names: Sequence[str], frame: Frame) -> Iterator[Node]:
@@ -421,9 +437,10 @@ def variables_of(graph: ModelGraph, names: Sequence[str]) -> tuple[Node, ...]:
     return tuple(wanted | dict.fromkeys(graph.residual.variables()))
 
 
-def _with_units(graph: ModelGraph, df: pd.DataFrame) -> pd.DataFrame:
-    """The data with a factor of a level per row, if the model names one and they have none."""
-    if UNITS in df.columns or not any(Name(UNITS) in g.factor.variables for g in graph.groups):
+def _with_units(models: Sequence[ModelGraph], df: pd.DataFrame) -> pd.DataFrame:
+    """The data with a factor of a level per row, if a model names one and they have none."""
+    groups = (group for graph in models for group in graph.groups)
+    if UNITS in df.columns or not any(Name(UNITS) in g.factor.variables for g in groups):
         return df
     return df.assign(**{UNITS: pd.Categorical(np.arange(1, len(df) + 1))})
 

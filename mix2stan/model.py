@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from dask.dataframe import DataFrame as DaskDataFrame
 
-    from mix2stan.engines import Progress
+    from mix2stan.engines import Draws, Progress
     from mix2stan.estimates import Estimates
     from mix2stan.fit import Fit
     from mix2stan.prior_fit import PriorSample
@@ -52,6 +52,11 @@ class Model(Refits):
     @property
     def compiled(self) -> Compiled:
         """The result of every stage of the compiler."""
+        return self._compiled
+
+    @property
+    def _single(self) -> Compiled:
+        """The model, for what can be asked of one response."""
         return self._compiled
 
     @property
@@ -106,8 +111,8 @@ class Model(Refits):
         >>> model.X.shape
         (180, 2)
         """
-        columns = self.meaning.shared_columns
-        data = self._compiled.data
+        columns = self._single.graph.shared_columns
+        data = self._single.data
         index = pd.Index(data.frame.rows, name="row")
         return pd.DataFrame(data.matrix(columns), columns=list(columns.names), index=index)
 
@@ -118,7 +123,8 @@ class Model(Refits):
         >>> [(term.group, term.matrix.shape) for term in model.Z]
         [('Subject', (180, 36))]
         """
-        return tuple(self._compiled.data.random_term(group) for group in self.meaning.groups)
+        one = self._single
+        return tuple(one.data.random_term(group) for group in one.graph.groups)
 
     @cached_property
     def priors(self) -> pd.DataFrame:
@@ -200,7 +206,6 @@ class Model(Refits):
         """
         from mix2stan.chains import recorded_seed, sample_chains
         from mix2stan.engines import Settings, pick_engine
-        from mix2stan.fit import Fit
         from mix2stan.progress import listening
 
         if seed is None and out is not None:
@@ -223,7 +228,7 @@ class Model(Refits):
             inits=inits,
             folder=None if folder is None else Path(folder),
         )
-        chosen, schema = pick_engine(engine), remember(self.meaning, self.data)
+        chosen = pick_engine(engine)
         if executor is not None or out is not None:
             draws_of_all = sample_chains(
                 chosen,
@@ -239,9 +244,15 @@ class Model(Refits):
             program = chosen.compile(self.stan_code, self.stan_data)
             with listening(progress, chains, warmup + draws) as listener:
                 draws_of_all = program.sample(settings, listener)
-        fit = Fit.of(draws_of_all, self.labels, schema)
+        fit = self._fitted(draws_of_all)
         fit.posterior.attrs |= {"warmup": warmup, "seed": seed, "adapt_delta": adapt_delta}
         return fit
+
+    def _fitted(self, draws: Draws) -> Fit:
+        """The draws with the user's names."""
+        from mix2stan.fit import Fit
+
+        return Fit.of(draws, self.labels, remember(self.meaning, self.data))
 
     def sample_prior(self, draws: int = 1000, seed: int | None = None) -> PriorSample:
         """Draw parameters, effects and responses from the prior, exactly and without an engine.
@@ -268,8 +279,9 @@ class Model(Refits):
             raise Mix2stanError(f"there cannot be {draws} draws")
         if seed is None:
             seed = int(np.random.default_rng().integers(1, 2**31 - 1))
-        values = prior_draws(self.meaning, self.data, self.stan_data, draws, seed)
-        return PriorSample(values, self.labels, remember(self.meaning, self.data), seed)
+        one = self._single
+        values = prior_draws(one.graph, one.data, one.stan_data, draws, seed)
+        return PriorSample(values, self.labels, remember(one.graph, one.data), seed)
 
     def log_prior(self, fit: Fit) -> Any:
         """The log density of the priors at every draw of a fit of this model.
@@ -287,7 +299,8 @@ class Model(Refits):
         """
         from mix2stan.prior_fit import add_log_prior
 
-        return add_log_prior(fit, self.meaning, self.data, self.stan_data)
+        one = self._single
+        return add_log_prior(fit, one.graph, one.data, one.stan_data)
 
     def sensitivity(self, fit: Fit) -> pd.DataFrame:
         """How much the posterior changes if the prior, or the likelihood, is given more weight.
@@ -333,7 +346,7 @@ class Model(Refits):
         from mix2stan.engines import pick_engine
         from mix2stan.likelihood import log_likelihood
 
-        return log_likelihood(self._compiled, point, pick_engine(engine))
+        return log_likelihood(self._single, point, pick_engine(engine))
 
     def reml(self, engine: str | None = "auto") -> Estimates:
         """Restricted maximum likelihood, as lme4's and nlme's default.
@@ -369,13 +382,13 @@ class Model(Refits):
         from mix2stan.engines import pick_engine
         from mix2stan.estimates import estimate
 
-        return estimate(self._compiled, method, pick_engine(engine))
+        return estimate(self._single, method, pick_engine(engine))
 
     def _starts(
         self, given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, chains: int, seed: int
     ) -> list[dict[str, Any]]:
         """Starting values of every parameter for every chain, the user's before our own."""
-        own = starting_points(self.meaning, self.stan_data, chains, seed)
+        own = self._near(chains, seed)
         if given is None:
             return own
         wanted = [given] * chains if isinstance(given, Mapping) else list(given)
@@ -386,6 +399,10 @@ class Model(Refits):
                 hint = suggestion(name, own[0], what="parameters")
                 raise Mix2stanError(f"inits: there is no parameter '{name}'", hint=hint)
         return [{**start, **values} for start, values in zip(own, wanted, strict=True)]
+
+    def _near(self, chains: int, seed: int) -> list[dict[str, Any]]:
+        """Where chains start if nothing is said."""
+        return starting_points(self.meaning, self.stan_data, chains, seed)
 
     def explain(self, at: Estimates | Mapping[str, Any] | None = None) -> Explanation:
         """What the model means: equation, terms, covariances, priors, and what to be careful about.
@@ -419,7 +436,7 @@ class Model(Refits):
         """
         from mix2stan.drawing import draw
 
-        return draw(self._compiled, format)
+        return draw(self._single, format)
 
     def translate(self, to: str) -> str:
         """The call with which another package fits the same model.
@@ -458,14 +475,16 @@ def model(
     *,
     prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
+    family: str | Sequence[str] | None = None,
 ) -> Model:
     """Read an R model call.
 
     Args:
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
             in a script, also with assignments before it or with console prompts.  Or formulas as
-            ``brms`` writes them, one for each of several Gaussian responses: ``["a ~ x + (1 |p| g)",
-            "b ~ (1 |p| g)"]``; errors are correlated, and so are effects that share an ID (``p``).
+            ``brms`` writes them, one for each of several responses: ``["a ~ x + (1 |p| g)",
+            "b ~ (1 |p| g)"]``; effects that share an ID (``p``) are correlated, and so are the errors
+            if all responses are Gaussian.
         data: the data frame, of pandas, polars or Arrow (a lazy one is collected), or a mapping from
             the names in the text to data frames; besides the rows, first, it may hold what the call
             names of relationships: a pedigree, a data frame with the columns ``animal``, ``sire`` and
@@ -485,6 +504,7 @@ def model(
             response given which the rest is integrated out;
             ``"auto"`` collapses where it pays.  A mapping from grouping factors, or identifiers of
             terms, to ``"integrated"`` or ``"noncentred"`` says it term by term.
+        family: of several formulas, as brms writes it: one for all, or one for each.
 
     Returns:
         The model; nothing is sampled yet.
@@ -499,9 +519,27 @@ def model(
     >>> m2s.model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
+    if isinstance(text, str) and family is not None:
+        hint = "write family = … in the call"
+        raise Mix2stanError("family is an argument of several formulas", hint=hint)
     if not isinstance(text, str):
-        text = f"brm({' + '.join(f'bf({formula})' for formula in text)})"
-    found = Model(compile_given(text, data, prior, strategy))
+        text = _of_formulas(text, family)
+    from mix2stan.joint_model import JointModel
+
+    compiled = compile_given(text, data, prior, strategy)
+    found = JointModel(compiled) if compiled.graph.members else Model(compiled)
     for line in found.notes:
         _log.info("%s: %s", found.call, line)
     return found
+
+
+def _of_formulas(formulas: Sequence[str], family: str | Sequence[str] | None) -> str:
+    """The call of brms' for several responses."""
+    families = [family] * len(formulas) if family is None or isinstance(family, str) else family
+    if len(families) != len(formulas):
+        raise Mix2stanError(f"there are {len(families)} families for {len(formulas)} formulas")
+    parts = [
+        f"bf({formula}{'' if of is None else f', family = {of}'})"
+        for formula, of in zip(formulas, families, strict=True)
+    ]
+    return f"brm({' + '.join(parts)})"

@@ -26,7 +26,9 @@ __all__ = ["Refits"]
 class Refits:
     """Bootstraps, cross-validation and profiles of a compiled model."""
 
-    _compiled: Compiled
+    @property
+    def _single(self) -> Compiled:
+        raise NotImplementedError
 
     def bootstrap(
         self,
@@ -67,7 +69,7 @@ class Refits:
         from mix2stan.bootstrap import bootstrap
 
         return bootstrap(
-            self._compiled,
+            self._single,
             n,
             method=method,
             type=type,
@@ -116,7 +118,7 @@ class Refits:
             raise Mix2stanError(f"draws must be at least 1, not {draws}")
         if seed is None:
             seed = int(np.random.default_rng().integers(1, 2**31 - 1))
-        compiled = self._compiled
+        compiled = self._single
         program = pick_engine(engine).compile(compiled.stan_code, compiled.stan_data)
         start = starting_points(compiled.graph, compiled.stan_data, 1, seed)[0]
         found = program.approximate(kind, draws, start, seed)
@@ -169,7 +171,7 @@ class Refits:
         settings = Settings(
             chains=chains, warmup=warmup, draws=draws, seed=seed, adapt_delta=adapt_delta
         )
-        return kfold(self._compiled, k, group, settings, engine, executor, out, progress)
+        return kfold(self._single, k, group, settings, engine, executor, out, progress)
 
     def profile(
         self,
@@ -195,7 +197,7 @@ class Refits:
         from mix2stan.engines import pick_engine
         from mix2stan.profiles import profile
 
-        return profile(self._compiled, pick_engine(engine), parameters, level)
+        return profile(self._single, pick_engine(engine), parameters, level)
 
     def confint(
         self, method: str = "profile", level: float = 0.95, engine: str = "stanli", **how: Any
@@ -225,4 +227,4 @@ class Refits:
         if method != "wald":
             hint = "profile, wald or bootstrap"
             raise Mix2stanError(f"there is no interval by {method!r}", hint=hint)
-        return estimate(self._compiled, "REML", pick_engine(engine)).wald(level)
+        return estimate(self._single, "REML", pick_engine(engine)).wald(level)

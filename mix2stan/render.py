@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import jinja2
 
 from mix2stan.folders import resource_folder
-from mix2stan.plan import Plan
+from mix2stan.plan import Component, Part, Plan
 
-__all__ = ["render"]
+__all__ = ["private_names", "render"]
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,28 @@ _PROGRAM: tuple[tuple[str, tuple[_Paragraphs | _Paragraph, ...]], ...] = (
 )
 
 _RELATION = re.compile(r" ([~=]) ")
+#: The sections that declare variables.
+_DECLARING = (
+    "data", "scales", "transformed_data", "parameters", "transformed_parameters", "predictor",
+    "likelihood", "generated_quantities",
+)  # fmt: skip
+#: The name that a declaration gives: after a type with its bounds and sizes.
+_DECLARED = re.compile(
+    r"^\s*(?:array\[[^\]]*\]\s+)?(?:int|real|complex|vector|row_vector|matrix|simplex|ordered"
+    r"|positive_ordered|unit_vector|corr_matrix|cov_matrix|cholesky_factor_\w+)"
+    r"(?:<[^;=]*(?:=[^;=]*?)*>)?(?:\[[^\]]*\])?\s+(\w+)",
+    re.MULTILINE,
+)
+#: From a text to the same in the names of one of several responses.
+Names = Callable[[str], str]
 
 
 def render(plan: Plan) -> str:
     """The Stan program of a plan; it depends on the plan alone."""
-    blocks = [_header(plan)]
+    names = private_names(plan)
+    blocks = [_header(plan, names)]
     for name, layout in _PROGRAM:
-        paragraphs = [text for item in layout for text in _texts(plan, item)]
+        paragraphs = [text for item in layout for text in _texts(plan, item, names)]
         if paragraphs:
             body = "\n\n".join(paragraphs)
             indented = "\n".join(f"  {line}" if line else "" for line in body.split("\n"))
@@ -60,36 +75,66 @@ def render(plan: Plan) -> str:
     return "\n".join(blocks) + "\n"
 
 
-def _texts(plan: Plan, item: _Paragraphs | _Paragraph) -> list[str]:
+def private_names(plan: Plan) -> dict[str, Names]:
+    """What is declared by the parts of one of several responses, and what it is called among them."""
+    declared: dict[str, dict[str, str]] = {}
+    for part in plan.parts:
+        if part.member:
+            own = declared.setdefault(part.member, {})
+            text = "\n".join(_say(c, section) for section in _DECLARING for c in part.components)
+            own |= {
+                name: f"{name}_{part.member}" for name in _DECLARED.findall(text) if name != "N"
+            }
+    return {member: _renamer(names) for member, names in declared.items()}
+
+
+def _renamer(names: Mapping[str, str]) -> Names:
+    words = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    # a function may be called as a variable is
+    pattern = re.compile(rf"\b({words})\b(?!\()")
+
+    def line(text: str) -> str:
+        code, mark, words = text.partition("//")
+        return pattern.sub(lambda found: names[found[1]], code) + mark + words
+
+    return lambda text: "\n".join(map(line, text.split("\n")))
+
+
+def _texts(plan: Plan, item: _Paragraphs | _Paragraph, names: Mapping[str, Names]) -> list[str]:
     if isinstance(item, _Paragraphs):
-        texts = [
-            _join(_say(c.template, item.section, c.subject) for c in p.components)
-            for p in plan.parts
-        ]
-        return [t for t in texts if t]
-    everything = [c for part in plan.parts for c in part.components]
-    text = _join(_say(c.template, s, c.subject) for s in item.sections for c in everything)
+        texts = [_join(_said(p, c, item.section, names) for c in p.components) for p in plan.parts]
+        # several responses may need the same function
+        return list(dict.fromkeys(t for t in texts if t))
+    everything = [(part, c) for part in plan.parts for c in part.components]
+    text = _join(_said(part, c, s, names) for s in item.sections for part, c in everything)
     return [_join([item.comment, text])] if text else []
 
 
-def _header(plan: Plan) -> str:
+def _said(part: Part, component: Component, section: str, names: Mapping[str, Names]) -> str:
+    """What a component says, in the names of its response if there are several."""
+    text = _say(component, section)
+    return names[part.member](text) if part.member and section != "functions" else text
+
+
+def _header(plan: Plan, names: Mapping[str, Names]) -> str:
     """The R call and the model in mathematics, the left sides aligned."""
-    everything = [c for part in plan.parts for c in part.components]
-    lines = [_say(c.template, "mathematics", c.subject) for c in everything]
+    everything = [(part, c) for part in plan.parts for c in part.components]
+    lines = [_said(part, c, "mathematics", names) for part, c in everything]
     sides = [_RELATION.split(line, 1) for text in lines for line in text.split("\n") if line]
     width = max(len(left) for left, _, _ in sides)
     mathematics = [f"//   {left:<{width}} {sign} {right}" for left, sign, right in sides]
-    explained = [_say(c.template, "explanation", c.subject) for c in everything]
+    explained = [_said(part, c, "explanation", names) for part, c in everything]
     words = [f"// {line}" for text in explained for line in text.split("\n") if line]
     return "\n".join([f"// {plan.call}", "//", *mathematics, *(["//"] if words else []), *words])
 
 
-def _say(template: str, section: str, subject: object) -> str:
+def _say(component: Component, section: str) -> str:
     """What one component says in one section, without blank lines around it."""
-    macro: Callable[[object], str] | None = getattr(_module(template), section, None)
+    macro: Callable[[object], str] | None = getattr(_module(component.template), section, None)
     if macro is None:
         return ""
-    return "\n".join(line for line in str(macro(subject)).split("\n") if line.strip())
+    said = str(macro(component.subject))
+    return "\n".join(line for line in said.split("\n") if line.strip())
 
 
 def _join(texts: Iterable[str]) -> str:

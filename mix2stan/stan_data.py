@@ -25,10 +25,28 @@ __all__ = ["stan_data"]
 
 def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
     """Sizes, response, designs, levels and prior scales, by their Stan names."""
+    if graph.members:
+        return _of_members(graph, data)
     if graph.strategy.samples_effects:
         entries = sampled_data(graph, data) | residual_entries(graph.residual, data)
         return entries | _scales(graph)
     return _integrated(graph, data) | dict(graph.response.known)
+
+
+def _of_members(graph: ModelGraph, data: Data) -> dict[str, Any]:
+    """The entries of several responses, each after its own; those of common terms are the same."""
+    entries: dict[str, Any] = {}
+    for member in graph.members:
+        model, own = member.graph, data.of(member.graph.response.expression)
+        found, rows = stan_data(model, own), np.arange(own.rows)
+        common = {"N"}
+        for group in model.groups:
+            if group.common:
+                common |= group_data(group, own, rows).keys()
+                priors = [p for p in model.priors if parameter_of(group, p.block) is not None]
+                common |= {f"{p.stem}_{slot}" for p in priors for slot, _ in p.values}
+        entries |= {n if n in common else member.own(n): value for n, value in found.items()}
+    return entries
 
 
 def _integrated(graph: ModelGraph, data: Data) -> dict[str, Any]:

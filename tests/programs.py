@@ -504,13 +504,24 @@ PROGRAMS = {
 }
 
 
+#: Programs of several responses with distributions of their own.
+JOINT = {
+    "joint": Case(
+        "cbpp",
+        "brm(bf(incidence | trials(size) ~ period + (1 |p| herd), family = binomial()) "
+        "+ bf(size ~ (1 |p| herd) + (1 | period), family = negbinomial()))",
+        strategy="auto",
+    ),
+}
+
+
 def model_of(name: str, strategy: str | None = None) -> m2s.Model:
     """The model of a program, or the same with another strategy."""
-    case = PROGRAMS[name]
+    case = (PROGRAMS | JOINT)[name]
     data = {"d": table(case.data), **relationships()} if case.related else table(case.data)
     return m2s.model(case.call, data, prior=case.prior, strategy=strategy or case.strategy)
 
 
 if __name__ == "__main__":
-    for name in PROGRAMS:
+    for name in PROGRAMS | JOINT:
         (GOLDENS / f"{name}.stan").write_text(model_of(name).stan_code)

@@ -86,7 +86,6 @@ CANNOT = [
     ("brm(y ~ x + (1 | mm(g, h)))", "mm\\(\\) of brms"),
     ("brm(y ~ x + (1 | ID | g) + (1 | ID | h))", "correlated by ID"),
     ("brm(bf(y ~ a * x, a ~ 1, nl = TRUE))", "nl|a"),
-    ("brm(bf(y ~ x) + bf(k ~ x, family = poisson()))", "several responses"),
     ("brm(bf(y ~ x) + gaussian())", "this part of the formula"),
     ("brm(bf(y ~ x) + bf(p ~ x, sigma ~ x))", "several responses"),
     ("brm(y ~ x + ar(time = t, gr = g))", "regresses residuals"),

@@ -20,6 +20,7 @@ from mix2stan.kfold import KFold
 from mix2stan.pictures import Pictures
 from mix2stan.prior_fit import PriorSample
 from mix2stan.profiles import Profile
+from tests.conftest import table
 from tests.support.here import Here, everything_here
 from tests.test_docs import DOCS
 
@@ -30,7 +31,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(mix2stan.__path__, "mix2stan.")
 PUBLIC = {
     "mix2stan." + name
     for name in (
-        "anova bootstrap calls errors estimates explanation fit kfold model pictures.methods pooled "
+        "anova bootstrap calls errors estimates explanation fit joint_fit joint_model kfold model pictures.methods pooled "
         "postfit.methods prior_fit refits relationships.known"
     ).split()
 }
@@ -39,6 +40,8 @@ PUBLIC = {
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, sleepstudy):
     model = mix2stan.lmer("Reaction ~ Days + (Days | Subject)", data=sleepstudy)
+    parts = ["incidence | trials(size) ~ period + (1 |p| herd)", "size ~ (1 |p| herd)"]
+    joint = mix2stan.model(parts, table("cbpp"), family=["binomial()", "poisson()"])
     short = {"chains": 2, "warmup": 100, "draws": 50, "engine": "stanli"}
     return {
         "m2s": mix2stan,
@@ -46,6 +49,8 @@ def shared(tmp_path_factory, sleepstudy):
         "sleepstudy": sleepstudy,
         "model": model,
         "fit": model.sample(seed=1, engine="stanli"),
+        "joint": joint,
+        "joint_fit": joint.sample(seed=1, **short),
         "boot": model.bootstrap(10, seed=1, executor=Here()),
         "held_out": model.kfold(2, seed=1, executor=Here(), **short),
         "folder": tmp_path_factory.mktemp("examples"),
@@ -77,7 +82,8 @@ def public():
 
 #: Said in the docstring of the class or of the module, or of use to few.
 WITHOUT = {
-    "Anova", "Comparison", "DataError", "EngineError", "Fit", "Model", "Unsupported",
+    "Anova", "Comparison", "DataError", "EngineError", "Fit", "JointFit", "JointModel", "Model",
+    "Unsupported",
     "Comparison.same", "Fit.schema", "PriorSample.schema",
     "PriorSample.problems", "PriorSample.save", "Model.call", "Model.compiled", "Model.data",
     "Model.given", "Model.labels", "Model.notes", "Model.stan_code", "Model.stan_data", "Model.text",

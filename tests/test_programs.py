@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.programs import GOLDENS, PROGRAMS, model_of
+from tests.programs import GOLDENS, JOINT, PROGRAMS, model_of
 from tests.support.cmdstan_home import stanc
 
 needs_stanc = pytest.mark.skipif(stanc() is None, reason="the wheel httpstan is not installed")
@@ -21,17 +21,17 @@ def folds_as_ours() -> bool:
     return "2.35" in said.stdout
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", PROGRAMS | JOINT)
 def test_the_program_is_the_golden(name):
     assert model_of(name).stan_code == (GOLDENS / f"{name}.stan").read_text()
 
 
 def test_every_golden_has_a_model():
-    assert {p.stem for p in GOLDENS.glob("*.stan")} == set(PROGRAMS)
+    assert {p.stem for p in GOLDENS.glob("*.stan")} == set(PROGRAMS | JOINT)
 
 
 @needs_stanc
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", PROGRAMS | JOINT)
 def test_stanc_accepts_it_and_would_not_reformat_it(name):
     path = GOLDENS / f"{name}.stan"
     command = [stanc(), "--auto-format", "--max-line-length=100", path]
@@ -45,7 +45,7 @@ def test_stanc_accepts_it_and_would_not_reformat_it(name):
 
 
 @needs_stanc
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", PROGRAMS | JOINT)
 def test_stanc_has_no_complaint(name):
     command = [stanc(), "--warn-uninitialized", "--o=/dev/null", GOLDENS / f"{name}.stan"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -53,7 +53,7 @@ def test_stanc_has_no_complaint(name):
     assert "Warning" not in done.stderr
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", PROGRAMS | JOINT)
 def test_the_data_are_those_declared(name):
     model = model_of(name)
     block = re.search(r"^data \{\n(.*?)^\}", model.stan_code, re.DOTALL | re.MULTILINE)

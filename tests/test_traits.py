@@ -282,7 +282,6 @@ def test_factors_of_one_response_are_coded_as_in_its_formula():
 @pytest.mark.parametrize(
     "call",
     [
-        "brm(mvbind(a, b) ~ x, family = poisson())",
         "brm(bf(a ~ x) + bf(b | se(x) ~ x))",
         "brm(bf(mvbind(a, b) ~ x, sigma ~ x))",
     ],

@@ -150,22 +150,27 @@ def request(arguments: Arguments, graph: ModelGraph, coded: bool = False) -> Req
     """
     contrasts = _contrasts(arguments.get("contrasts"))
     plain = bool(contrasts) and not coded
-    groups = (replace(g, columns=replace(g.columns, plain=plain)) for g in graph.groups)
     return Request(
-        graph=replace(
-            graph,
-            groups=tuple(groups),
-            call=_shown_call(arguments),
-            population=_without_offsets(graph.population),
-            predictors=tuple(
-                replace(p, population=_without_offsets(p.population)) for p in graph.predictors
-            ),
-        ),
+        graph=_of_call(graph, _shown_call(arguments), plain),
         data=arguments.get("data"),
         subset=arguments.get("subset"),
         na_action=_na_action(arguments.get("na.action")),
         contrasts=contrasts,
         ignored=arguments.ignored,
+    )
+
+
+def _of_call(graph: ModelGraph, call: str, plain: bool) -> ModelGraph:
+    """The graph of a call, offsets apart from columns; those of random terms have plain contrasts."""
+    return replace(
+        graph,
+        groups=tuple(replace(g, columns=replace(g.columns, plain=plain)) for g in graph.groups),
+        call=call,
+        population=_without_offsets(graph.population),
+        predictors=tuple(
+            replace(p, population=_without_offsets(p.population)) for p in graph.predictors
+        ),
+        members=tuple(replace(m, graph=_of_call(m.graph, call, plain)) for m in graph.members),
     )
 
 

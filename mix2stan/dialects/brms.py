@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mix2stan.dialects.arguments import Request, Signature, match_arguments, request
+from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import Bar, split_bars
-from mix2stan.dialects.brms_formula import Part, formulas_of
+from mix2stan.dialects.brms_formula import Part, Parts, formulas_of
+from mix2stan.dialects.brms_joint import apart, joint_request, stackable
 from mix2stan.dialects.brms_prior import stated_priors
 from mix2stan.dialects.brms_response import describe, family_in_brms
 from mix2stan.dialects.brms_several import lower_several
@@ -20,7 +21,7 @@ from mix2stan.dialects.brms_terms import (
 )
 from mix2stan.dialects.predictors import Further, further_predictor, with_known
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.families import FAMILIES, Family
+from mix2stan.families import FAMILIES
 from mix2stan.graph import (
     Columns,
     Covariance,
@@ -32,7 +33,7 @@ from mix2stan.graph import (
     Share,
     note,
 )
-from mix2stan.syntax import Call, Formula, Name, Number, walk
+from mix2stan.syntax import Call, Formula, Name, Node, Number, walk
 
 __all__ = ["FUNCTIONS"]
 
@@ -69,9 +70,23 @@ def lower_brm(call: Call) -> Request:
     arguments = match_arguments(call, _BRM)
     said = formulas_of(arguments)
     if said.several:
-        return lower_several(arguments, said)
-    within = said.parts[0]
-    given = within.family if within.family is not None else arguments.get("family")
+        together = stackable(arguments, said)
+        return lower_several(arguments, said) if together else _members(arguments, said)
+    graph = _of_one(said.parts[0], arguments.get("family"))
+    groups = _groups(_bars(said.parts[0]), FAMILIES[graph.response.family].unordered)
+    return request(
+        arguments,
+        replace(
+            graph,
+            groups=related_levels(groups, arguments.get("cov_ranef")),
+            stated=stated_priors(arguments.get("prior")),
+        ),
+    )
+
+
+def _of_one(within: Part, family: Node | None) -> ModelGraph:
+    """The model of one response, its group terms left out; ``family`` is that of the call."""
+    given = within.family if within.family is not None else family
     described = describe(within.formula, family_in_brms(given))
     response = with_known(described.response, within.known)
     fixed, _ = split_bars(with_intercept(within.formula.right))
@@ -85,16 +100,23 @@ def lower_brm(call: Call) -> Request:
     graph = ModelGraph(
         response,
         Population(Columns((fixed,)), described.offsets),
-        related_levels(
-            _groups(_bars(within), FAMILIES[response.family]), arguments.get("cov_ranef")
-        ),
-        replace(residual, correlation=correlation),
+        residual=replace(residual, correlation=correlation),
         predictors=tuple(one.predictor for one in further),
-        stated=stated_priors(arguments.get("prior")),
     )
     if correlation is not None:
         graph = note(graph, "sigma is the sd of the errors; brms' is that of their innovations")
-    return request(arguments, graph)
+    return graph
+
+
+def _members(arguments: Arguments, said: Parts) -> Request:
+    """Several responses with distributions of their own; terms of one ID are common to them."""
+    parts = apart(arguments, said)
+    terms: dict[Share, tuple[Bar, ...]] = {}
+    for name, part in parts.items():
+        terms |= _bars(part, name)
+    models = {name: _of_one(part, arguments.get("family")) for name, part in parts.items()}
+    groups = related_levels(_groups(terms, always=True), arguments.get("cov_ranef"))
+    return joint_request(arguments, models, groups)
 
 
 def _further(
@@ -124,40 +146,47 @@ def _check_known(response: Response, residual: Residual, further: tuple[Further,
             raise FormulaError(message, span=response.expression.span, hint="one of them can")
 
 
-def _bars(part: Part) -> dict[str, tuple[Bar, ...]]:
-    """The random terms of every predictor, by its parameter."""
-    bars = {"": split_bars(part.formula.right)[1]}
+def _bars(part: Part, response: str = "") -> dict[Share, tuple[Bar, ...]]:
+    """The random terms of every predictor, those of one of several responses by its name too."""
+    bars = {Share("", response=response, label=response): split_bars(part.formula.right)[1]}
     for formula in part.formulas:
         assert isinstance(formula.left, Name)
-        bars[formula.left.name] = split_bars(formula.right)[1]
+        parameter = formula.left.name
+        label = f"{parameter}_{response}" if response else ""
+        share = Share(parameter, response=response, label=label)
+        bars[share] = split_bars(formula.right)[1]
     return bars
 
 
-def _groups(predictors: dict[str, tuple[Bar, ...]], family: Family) -> tuple[Group, ...]:
+def _groups(
+    predictors: dict[Share, tuple[Bar, ...]], unordered: bool = False, always: bool = False
+) -> tuple[Group, ...]:
     """The terms of all predictors: those of one ID and one factor are correlated.
 
-    Unordered categories have a predictor each, so there a term with an ID is shared by them.
+    Unordered categories have a predictor each, so there a term with an ID is shared by them.  With
+    ``always`` every term says whose it is, one of a single predictor too.
     """
     check_ids([bar for bars in predictors.values() for bar in bars])
-    found: dict[object, list[tuple[str, Group]]] = {}
-    for parameter, bars in predictors.items():
+    found: dict[object, list[tuple[Share, Group]]] = {}
+    for share, bars in predictors.items():
         for bar in bars:
             for group in random_terms(bar):
                 _, name = split_id(bar.columns)
                 key = (str(name), str(group.factor)) if name is not None else object()
-                found.setdefault(key, []).append((parameter, replace(group, owner=parameter)))
+                owned = replace(group, owner=share.parameter)
+                found.setdefault(key, []).append((share, owned))
     return tuple(
-        _together(terms, always=family.unordered and isinstance(key, tuple))
+        _together(terms, always or (unordered and isinstance(key, tuple)))
         for key, terms in found.items()
     )
 
 
-def _together(terms: list[tuple[str, Group]], always: bool) -> Group:
+def _together(terms: list[tuple[Share, Group]], always: bool) -> Group:
     """Terms of one ID as one, whose columns are in the predictors they came from."""
     _, first = terms[0]
-    parameters = [p for p, g in terms for _ in g.columns.formulas]
+    every = tuple(share for share, g in terms for _ in g.columns.formulas)
     formulas = tuple(f for _, g in terms for f in g.columns.formulas)
-    shares = tuple(map(Share, parameters)) if always or len(set(parameters)) > 1 else ()
+    shares = every if always or len(set(every)) > 1 else ()
     kind = Covariance("us") if len(terms) > 1 else first.covariance
     return replace(first, columns=Columns(formulas), covariance=kind, shares=shares)
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from mix2stan.dialects.arguments import Arguments, Request, request
 from mix2stan.dialects.bars import Bar, split_bars, summands
 from mix2stan.dialects.brms_formula import Parts, responses_of
-from mix2stan.dialects.brms_response import family_in_brms
 from mix2stan.dialects.brms_terms import (
     check_ids,
     random_terms,
@@ -21,9 +20,8 @@ from mix2stan.dialects.brms_terms import (
     split_id,
     with_intercept,
 )
-from mix2stan.dialects.families import family_of
 from mix2stan.dialects.mcmcglmm_errors import correlated_responses, unequal_responses
-from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.errors import Unsupported
 from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Response, Trait
 from mix2stan.syntax import (
     Argument,
@@ -66,11 +64,9 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
         said: its formulas; nothing said of ``set_rescor()`` is brms' default: correlated errors.
 
     Raises:
-        FormulaError: if ``set_rescor()`` is not about TRUE or FALSE, a response has two formulas, or
-            there is none.
-        Unsupported: if the responses are not Gaussian, or have formulas of other parameters.
+        Unsupported: for related levels that the call names, or series.
     """
-    _check(arguments, said)
+    _check_levels(arguments)
     fixed: list[_Of] = []
     terms: list[_Term] = []
     every: list[Bar] = []
@@ -100,41 +96,12 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
     return replace(request(arguments, graph), stacked=stacked)
 
 
-def _check(arguments: Arguments, said: Parts) -> None:
-    families = [arguments.get("family"), *(part.family for part in said.parts)]
-    for family in families:
-        if family is not None and family_in_brms(family) != family_of(None):
-            message = "several responses of brms that are not Gaussian cannot be expressed"
-            hint = 'MCMCglmm(cbind(y1, y2) ~ …, family = c("gaussian", "poisson")) can'
-            raise Unsupported(message, span=family.span, hint=hint)
+def _check_levels(arguments: Arguments) -> None:
     ranef = arguments.get("cov_ranef")
     if ranef is not None:
-        message = "cov_ranef of several responses cannot be expressed"
-        raise Unsupported(message, span=ranef.span, hint="gr(g, cov = A) in the formulas can")
-    if said.rescor not in (None, Constant("TRUE"), Constant("FALSE")):
-        span = said.rescor.span if said.rescor else None
-        raise FormulaError("set_rescor() takes TRUE or FALSE", span=span)
-    seen: set[str] = set()
-    for part in said.parts:
-        formula = part.formula
-        if part.formulas or part.known:
-            message = "formulas of parameters of several responses cannot be expressed"
-            hint = "one response in a call of its own can"
-            raise Unsupported(message, span=formula.span, hint=hint)
-        if not responses_of(formula):
-            hint = f"write bf(y ~ {formula.right})"
-            raise FormulaError("the formula has no response", span=formula.span, hint=hint)
-        for response in responses_of(formula):
-            if isinstance(response, Operator) and response.symbol == "|":
-                message = (
-                    "what stands behind the bar of one of several responses cannot be expressed"
-                )
-                raise Unsupported(message, span=response.span, hint="mi() is not needed: rows stay")
-            if str(response) in seen:
-                message = f"the response {response} has two formulas"
-                hint = "parameters have theirs within one bf(): bf(y ~ x, sigma ~ x)"
-                raise FormulaError(message, span=response.span, hint=hint)
-            seen.add(str(response))
+        message = "cov_ranef of responses whose errors are correlated cannot be expressed"
+        hint = "gr(g, cov = A) in the formulas can, and set_rescor(FALSE) beside it"
+        raise Unsupported(message, span=ranef.span, hint=hint)
 
 
 # -- random terms ----------------------------------------------------------------------------------

@@ -130,11 +130,13 @@ def _predictor(facts: Facts, predictor: Predictor) -> Math:
     parts += [Word(str(offset)) for offset in population.offsets]
     for group in facts.graph.groups_in(of):
         columns = [group.columns.names[k] for k in group.columns_in(of)]
+        called = next((s.name for s in group.shares if s.parameter == of and not s.response), of)
         if len(columns) > _MOST_EFFECTS:
             parts.append(product(Symbol("z", facts.name(group)), effect(facts, group)))
         else:
             parts += [
-                product(effect(facts, group, name), _column(_within(name, of))) for name in columns
+                product(effect(facts, group, name), _column(_within(name, called)))
+                for name in columns
             ]
     return total(*parts) if parts else ZERO
 

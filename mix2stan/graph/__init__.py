@@ -12,7 +12,7 @@ Every node prints as formula text.
 from __future__ import annotations
 
 from mix2stan.graph.errors import ErrorCorrelation, Given, Residual, VarianceFunction
-from mix2stan.graph.model import ModelGraph, Strategy, note
+from mix2stan.graph.model import Member, ModelGraph, Strategy, note
 from mix2stan.graph.priors import CallPrior, Prior, Rows, StatedPrior, WishartPrior
 from mix2stan.graph.response import Censoring, Layer, Response, Trait, Truncation
 from mix2stan.graph.terms import (
@@ -41,6 +41,7 @@ __all__ = [
     "Group",
     "Layer",
     "LevelOrder",
+    "Member",
     "ModelGraph",
     "Parameterisation",
     "Population",

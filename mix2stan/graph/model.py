@@ -10,7 +10,7 @@ from mix2stan.graph.response import Response
 from mix2stan.graph.terms import Columns, Group, Population, Predictor
 from mix2stan.syntax import Node
 
-__all__ = ["ModelGraph", "Strategy", "note"]
+__all__ = ["Member", "ModelGraph", "Strategy", "note"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,22 @@ class Strategy:
 
 
 @dataclass(frozen=True)
+class Member:
+    """One of several responses with a distribution of its own, and its model.
+
+    ``name`` is a Stan identifier: it ends the names of all that is its own.  The model is whole; of a
+    term that responses have in common each has all the columns, and says which are its own.
+    """
+
+    name: str
+    graph: ModelGraph
+
+    def own(self, name: str) -> str:
+        """What a Stan name of its model is called among all."""
+        return f"{name}_{self.name}"
+
+
+@dataclass(frozen=True)
 class ModelGraph:
     """A whole model.
 
@@ -45,6 +61,8 @@ class ModelGraph:
     that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
     call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
     their way, in order.  ``prior`` is what MCMCglmm's call says of priors, ``stated`` what brms' does.
+    With ``members`` it is a model of several responses, and nothing else but their names, the call and
+    the notes is said here.
     """
 
     response: Response
@@ -58,8 +76,11 @@ class ModelGraph:
     predictors: tuple[Predictor, ...] = ()
     prior: CallPrior | None = field(default=None, compare=False)
     stated: tuple[StatedPrior, ...] = field(default=(), compare=False)
+    members: tuple[Member, ...] = ()
 
     def __str__(self) -> str:
+        if self.members:
+            return "\n".join(str(member.graph) for member in self.members)
         lines = [f"{self.response} ~ {self.population}"]
         lines += [f"  + {g}" for g in self.groups_of("")]
         for predictor in self.predictors:

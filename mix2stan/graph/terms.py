@@ -139,12 +139,24 @@ class Parameterisation:
 class Share:
     """What one formula of a term adds to: the predictor of ``parameter``.
 
-    Its columns are those from ``start`` to ``stop``, once they are known.
+    Its columns are those from ``start`` to ``stop``, once they are known.  Of a term that several
+    responses have in common ``response`` is the name of the other one whose parameter it is, empty for
+    the graph's own, and ``label`` what it is called in all of them.
     """
 
     parameter: str
     start: int = field(default=0, compare=False)
     stop: int = field(default=0, compare=False)
+    response: str = ""
+    label: str = field(default="", compare=False)
+
+    @property
+    def name(self) -> str:
+        """What columns are called after: nothing for the mean's."""
+        return self.label or self.parameter
+
+    def __str__(self) -> str:
+        return self.name or "mu"
 
 
 @dataclass(frozen=True)
@@ -174,14 +186,20 @@ class Group:
     @property
     def parameters(self) -> tuple[str, ...]:
         """The parameters whose predictors it is in."""
-        return tuple(dict.fromkeys(s.parameter for s in self.shares)) or (self.owner,)
+        own = dict.fromkeys(s.parameter for s in self.shares if not s.response)
+        return tuple(own) or (self.owner,)
 
     def columns_in(self, parameter: str) -> range:
         """The columns that are in the predictor of a parameter: some where the term is shared."""
         if not self.shares:
             return range(len(self.columns.names) if parameter == self.owner else 0)
-        own = [s for s in self.shares if s.parameter == parameter]
+        own = [s for s in self.shares if s.parameter == parameter and not s.response]
         return range(own[0].start, own[-1].stop) if own else range(0)
+
+    @property
+    def common(self) -> bool:
+        """Whether other responses have columns of it too."""
+        return any(share.response for share in self.shares)
 
     @property
     def index(self) -> str:
@@ -199,7 +217,7 @@ class Group:
         columns = str(self.columns)
         if self.shares:
             pairs = zip(self.shares, self.columns.formulas, strict=True)
-            columns = " and ".join(f"{s.parameter or 'mu'}: {formula}" for s, formula in pairs)
+            columns = " and ".join(f"{s}: {formula}" for s, formula in pairs)
         return f"{self.covariance}({columns}):{self.factor}{among}"
 
 

@@ -14,6 +14,7 @@ from mix2stan.passes.context import Context
 from mix2stan.passes.disperse import disperse
 from mix2stan.passes.errors import resolve_errors
 from mix2stan.passes.identify import identify
+from mix2stan.passes.members import complete_members
 from mix2stan.passes.parameterise import parameterise
 from mix2stan.passes.priors import set_priors
 from mix2stan.passes.resolve import resolve
@@ -51,7 +52,9 @@ PASSES: tuple[Pass, ...] = (
 
 
 def run_passes(graph: ModelGraph, context: Context) -> ModelGraph:
-    """The graph after all passes."""
+    """The graph after all passes, which each of several responses goes through on its own."""
+    if graph.members:
+        return complete_members(graph, context, run_passes)
     for step in PASSES:
         graph = step(graph, context)
     return graph

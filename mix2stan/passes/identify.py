@@ -13,11 +13,15 @@ __all__ = ["identify"]
 
 def identify(graph: ModelGraph, context: Context) -> ModelGraph:
     """Name terms after their grouping factor; a second term of one factor after its columns too."""
-    labels: list[str] = []
+    # what several responses have in common has its name already, which is that of all
+    labels = [group.id for group in graph.groups if group.id]
+    given = len(labels)
     for group in graph.groups:
+        if group.id:
+            continue
         owner = f"{group.owner}_" if group.owner and not group.shares else ""
         label = f"{owner}{group.factor}"
         labels.append(f"{label}_{group.columns.names[0]}" if label in labels else label)
-    ids = unique_identifiers(labels)
-    groups = (replace(g, id=i) for g, i in zip(graph.groups, ids, strict=True))
+    ids = iter(unique_identifiers(labels)[given:])
+    groups = (g if g.id else replace(g, id=next(ids)) for g in graph.groups)
     return replace(graph, groups=tuple(groups))

@@ -79,8 +79,8 @@ def _with_shares(group: Group, context: Context) -> Group:
     shares: list[Share] = []
     names: list[str] = []
     for share, formula in zip(group.shares, group.columns.formulas, strict=True):
-        own, name = context.data.names((formula,)), share.parameter
-        shares.append(Share(name, len(names), len(names) + len(own)))
+        own, name = context.data.names((formula,)), share.name
+        shares.append(replace(share, start=len(names), stop=len(names) + len(own)))
         names += [f"{name}[{column}]" if name else column for column in own]
     columns = replace(group.columns, names=tuple(names))
     return replace(group, columns=columns, shares=tuple(shares))

@@ -120,6 +120,10 @@ def _of_all(group: Group, names: Sequence[str]) -> Group:
 
 def _against_the_first(graph: ModelGraph) -> ModelGraph:
     """The model with a predictor, and terms, of its own for every category after the first."""
+    for group in graph.groups:
+        if group.common:
+            message = "categories without an order have no term in common with other responses"
+            raise Unsupported(message, span=group.span, hint="leave the ID away")
     first, *others = graph.response.levels
     names = unique_identifiers(f"mu_{level}" for level in others)
     graph = replace(

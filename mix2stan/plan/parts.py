@@ -33,9 +33,14 @@ class Component:
 
 @dataclass(frozen=True)
 class Part:
-    """The components that share a paragraph."""
+    """The components that share a paragraph.
+
+    ``member`` is the response it is of, if there are several: what it declares is called after that,
+    but for ``N``.
+    """
 
     components: tuple[Component, ...]
+    member: str = ""
 
 
 @dataclass(frozen=True)

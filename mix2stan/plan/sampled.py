@@ -26,6 +26,7 @@ from mix2stan.priors.text import PriorText
 from mix2stan.residual_views import errors_view
 
 __all__ = [
+    "ROWS",
     "ModelView",
     "ParameterView",
     "family_of",
@@ -35,6 +36,10 @@ __all__ = [
     "response_view",
     "sampled",
 ]
+
+
+#: The template of the number of rows.
+ROWS = "families/rows"
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ def response_components(graph: ModelGraph, view: ModelView) -> list[Component]:
     """The templates of the response."""
     family, _ = family_of(graph)
     sections = ["families/categories"] * family.categories
-    sections += ["families/response", *(["families/trials"] * family.counts_trials)]
+    sections += [ROWS, "families/response", *(["families/trials"] * family.counts_trials)]
     sections += ["families/censored"] * (graph.response.censoring is not None)
     if graph.response.truncation is not None:
         sections += _bounds(graph.response.truncation, family)

@@ -86,7 +86,7 @@ def _check_finished(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise Mix2stanError(f"there is no folder {folder}")
-    if (folder / "fit.nc").is_file():
+    if (folder / "fit.nc").exists():
         return
     request = recorded(folder)
     if request is None:

@@ -58,6 +58,12 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
         raise Mix2stanError(f"there is no package '{to}' to translate to", hint=hint)
     source = source_of(read(given, data))
     _check_categories(source, to)
+    if source.graph.members:
+        message = "responses with distributions of their own have no call in another package"
+        first = source.graph.members[0].name
+        raise Unsupported(
+            message, hint=f"model.responses[{first!r}].translate() writes one of them"
+        )
     if source.graph.response.traits and to != "MCMCglmm":
         raise refuse(to, "several responses of one call", "MCMCglmm can")
     if source.graph.predictors and to not in ("glmmTMB", "brms"):

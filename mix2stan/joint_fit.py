@@ -1,0 +1,201 @@
+"""The posterior of several responses with distributions of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.fit import Fit, Kind, load
+from mix2stan.graph import Columns, Member, ModelGraph, Population, Response
+from mix2stan.labels import Labels
+from mix2stan.members import common_variables, joint_name
+from mix2stan.schema import Schema
+from mix2stan.syntax import Name
+
+__all__ = ["JointFit", "load_joint"]
+
+T = TypeVar("T")
+
+#: The file of a saved fit that says which responses there are.
+_INDEX = "responses.json"
+
+
+class JointFit(Fit):
+    """Draws from the posterior of several responses; that of each is a fit of its own.
+
+    Its tables are those of all.  What is about rows is asked of one: ``fit.response("b").predict()``.
+    """
+
+    def __init__(self, fits: Mapping[str, Fit], graph: ModelGraph) -> None:
+        first = next(iter(fits.values()))
+        words, rows = str(graph.response.expression), first.labels.observations
+        labels = Labels(graph.call, words, (), (), rows, parameters=())
+        self._fits = dict(fits)
+        self._graph = graph
+        super().__init__(
+            self._together(),
+            first.sample_stats,
+            labels,
+            first.engine,
+            first._max_treedepth,
+        )
+
+    def response(self, name: str) -> Fit:
+        """The fit of one response: its draws by the names a model of it alone has.
+
+        Args:
+            name: the response, as it ends the names of what is its own.
+
+        Raises:
+            Mix2stanError: if there is none of that name; the nearest is named.
+
+        >>> joint_fit.response("incidence").fixef().index.tolist()
+        ['(Intercept)', 'period2', 'period3', 'period4']
+        """
+        if name not in self._fits:
+            hint = suggestion(name, self._fits, what="the responses")
+            raise Mix2stanError(f"there is no response {name!r}", hint=hint)
+        return self._fits[name]
+
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """The names of the responses, in order.
+
+        >>> joint_fit.responses
+        ('incidence', 'size')
+        """
+        return tuple(self._fits)
+
+    @property
+    def schema(self) -> Schema:
+        """Never there: rows are those of one response.
+
+        Raises:
+            Unsupported: always; says how to ask.
+        """
+        raise self._one_at_a_time()
+
+    def _one_at_a_time(self) -> Unsupported:
+        hint = f"fit.response({self.responses[0]!r}) is its fit"
+        return Unsupported("this can be had of one response at a time", hint=hint)
+
+    # -- tables ------------------------------------------------------------------------------------
+
+    def names(self, kind: Kind = "main") -> dict[str, tuple[str, ...]]:
+        """The variables and the names of their elements, as the tables have them; see :class:`Fit`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for member in self._graph.members:
+            common = common_variables(member.graph)
+            for variable, names in self._fits[member.name].names(kind).items():
+                own = names if variable in common else tuple(f"{member.name}.{n}" for n in names)
+                found[joint_name(member, variable)] = own
+        return found
+
+    def summary(self, kind: Kind = "main") -> pd.DataFrame:
+        """See :meth:`Fit.summary`; rows of one response begin with its name: ``a.sigma``."""
+        tables = []
+        for member in self._graph.members:
+            fit, common = self._fits[member.name], common_variables(member.graph)
+            shared = {n for v, names in fit.names(kind).items() if v in common for n in names}
+            table = fit.summary(kind)
+            table.index = [n if n in shared else f"{member.name}.{n}" for n in table.index]
+            tables.append(table)
+        whole = pd.concat(tables)
+        return whole[~whole.index.duplicated()]
+
+    def fixef(self) -> pd.Series:
+        """See :meth:`Fit.fixef`; the first level of the index is the response."""
+        return self._of_each(lambda fit: fit.fixef())
+
+    def ranef(self) -> pd.DataFrame:
+        """See :meth:`Fit.ranef`; what responses have in common is in the table of each."""
+        return self._of_each(lambda fit: fit.ranef())
+
+    def coef(self) -> pd.DataFrame:
+        """See :meth:`Fit.coef`; the first level of the index is the response."""
+        return self._of_each(lambda fit: fit.coef())
+
+    def VarCorr(self) -> pd.DataFrame:
+        """See :meth:`Fit.VarCorr`; what responses have in common is in the table of each."""
+        return self._of_each(lambda fit: fit.VarCorr())
+
+    def sigma(self) -> float:
+        """There is one of each Gaussian response.
+
+        Raises:
+            Unsupported: always; says how to ask.
+        """
+        raise self._one_at_a_time()
+
+    def log_lik(self, by: str = "obs", draws: int | None = None) -> Any:
+        """See :meth:`Fit.log_lik`: that of a row is the sum over its responses."""
+        of_each = (fit.log_lik(by, draws).rename(None) for fit in self._fits.values())
+        total: Any = sum(of_each)
+        self._further["log_likelihood"] = total.to_dataset(name=self.labels.response)
+        return total
+
+    # -- files -------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> Path:
+        """Write a folder with the fit of every response.
+
+        Args:
+            path: the folder; it is made if needed, and fits in it are replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, fit in self._fits.items():
+            fit.save(folder / f"{name}.nc")
+        (folder / _INDEX).write_text(json.dumps(self.responses), encoding="utf-8")
+        return folder
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _of_each(self, table: Callable[[Fit], T]) -> T:
+        tables: Any = {name: table(fit) for name, fit in self._fits.items()}
+        found: T = pd.concat(tables, names=["response"])
+        return found
+
+    def _together(self) -> Any:
+        """All draws; variables and dimensions of one response alone end with its name."""
+        import xarray as xr
+
+        found: dict[str, Any] = {}
+        for member in self._graph.members:
+            common = common_variables(member.graph)
+            for variable, values in self._fits[member.name].posterior.data_vars.items():
+                if variable in common:
+                    found.setdefault(variable, values)
+                    continue
+                dims = {d: member.own(str(d)) for d in values.dims if d not in ("chain", "draw")}
+                found[member.own(str(variable))] = values.rename(dims)
+        return xr.Dataset(found)
+
+
+def load_joint(folder: Path) -> JointFit:
+    """Read a folder that :meth:`JointFit.save` wrote.
+
+    Raises:
+        Mix2stanError: if it is none.
+    """
+    index = folder / _INDEX
+    if not index.is_file():
+        raise Mix2stanError(f"{folder} is no fit: it has no {_INDEX}", hint="a fit is a file.nc")
+    names = json.loads(index.read_text(encoding="utf-8"))
+    fits = {name: load(folder / f"{name}.nc") for name in names}
+    members = tuple(Member(name, fit.schema.graph) for name, fit in fits.items())
+    words = Name(", ".join(str(m.graph.response.expression) for m in members))
+    call = next(iter(fits.values())).labels.call
+    whole = ModelGraph(Response(words), Population(Columns(())), members=members, call=call)
+    return JointFit(fits, whole)

@@ -1,0 +1,107 @@
+"""Members: every one of several responses is a model of its own, completed as if it were alone.
+
+What they have in common is one term: its prior has every response's numbers for its own columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from mix2stan.errors import FormulaError, Unsupported, suggestion
+from mix2stan.graph import Group, Member, ModelGraph, Prior, Strategy
+from mix2stan.passes.context import Context
+from mix2stan.priors.choice import PriorChoice
+
+__all__ = ["complete_members"]
+
+_STRATEGIES = ("auto", "noncentred")
+_REASON = "several responses with distributions of their own are sampled together"
+
+
+def complete_members(
+    graph: ModelGraph, context: Context, complete: Callable[[ModelGraph, Context], ModelGraph]
+) -> ModelGraph:
+    """The graph, all of its members completed.
+
+    Args:
+        graph: the model of several responses.
+        context: the data of all of them, and the user's choices.
+        complete: the passes for one response.
+
+    Raises:
+        FormulaError: for a prior of a response that is none of these.
+        Unsupported: for a strategy that one response alone can have.
+    """
+    if context.strategy not in _STRATEGIES:
+        message = f"strategy = {context.strategy!r} of several responses cannot be expressed"
+        raise Unsupported(message, hint="strategy = 'noncentred' is what they have")
+    names = [member.name for member in graph.members]
+    done = []
+    for member in graph.members:
+        own = replace(
+            context,
+            data=context.data.of(member.graph.response.expression),
+            prior=_prior_of(context.prior, member.name, names),
+            strategy="noncentred",
+        )
+        found = replace(complete(member.graph, own), strategy=Strategy("noncentred", _REASON))
+        done.append(replace(member, graph=found))
+    members = tuple(replace(m, graph=_with_common(m.graph, done)) for m in done)
+    notes = dict.fromkeys(
+        note if note in graph.notes else f"{m.name}: {note}"
+        for m in members
+        for note in m.graph.notes
+    )
+    return replace(graph, members=members, notes=(*graph.notes, *notes))
+
+
+def _prior_of(choice: PriorChoice, name: str, names: list[str]) -> PriorChoice:
+    """What is said of one response, as ``a.sigma``, or of a term, which has no name before it."""
+    densities = []
+    for parameter, written in choice.densities:
+        owner, dot, own = parameter.partition(".")
+        if not dot:
+            densities.append((parameter, written))
+        elif owner == name:
+            densities.append((own, written))
+        elif owner not in names:
+            hint = suggestion(owner, names, what="the responses")
+            raise FormulaError(f"prior: there is no response {owner!r}", hint=hint)
+    return replace(choice, densities=tuple(densities))
+
+
+def _with_common(graph: ModelGraph, members: list[Member]) -> ModelGraph:
+    """One response's model, the priors of common terms those of all."""
+    common = {g.id: g for g in graph.groups if g.common}
+    priors = []
+    for prior in graph.priors:
+        owner = next((g for g in common.values() if prior.block.endswith(f"_{g.id}")), None)
+        priors.append(prior if owner is None else _merged(prior, owner, members))
+    return replace(graph, priors=tuple(priors))
+
+
+def _merged(prior: Prior, term: Group, members: list[Member]) -> Prior:
+    """Every response's numbers for its own columns; of unlike densities the first holds."""
+    offered = [
+        (p, g)
+        for m in members
+        for g in m.graph.groups
+        if g.id == term.id and g.common
+        for p in m.graph.priors
+        if p.block == prior.block
+    ]
+    first, _ = offered[0]
+    if any(p.density != first.density for p, _ in offered):
+        return first
+    values = {slot: np.array(numbers) for slot, numbers in first.values}
+    for one, group in offered:
+        own = [k for name in group.parameters for k in group.columns_in(name)]
+        for slot, numbers in one.values:
+            if len(numbers) == len(group.columns.names):
+                values[slot][own] = np.array(numbers)[own]
+    sources = dict.fromkeys(p.source for p, _ in offered)
+    slots = tuple((slot, tuple(v.tolist())) for slot, v in values.items())
+    return replace(first, values=slots, source="; ".join(sources))
