@@ -32,9 +32,12 @@ __all__ = [
     "blocks_of",
     "colour",
     "known_multiplier",
+    "latter_root",
     "multiplier",
     "residual_entries",
+    "root_in_program",
     "strata_codes",
+    "symmetric",
     "whitener",
 ]
 
@@ -169,6 +172,8 @@ def residual_entries(
             entries[f"{block.name}_unit"] = 1 / spread if spread > 0 else 1.0
     if residual.correlation is None:
         return entries
+    if residual.correlation.latter:
+        entries["cor_known"] = latter_root(residual.correlation)
     blocks = blocks or blocks_of(residual.correlation, data)
     if order is None:
         entries["row"] = blocks.order + 1
@@ -264,6 +269,37 @@ def _position_patterns(blocks: Blocks) -> dict[str, Any]:
 # -- numbers of parameters -------------------------------------------------------------------------
 
 
+def latter_root(correlation: ErrorCorrelation) -> Array:
+    """The root of the correlations of the last positions, which are known, from the last on back."""
+    whole = general_root(np.array(correlation.latter))
+    return np.asarray(np.linalg.cholesky((whole @ whole.T)[::-1, ::-1]))
+
+
+def symmetric(correlation: ErrorCorrelation, root: Array) -> Array:
+    """The correlations at all positions from ``cor_L`` of the program, shape (…, M, M).
+
+    Where those of the last positions are known the root goes from the last position back to the first,
+    and has those of its first rows.
+    """
+    if not correlation.latter:
+        return np.asarray(root @ np.swapaxes(root, -1, -2))
+    known, whole = latter_root(correlation), np.array(root)
+    whole[..., : len(known), : len(known)] = known
+    return np.asarray((whole @ np.swapaxes(whole, -1, -2))[..., ::-1, ::-1])
+
+
+def root_in_program(correlation: ErrorCorrelation, correlations: Array) -> Array:
+    """``cor_L`` of the program from the correlations by columns of the lower triangle.
+
+    Raises:
+        FormulaError: if they are of no positive definite matrix.
+    """
+    root = general_root(correlations)
+    if not correlation.latter:
+        return root
+    return np.asarray(np.linalg.cholesky((root @ root.T)[::-1, ::-1]))
+
+
 def general_root(correlations: Array) -> Array:
     """The Cholesky factor of a correlation matrix given by columns of its lower triangle.
 
@@ -334,7 +370,8 @@ def natural_correlation(residual: Residual, values: Mapping[str, Any]) -> dict[s
             continue
         value = np.asarray(values[block.name] if block.free else block.known, dtype=float)
         if block.free and block.name == "cor_L":
-            whole = value @ value.T
+            assert residual.correlation is not None
+            whole = symmetric(residual.correlation, value)
             rows, columns = np.triu_indices(len(whole), 1)
             value = whole[columns, rows]
         elif block.free and block.name.startswith("cor_partial"):

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.errors import Mix2stanError, suggestion
-from mix2stan.graph import Residual, VarianceFunction
-from mix2stan.residual_data import general_root, natural_correlation, partial_of
+from mix2stan.graph import ErrorCorrelation, Residual, VarianceFunction
+from mix2stan.residual_data import natural_correlation, partial_of, root_in_program
 from mix2stan.residuals import VARIANCES, ErrorBlock, error_blocks
 
 __all__ = ["free_parameters", "residual_estimates", "residual_values"]
@@ -48,7 +48,7 @@ def residual_values(residual: Residual, point: Mapping[str, Any]) -> dict[str, A
             values |= _variance(part, own, _wanted(given, part.kind), values)
     if correlation is not None and not correlation.fixed:
         own = [b for b in blocks if b.part is None]
-        values |= _correlation(correlation.kind, own, _wanted(given, correlation.kind))
+        values |= _correlation(correlation, own, _wanted(given, correlation.kind))
     return values
 
 
@@ -108,7 +108,9 @@ def _by_stratum(part: VarianceFunction, numbers: Any) -> Array:
     return np.array([named[level] for level in part.levels])
 
 
-def _correlation(kind: str, blocks: list[ErrorBlock], given: Any) -> dict[str, Any]:
+def _correlation(
+    correlation: ErrorCorrelation, blocks: list[ErrorBlock], given: Any
+) -> dict[str, Any]:
     sizes = [b.parameter.size or 1 for b in blocks]
     if isinstance(given, Mapping):
         names = [b.parameter.name for b in blocks]
@@ -119,12 +121,12 @@ def _correlation(kind: str, blocks: list[ErrorBlock], given: Any) -> dict[str, A
             given = list(given.values())
     numbers = np.atleast_1d(np.asarray(given, dtype=float)).ravel()
     if len(numbers) != sum(sizes):
-        message = f"{kind} has {sum(sizes)} parameters, and the point {len(numbers)}"
+        message = f"{correlation.kind} has {sum(sizes)} parameters, and the point {len(numbers)}"
         raise Mix2stanError(message)
     found: dict[str, Any] = {}
     for block, value in zip(blocks, np.split(numbers, np.cumsum(sizes)[:-1]), strict=True):
         if block.name == "cor_L":
-            found[block.name] = general_root(value)
+            found[block.name] = root_in_program(correlation, value)
         elif block.name.startswith("cor_partial"):
             found[block.name] = partial_of(block.name, value)
         else:

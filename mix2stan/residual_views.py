@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from mix2stan.graph import ErrorCorrelation, Prior, Residual, VarianceFunction
 from mix2stan.priors.text import PriorText, prior_texts
+from mix2stan.residual_data import latter_root
 from mix2stan.residuals import CORRELATIONS, VARIANCES, ErrorBlock, error_blocks, has_unit
 
 __all__ = ["ErrorsView", "ParameterView", "VarianceView", "errors_view"]
@@ -49,6 +50,8 @@ class VarianceView:
 class ErrorsView:
     """The errors of a program.
 
+    ``latter`` is how many of the last positions have correlations that are known.
+
     ``multiplier`` names the sd multiplier of the rows, if any; ``matrix`` is the template with the
     correlation matrix of a block, ``whitening`` the one that makes errors independent.
     """
@@ -65,6 +68,7 @@ class ErrorsView:
     formula: str
     within: str
     distribution: str
+    latter: int = 0
 
 
 def errors_view(residual: Residual, priors: Sequence[Prior]) -> ErrorsView:
@@ -87,6 +91,7 @@ def errors_view(residual: Residual, priors: Sequence[Prior]) -> ErrorsView:
         orders=correlation.orders if correlation else (0, 0),
         formula=row.formula if row else "",
         within=_within(correlation),
+        latter=len(latter_root(correlation)) if correlation and correlation.latter else 0,
         distribution=f"multi_normal({{mean}}, {spread})" if row else f"normal({{mean}}, {scale})",
     )
 

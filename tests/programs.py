@@ -281,6 +281,14 @@ PROGRAMS = {
         prior=None,
         strategy="auto",
     ),
+    "zeros_beside_a_response": Case(
+        "grouseticks",
+        "MCMCglmm(cbind(cHEIGHT, TICKS) ~ trait - 1, random = ~us(trait):BROOD, "
+        'rcov = ~us(trait):units, family = c("gaussian", "zipoisson"), prior = list(R = list('
+        "V = diag(3), nu = 3, fix = 2), G = list(G1 = list(V = diag(3), nu = 3))))",
+        prior=None,
+        strategy="auto",
+    ),
     "categories_by_trait": Case(
         "BTdata",
         "MCMCglmm(sex ~ trait - 1, random = ~us(trait):dam, rcov = ~us(trait):units, "

@@ -10,6 +10,7 @@ import pytest
 from scipy import linalg, special, stats
 
 import mix2stan as m2s
+from mix2stan.inits import starting_points
 from mix2stan.syntax import Name
 
 ROWS, LEVELS = 40, 8
@@ -375,11 +376,46 @@ def test_what_cannot_be_meant_is_refused(text, why):
         m2s.model(text, made())
 
 
-def test_a_known_block_beside_free_covariances_is_refused():
-    text = (
-        "MCMCglmm(cbind(p, y) ~ trait - 1, rcov = ~us(trait):units, "
-        'family = c("gaussian", "zipoisson"), prior = list(R = list(V = diag(3), nu = 2, fix = 2)))'
-    )
-    with pytest.raises(m2s.Unsupported, match="known block"):
-        m2s.model(text, made())
-    m2s.model(text.replace("fix = 2", "fix = 3"), made())
+BLOCK = (
+    "MCMCglmm(cbind(p, y) ~ trait - 1, rcov = ~us(trait):units, "
+    'family = c("gaussian", "zipoisson"), prior = list(R = list('
+    "V = matrix(c(2, 0.3, 0.2, 0.3, 1.5, -0.4, 0.2, -0.4, 0.8), 3), nu = 5, fix = 2)))"
+)
+
+
+def test_a_known_block_stands_beside_free_covariances(engine):
+    """The prior's part of the program is the inverse Wishart density given the block."""
+    V, known = np.array([[2, 0.3, 0.2], [0.3, 1.5, -0.4], [0.2, -0.4, 0.8]]), 1
+    rng, sigma = np.random.default_rng(1), np.sqrt(1.5)
+    models = [m2s.model(BLOCK, made(), prior=p, strategy="noncentred") for p in (None, "flat")]
+    start = starting_points(models[0].meaning, models[0].stan_data, 1, seed=1)[0]
+    ours, theirs = [], []
+    for _ in range(4):
+        a = rng.normal(size=2) * 0.3
+        whole = V.copy()
+        whole[0, 1:] = whole[1:, 0] = a
+        whole[0, 0] = rng.uniform(0.5, 2) + a @ np.linalg.solve(V[known:, known:], a)
+        sd = np.sqrt(np.diag(whole))
+        L = np.linalg.cholesky((whole / np.outer(sd, sd))[::-1, ::-1])
+        point = {**start, "var_ratio": sd[:1] / sigma, "cor_L": L}
+        values = [
+            engine.compile(m.stan_code, m.stan_data).log_density(point, jacobian=False)[0]
+            for m in models
+        ]
+        # flat has a density of correlations that is uniform
+        ours.append(values[0] - values[1] + np.arange(2, -1, -1) @ np.log(np.diag(L)))
+        # from the free variance and covariances to the sd, and the last row of the root
+        jacobian = 3 * np.log(sd[0])
+        theirs.append(stats.invwishart(5, 5 * V).logpdf(whole) + jacobian)
+    np.testing.assert_allclose(np.diff(ours), np.diff(theirs), atol=1e-8)
+
+
+def test_a_known_block_stays_what_it_is(tmp_path):
+    model = m2s.model(BLOCK, made())
+    assert m2s.compare(model, m2s.model(m2s.translate(model, "MCMCglmm"), made())).same
+    fit = model.sample(chains=1, warmup=100, draws=50, seed=1, engine="stanli")
+    R = fit.posterior["cor_R"].values
+    np.testing.assert_allclose(R[..., 1, 2], -0.4 / np.sqrt(1.5 * 0.8))
+    assert R[..., 0, 1].std() > 0.01
+    np.testing.assert_allclose(fit.VarCorr().loc["Residual", "sd"].iloc[1:], [1.5**0.5, 0.8**0.5])
+    assert np.isfinite(fit.log_lik().values).all()

@@ -28,6 +28,7 @@ def values_of(group, covariance):
     for i, j in itertools.product(range(q), repeat=2):
         pair = f"{min(i, j) + 1}{max(i, j) + 1}"
         values |= {f"C_{pair}": covariance[i, j], f"r_{pair}": R[i, j]}
+        values |= {f"v_{pair}": covariance[i, j]}
         values |= {f"r_{abs(i - j)}": R[0, abs(i - j)]}
         values |= {f"V_{i + 1}": covariance[i, i], f"v_{i + 1}": covariance[i, i]}
     found = {k.removesuffix("_g"): v for k, v in parameters_of(group, covariance).items()}

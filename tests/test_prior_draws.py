@@ -83,6 +83,35 @@ def test_errors_whose_last_variance_is_known_are_those_of_the_whole_matrix_given
         assert stats.ks_2samp(R[:, i, j], theirs).pvalue > 1e-3, (names[i], names[j])
 
 
+def test_errors_of_which_a_block_is_known_are_those_of_the_whole_matrix_given_it():
+    V, nu = np.array([[2, 0.5, 0.4], [0.5, 1, -0.3], [0.4, -0.3, 1.5]]), 6
+    rng = np.random.default_rng(1)
+    df = pd.DataFrame({"z": rng.normal(size=40), "y": rng.poisson(1, 40)})
+    df.loc[:9, "y"] = 0
+    call = (
+        "MCMCglmm(cbind(z, y) ~ trait - 1, rcov = ~us(trait):units, "
+        'family = c("gaussian", "zipoisson"), prior = list(B = list(mu = rep(0, 3), V = diag(3)), '
+        f"R = list(V = matrix(c({', '.join(map(str, V.ravel()))}), 3), nu = {nu}, fix = 2)))"
+    )
+    fit = m2s.model(call, df).sample_prior(4000, seed=1)
+    # given the others the first has regressions on them that are normal, and a variance apart
+    rest = stats.invgamma(
+        nu / 2, scale=nu / 2 * (V[0, 0] - V[0, 1:] @ np.linalg.solve(V[1:, 1:], V[0, 1:]))
+    )
+    sds = np.column_stack(
+        [fit.prior["var_ratio"].values[0, :, 0], np.ones(4000), np.full(4000, 1.5**0.5)]
+    )
+    whole = fit.prior["cor_R"].values[0] * sds[:, :, None] * sds[:, None, :]
+    np.testing.assert_allclose(whole[:, 1:, 1:], np.broadcast_to(V[1:, 1:], (4000, 2, 2)))
+    slope = np.linalg.solve(whole[:, 1:, 1:], whole[:, 1:, :1])[:, :, 0]
+    apart = whole[:, 0, 0] - (slope * whole[:, 1:, 0]).sum(axis=1)
+    agrees(apart, rest.cdf)
+    root = np.linalg.cholesky(nu * V[1:, 1:])
+    mean = np.linalg.solve(V[1:, 1:], V[1:, 0])
+    for z in ((slope - mean) @ root / np.sqrt(apart)[:, None]).T:
+        agrees(z, stats.norm.cdf)
+
+
 def test_a_covariance_given_a_block_is_that_of_the_whole_matrix_given_it():
     V, nu = np.array([[2, 0.5, 0.4], [0.5, 1, -0.3], [0.4, -0.3, 1.5]]), 6
     call = (

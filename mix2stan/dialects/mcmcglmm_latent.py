@@ -203,7 +203,7 @@ def errors_of_latent(
 
     Raises:
         FormulaError: if the data say nothing of a variance that is not fixed, or V does not fit.
-        Unsupported: for a block of covariances that is known beside others that are not.
+        Unsupported: for responses of several families with one residual variance.
     """
     rcov, prior = arguments.get("rcov"), arguments.get("prior")
     residual = errors_of_traits(rcov, arguments.call.span)
@@ -250,10 +250,6 @@ def _with_known(
 ) -> tuple[Residual, tuple[tuple[str, float], ...]]:
     """The errors with the standard deviations from ``first`` on those of V."""
     correlated, q = residual.correlation is not None, len(names)
-    if correlated and 0 < first < q - 1:
-        message = "a known block of covariances beside others that are not cannot be expressed"
-        hint = f"fix = 1, fix = {q} and rcov = ~ idh(trait):units can"
-        raise Unsupported(message, span=span, hint=hint)
     if (np.diag(V) <= 0).any() or (correlated and np.linalg.eigvalsh(V).min() <= 0):
         raise FormulaError("V is not a covariance matrix", span=span)
     sds = np.sqrt(np.diag(V))
@@ -272,4 +268,9 @@ def _with_known(
         cor = V / np.outer(sds, sds) if correlated else np.eye(q)
         columns, rows = np.triu_indices(q, 1)
         correlation = replace(correlation, fixed=tuple(cor[rows, columns].tolist()))
+    elif correlated and first < q - 1:
+        assert correlation is not None
+        columns, rows = np.triu_indices(q - first, 1)
+        block = (V / np.outer(sds, sds))[first:, first:]
+        correlation = replace(correlation, latter=tuple(block[rows, columns].tolist()))
     return Residual((part,), correlation), (("sigma", float(sds[first])),)

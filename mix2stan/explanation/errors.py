@@ -137,6 +137,8 @@ def _correlated(facts: Facts, correlation: ErrorCorrelation) -> list[Block]:
         lines.append(f"s and t: {places}" if what == "at" else f"d: distance in {places}")
     rest = CORRELATIONS[correlation.kind].formula.split(", ")[1:]
     lines += [part.replace("cor_range", "range") for part in rest if part.startswith("or ")]
+    if correlation.latter:
+        lines.append("those of the last positions are known")
     if correlation.orders != (0, 0):
         p, q = correlation.orders
         lines.append(f"autoregression of order {p}, moving average of order {q}")

@@ -69,7 +69,8 @@ class ErrorCorrelation:
     outside whose levels errors are independent, None for one block; ``orders`` are p and q of ARMA;
     ``consecutive`` is whether only the order of the times counts, not how far apart they are;
     ``positions`` the number of places of a corSymm, and ``within`` the grouping factors in whose levels
-    all blocks lie, known once the data are.
+    all blocks lie, known once the data are.  ``fixed`` are the values of all parameters, or ``latter``
+    the correlations of the last positions of a corSymm, by columns of the lower triangle.
     """
 
     kind: str
@@ -81,6 +82,7 @@ class ErrorCorrelation:
     fixed: tuple[float, ...] = ()
     start: tuple[float, ...] = field(default=(), compare=False)
     consecutive: bool = False
+    latter: tuple[float, ...] = ()
     positions: int = field(default=0, compare=False)
     within: tuple[Factor, ...] = field(default=(), compare=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
@@ -92,6 +94,7 @@ class ErrorCorrelation:
         details += ["nugget"] if self.nugget else []
         details += [self.metric] if self.metric != "euclidean" else []
         details += [f"fixed {value:g}" for value in self.fixed]
+        details += [f"the last fixed {value:g}" for value in self.latter]
         return f"{self.kind}({', '.join(details)})"
 
 

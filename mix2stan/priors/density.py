@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.graph import ModelGraph, Prior
-from mix2stan.priors.numbers import log_density
+from mix2stan.priors.numbers import DATA, log_density
 from mix2stan.priors.rows import DENSITIES
 
 __all__ = ["log_prior"]
@@ -31,8 +31,7 @@ def log_prior(graph: ModelGraph, entries: Mapping[str, Any], values: Values) -> 
     """
     size = len(next(iter(values.values())))
     known = {name: np.asarray(value) for name, value in values.items()}
-    if "cor_rho_lower" in entries:
-        known["cor_rho_lower"] = np.array(float(entries["cor_rho_lower"]))
+    known |= {name: np.asarray(entries[name], float) for name in DATA if name in entries}
     total = np.zeros(size)
     for prior in graph.priors:
         at = _at(graph, prior, known)
@@ -138,6 +137,18 @@ def _given_last(numbers: Numbers, ratio: Array, values: Values, term: str) -> Ar
     return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
 
 
+def _given_latter(numbers: Numbers, ratio: Array, values: Values, term: str) -> Array:
+    known, L, nu = values["cor_known"], np.array(values["cor_L"]), float(numbers["nu"][0])
+    L[:, : len(known), : len(known)] = known
+    given = np.broadcast_to(values["var_ratio_known"], (len(ratio), len(values["var_ratio_known"])))
+    sd = values["sigma"][:, None] * np.hstack([ratio, given])[:, ::-1]
+    k = sd.shape[1]
+    V = np.linalg.cholesky(np.reshape(numbers["of_errors"], (k, k)))
+    root = np.linalg.solve(sd[:, :, None] * L, np.broadcast_to(V, L.shape))
+    logs = -(nu + 1) * np.log(ratio).sum(axis=1) + _powers(nu, L)
+    return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
+
+
 def _given_block(numbers: Numbers, sd: Array, values: Values, term: str) -> Array:
     L, slope, nu = values[f"L_{term}"], values[f"slope_{term}"], float(numbers["nu"][0])
     p, known = sd.shape[1], slope.shape[1] // sd.shape[1]
@@ -180,6 +191,7 @@ _JOINT: dict[str, Callable[[Numbers, Array, Values, str], Array]] = {
     "inverse_wishart_errors": _of_errors,
     "inverse_wishart_given_last": _given_last,
     "inverse_wishart_given_block": _given_block,
+    "inverse_wishart_given_latter": _given_latter,
     "scaled_inverse_wishart": _scaled_wishart,
     "inverse_wishart_root": _wishart_root,
 }

@@ -14,12 +14,13 @@ from mix2stan.families import FAMILIES, PARAMETERS
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior
 from mix2stan.matrices import Data
 from mix2stan.priors.names import element_names
-from mix2stan.priors.numbers import JOINT, WITH_SIGMA, Joint, draw
+from mix2stan.priors.numbers import DATA, JOINT, WITH_SIGMA, Joint, draw
 from mix2stan.priors.ordered import elements_of, ordered_draws
 from mix2stan.priors.rows import DENSITIES
 from mix2stan.priors.stated import support_of
 from mix2stan.priors.text import is_proper
 from mix2stan.relationships import Kinship
+from mix2stan.residual_data import symmetric
 from mix2stan.residuals import error_blocks, stationary
 
 __all__ = ["block_draws", "improper_names", "prior_draws"]
@@ -77,8 +78,7 @@ def block_draws(
 ) -> dict[str, Array]:
     """Draws of the blocks whose priors are proper: shape (S, n), (S,) of a number, (S, k, k)."""
     drawn = {name: np.full(draws, value) for name, value in graph.response.known}
-    if "cor_rho_lower" in entries:
-        drawn["cor_rho_lower"] = np.array(float(entries["cor_rho_lower"]))
+    drawn |= {name: np.asarray(entries[name], float) for name in DATA if name in entries}
     blocks = dict.fromkeys(p.block for p in graph.priors)
     improper = {p.block for p in graph.priors if not is_proper(p)}
     _draw_in_order(graph, drawn, draws, rng)
@@ -276,7 +276,8 @@ def _errors(graph: ModelGraph, drawn: Mapping[str, Array]) -> dict[str, Array]:
             raise Unsupported(message, hint="prior = 'default' has one that can")
         values = drawn[block.name]
         if block.name == "cor_L":
-            found["cor_R"] = values @ np.swapaxes(values, 1, 2)
+            assert graph.residual.correlation is not None
+            found["cor_R"] = symmetric(graph.residual.correlation, values)
         elif block.name == "cor_partial_ar":
             found["cor_phi"] = np.array([stationary(v) for v in values])
         elif block.name == "cor_partial_ma":

@@ -247,6 +247,21 @@ def _given_last(j: Joint) -> dict[str, Array]:
     return {j.block: sds[:, :-1] / sds[:, -1:], "cor_L": np.linalg.cholesky(correlations)}
 
 
+def _given_latter(j: Joint) -> dict[str, Array]:
+    """Ratios of the sds to the first that is known, and the root of correlations, the last first."""
+    ratios, root, sigma = j.drawn["var_ratio_known"], j.drawn["cor_known"], j.drawn["sigma"]
+    k, nu = j.size + len(ratios), float(j.numbers["nu"][0])
+    V = np.reshape(j.numbers["of_errors"], (k, k))[::-1, ::-1]
+    sd, own, slope = _given_rest(nu, V, j.size, j.draws, j.rng)
+    known = (root @ root.T)[::-1, ::-1] * np.outer(ratios, ratios) * sigma[:, None, None] ** 2
+    across, given = slope @ known, sd[:, :, None] * own
+    first = given @ np.swapaxes(given, 1, 2) + across @ np.swapaxes(slope, 1, 2)
+    whole = np.block([[first, across], [np.swapaxes(across, 1, 2), known]])
+    sds = np.sqrt(np.diagonal(whole, axis1=1, axis2=2))
+    correlations = (whole / (sds[:, :, None] * sds[:, None, :]))[:, ::-1, ::-1]
+    return {j.block: sds[:, : j.size] / sigma[:, None], "cor_L": np.linalg.cholesky(correlations)}
+
+
 def _scaled_wishart(j: Joint) -> dict[str, Array]:
     V = np.diag(j.numbers["V"])
     sd, root = _inverse_wishart(float(j.numbers["nu"][0]), V, j.draws, j.rng)
@@ -314,6 +329,9 @@ JOINT: dict[str, Callable[[Joint], dict[str, Array]]] = {
     "inverse_wishart_given_block": _given_block,
     "inverse_wishart_errors": _of_errors,
     "inverse_wishart_given_last": _given_last,
+    "inverse_wishart_given_latter": _given_latter,
 }
+#: Data of a program, besides the numbers of priors, that a prior is about.
+DATA = ("cor_rho_lower", "cor_known", "var_ratio_known")
 #: Those with which sigma is drawn.
 WITH_SIGMA = frozenset({"inverse_wishart_errors"})

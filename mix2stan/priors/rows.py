@@ -133,5 +133,13 @@ DENSITIES: dict[str, Density] = {
         joint=True,
         words="inverse_wishart(nu = {nu}), of the covariance matrix given a block of it",
     ),
+    "inverse_wishart_given_latter": Density(
+        "inverse_wishart_given_latter(sigma, var_ratio_known, with_known(cor_L, cor_known), {nu}, "
+        "{of_errors})",
+        ("nu", "of_errors"),
+        functions="functions/inverse_wishart_given_latter",
+        joint=True,
+        words="inverse_wishart(nu = {nu}), of the errors' covariance given a block of it",
+    ),
     "with_sds": Density("", joint=True, words="in the density of the covariance matrix"),
 }

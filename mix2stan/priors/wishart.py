@@ -243,21 +243,30 @@ def _of_responses(graph: ModelGraph, prior: WishartPrior) -> list[Prior]:
     V, nu = _matrix(prior, q), prior.nu[0]
     source, proper = _source(prior, q), nu > q - 1
     if graph.response.known:
-        return _given_last(graph, V, nu, source)
+        return _given_latter(graph, V, nu, source)
     values = (("nu", (nu,)), ("of_errors", tuple(V.ravel().tolist())))
     together = [Prior(block, "with_sds", (), source, proper=proper) for block in ("sigma", "cor_L")]
     whole = Prior("var_ratio", "inverse_wishart_errors", values, source, proper=proper)
     return [together[0], whole, together[1]]
 
 
-def _given_last(graph: ModelGraph, V: Array, nu: float, source: str) -> list[Prior]:
-    """The same given the variance of the last response, the reference, by which V is sorted."""
-    (part,) = graph.residual.variances
+def _given_latter(graph: ModelGraph, V: Array, nu: float, source: str) -> list[Prior]:
+    """The same given the variances, and covariances, of the last responses, which are known.
+
+    V is sorted by strata, of which those known come first.
+    """
+    (part,), correlation = graph.residual.variances, graph.residual.correlation
+    assert correlation is not None
     order = [part.levels.index(trait) for trait in graph.response.traits]
+    free = next(len(b.labels) for b in error_blocks(graph.residual) if b.part is part)
+    density, what = "inverse_wishart_given_last", "the last variance"
+    if correlation.latter:
+        # the program has them from the last to the first
+        order, density, what = order[::-1], "inverse_wishart_given_latter", "a block"
     numbers = tuple(V[np.ix_(order, order)].ravel().tolist())
     values = (("nu", (nu,)), ("of_errors", numbers))
-    source, proper = f"{source}, the last variance fixed", nu > len(V) - 2
-    whole = Prior("var_ratio", "inverse_wishart_given_last", values, source, proper=proper)
+    source, proper = f"{source}, {what} fixed", nu > free - 1
+    whole = Prior("var_ratio", density, values, source, proper=proper)
     return [whole, Prior("cor_L", "with_sds", (), source, proper=proper)]
 
 

@@ -220,11 +220,10 @@ def _known_errors(graph: ModelGraph, ordered: bool) -> str:
     sds = np.array([known["sigma"] * ratios.get(trait, 1 / known["sigma"]) for trait in traits])
     correlation, q = graph.residual.correlation, len(traits)
     V = np.diag(sds**2)
-    if correlation is not None and correlation.fixed:
-        columns, rows = np.triu_indices(q, 1)
-        V[rows, columns] = V[columns, rows] = np.array(correlation.fixed) * (
-            sds[rows] * sds[columns]
-        )
+    if correlation is not None and (correlation.fixed or correlation.latter):
+        columns, rows = np.triu_indices(q - first, 1) + np.array([[first], [first]])
+        given = np.array(correlation.fixed or correlation.latter)
+        V[rows, columns] = V[columns, rows] = given * (sds[rows] * sds[columns])
     nu = "" if first == 0 else "nu = 0.002, "
     return f"R = list(V = {_matrix(V)}, {nu}fix = {first + 1})"
 
