@@ -134,8 +134,7 @@ DENSITIES: dict[str, Density] = {
         words="inverse_wishart(nu = {nu}), of the covariance matrix given a block of it",
     ),
     "inverse_wishart_given_latter": Density(
-        "inverse_wishart_given_latter(sigma, var_ratio_known, with_known(cor_L, cor_known), {nu}, "
-        "{of_errors})",
+        "inverse_wishart_given_latter(sigma, var_ratio_known, cor_L, cor_known, {nu}, {of_errors})",
         ("nu", "of_errors"),
         functions="functions/inverse_wishart_given_latter",
         joint=True,

@@ -68,18 +68,20 @@ functions {
            - 0.5 * nu * sum(square(root));
   }
 
-  // D L L' D, D = sigma diag(ratio, known) from the last to the first, is inverse Wishart with nu degrees
-  // of freedom and the scale matrix nu V, given the block of the known; the density of ratio and of the
-  // rows of L that are not known, constants left out
-  real inverse_wishart_given_latter_lpdf(vector ratio, real sigma, vector known, matrix L, real nu,
-                                         matrix V) {
+  // D R R' D, D = sigma diag(ratio, known) and R = L with the first rows root, both from the last to the
+  // first, is inverse Wishart with nu degrees of freedom and the scale matrix nu V, given the block of
+  // the known; the density of ratio and of the other rows of L, constants left out
+  real inverse_wishart_given_latter_lpdf(vector ratio, real sigma, vector known, matrix L,
+                                         matrix root, real nu, matrix V) {
     int p = size(ratio);
-    int k = p + size(known);
-    vector[k] sd = sigma * reverse(append_row(ratio, known));
-    matrix[k, k] root = mdivide_left_tri_low(diag_pre_multiply(sd, L), cholesky_decompose(V));
-    vector[k] power = nu + 1 + linspaced_vector(k, 1, k);
-    return -(nu + 1) * sum(log(ratio)) - dot_product(power, log(diagonal(L)))
-           - 0.5 * nu * sum(square(root));
+    int m = size(known);
+    matrix[m + p, m + p] R = L;
+    R[1 : m, 1 : m] = root;
+    vector[m + p] sd = sigma * reverse(append_row(ratio, known));
+    vector[m + p] power = nu + 1 + linspaced_vector(m + p, 1, m + p);
+    R = mdivide_left_tri_low(diag_pre_multiply(sd, R), cholesky_decompose(V));
+    return -(nu + 1) * sum(log(ratio)) - dot_product(power[m + 1 : ], log(diagonal(L)[m + 1 : ]))
+           - 0.5 * nu * sum(square(R));
   }
 }
 data {
@@ -265,8 +267,8 @@ model {
   y_TICKS ~ zipoisson(l_TICKS, l_zi_TICKS);
 
   sd_BROOD ~ inverse_wishart_sds(L_BROOD, sd_BROOD_nu, sd_BROOD_scale_matrix);
-  var_ratio ~ inverse_wishart_given_latter(sigma, var_ratio_known, with_known(cor_L, cor_known),
-                                           var_ratio_nu, var_ratio_of_errors);
+  var_ratio ~ inverse_wishart_given_latter(sigma, var_ratio_known, cor_L, cor_known, var_ratio_nu,
+                                           var_ratio_of_errors);
 }
 generated quantities {
   vector[K] beta;
