@@ -80,6 +80,7 @@ model {
   vector[J_Mare] g_11 = b_11 .* b_11;
   matrix[J_Mare, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_Mare_1; // G Z'R
   S -= ZR_Mare_1' * U_1;
+  S = 0.5 * (S + S');
   real rr = S[1, 1];
   vector[K] Qr = S[2 : , 1];
   matrix[K, K] QQ = S[2 : , 2 : ];
@@ -125,6 +126,7 @@ generated quantities {
     vector[J_Mare] g_11 = b_11 .* b_11;
     matrix[J_Mare, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_Mare_1; // G Z'R
     S -= ZR_Mare_1' * U_1;
+    S = 0.5 * (S + S');
     real rr = S[1, 1];
     vector[K] Qr = S[2 : , 1];
     matrix[K, K] QQ = S[2 : , 2 : ];

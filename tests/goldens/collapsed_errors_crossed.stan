@@ -84,6 +84,7 @@ model {
   vector[J_plate] g_11 = b_11 .* b_11;
   matrix[J_plate, D + 1] U_1 = rep_matrix(g_11, D + 1) .* ZR_plate_1; // G Z'R
   S -= ZR_plate_1' * U_1;
+  S = 0.5 * (S + S');
   real rr = S[1, 1];
   vector[D] Wr = S[2 : , 1];
   matrix[D, D] WW = S[2 : , 2 : ];
@@ -126,6 +127,7 @@ generated quantities {
     vector[J_plate] g_11 = b_11 .* b_11;
     matrix[J_plate, D + 1] U_1 = rep_matrix(g_11, D + 1) .* ZR_plate_1; // G Z'R
     S -= ZR_plate_1' * U_1;
+    S = 0.5 * (S + S');
     real rr = S[1, 1];
     vector[D] Wr = S[2 : , 1];
     matrix[D, D] WW = S[2 : , 2 : ];

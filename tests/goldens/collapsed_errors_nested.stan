@@ -104,6 +104,7 @@ model {
   vector[J_batch] g2_11 = b2_11 .* b2_11;
   matrix[J_batch, K + 1] U2_1 = rep_matrix(g2_11, K + 1) .* ZR_batch_1; // G Z'R
   S -= ZR_batch_1' * U2_1;
+  S = 0.5 * (S + S');
   real rr = S[1, 1];
   vector[K] Qr = S[2 : , 1];
   matrix[K, K] QQ = S[2 : , 2 : ];
@@ -167,6 +168,7 @@ generated quantities {
     vector[J_batch] g2_11 = b2_11 .* b2_11;
     matrix[J_batch, K + 1] U2_1 = rep_matrix(g2_11, K + 1) .* ZR_batch_1; // G Z'R
     S -= ZR_batch_1' * U2_1;
+    S = 0.5 * (S + S');
     real rr = S[1, 1];
     vector[K] Qr = S[2 : , 1];
     matrix[K, K] QQ = S[2 : , 2 : ];

@@ -120,6 +120,7 @@ model {
   U_2 += rep_matrix(g_22, D + 1) .* ZR_LOCATION_2;
   S -= ZR_LOCATION_1' * U_1;
   S -= ZR_LOCATION_2' * U_2;
+  S = 0.5 * (S + S');
   real rr = S[1, 1];
   vector[D] Wr = S[2 : , 1];
   matrix[D, D] WW = S[2 : , 2 : ];
@@ -183,6 +184,7 @@ generated quantities {
     U_2 += rep_matrix(g_22, D + 1) .* ZR_LOCATION_2;
     S -= ZR_LOCATION_1' * U_1;
     S -= ZR_LOCATION_2' * U_2;
+    S = 0.5 * (S + S');
     real rr = S[1, 1];
     vector[D] Wr = S[2 : , 1];
     matrix[D, D] WW = S[2 : , 2 : ];

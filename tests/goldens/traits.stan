@@ -127,6 +127,7 @@ model {
   U_2 += rep_matrix(g_22, K + 1) .* ZR_dam_2;
   S -= ZR_dam_1' * U_1;
   S -= ZR_dam_2' * U_2;
+  S = 0.5 * (S + S');
   real rr = S[1, 1];
   vector[K] Qr = S[2 : , 1];
   matrix[K, K] QQ = S[2 : , 2 : ];
@@ -205,6 +206,7 @@ generated quantities {
     U_2 += rep_matrix(g_22, K + 1) .* ZR_dam_2;
     S -= ZR_dam_1' * U_1;
     S -= ZR_dam_2' * U_2;
+    S = 0.5 * (S + S');
     real rr = S[1, 1];
     vector[K] Qr = S[2 : , 1];
     matrix[K, K] QQ = S[2 : , 2 : ];
