@@ -75,6 +75,17 @@ def test_chains_can_start_from_estimates(name):
         model.sample(inits={"sgma": 1.0}, engine="stanli")
 
 
+def test_any_number_of_coefficients_is_estimated():
+    data = table("BTdata")
+    model = m2s.model("lm(tarsus ~ dam)", data)
+    assert model.X.shape[1] == 106
+    rest = data["tarsus"] - data.groupby("dam", observed=True)["tarsus"].transform("mean")
+    n, squares = len(data), float((rest**2).sum())
+    logLik = -n / 2 * (np.log(2 * np.pi * squares / n) + 1)
+    assert model.ml("stanli").logLik == pytest.approx(logLik, abs=1e-6)
+    assert m2s.model("lm(tarsus ~ dam)", data, strategy="collapsed").stan_code != model.stan_code
+
+
 def test_a_point_that_does_not_fit_is_explained():
     model = m2s.model("lmer(Reaction ~ Days + (1 | Subject))", table("sleepstudy"))
     point = {
