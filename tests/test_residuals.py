@@ -467,6 +467,28 @@ def test_structures_are_read(arguments, graph):
     assert str(model.meaning.residual) == graph
 
 
+def test_an_error_far_smaller_than_the_others_loses_no_digits():
+    """One row in four nearly without error, beside effects that are ten thousand times its sd."""
+    data = table("Orthodont")
+    call = "lme(distance ~ age, random = ~age | Subject, weights = varIdent(form = ~1 | Sex * age))"
+    sds = {f"{sex}*{age}": 1.5 for sex in ("Male", "Female") for age in (8, 10, 12, 14)}
+    sds["Female*8"] = 1e-5
+    point = {
+        "beta": {"(Intercept)": 17.0, "age": 0.6},
+        "random": [
+            {"group": "Subject", "coefficients": ["(Intercept)", "age"], "sd": [2.0, 0.4]}
+            | {"cor": [[1, 0.3], [0.3, 1]]}
+        ],
+        "residual": {"sigma": 1.0, "varIdent": sds},
+    }
+    own = np.array([sds[f"{sex}*{age:g}"] for sex, age in zip(data.Sex, data.age, strict=True)])
+    Z = np.column_stack([np.ones(len(data)), data.age])
+    same = np.equal.outer(data.Subject.to_numpy(), data.Subject.to_numpy())
+    V = same * (Z @ np.array([[4, 0.24], [0.24, 0.16]]) @ Z.T) + np.diag(own**2)
+    want = stats.multivariate_normal(17 + 0.6 * data.age, V).logpdf(data.distance)
+    assert m2s.model(call, data).loglik(point) == pytest.approx(want, abs=1e-3)
+
+
 def test_equal_errors_of_two_packages_are_one_model():
     data = table("Orthodont")
     a = m2s.model("gls(distance ~ age, weights = varIdent(form = ~1 | Sex))", data)

@@ -145,7 +145,7 @@ class StanliProgram:
             return self._without_jacobian([start], np.where(held, 0.0, _REACH))
         # stanli's own optimiser dies in a thread; and a scale of few levels may have no mode with
         # the Jacobian, from which the climb then comes back anywhere
-        mode = _climb(lambda q: self._evaluate(self._model, q), start, math.inf)[0]
+        mode = _climb(lambda q: self._evaluate(self._model, q), start, _REACH)[0]
         return self._without_jacobian([mode, start], _REACH)
 
     def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
