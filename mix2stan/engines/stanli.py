@@ -144,9 +144,10 @@ class StanliProgram:
             held = np.abs(start - self._unconstrain(apart)) > _APART
             return self._without_jacobian([start], np.where(held, 0.0, _REACH))
         # stanli's own optimiser dies in a thread; and a scale of few levels may have no mode with
-        # the Jacobian, from which the climb then comes back anywhere
+        # the Jacobian: where nothing is known of it, it grows until there is only rounding to climb
         mode = _climb(lambda q: self._evaluate(self._model, q), start, _REACH)[0]
-        return self._without_jacobian([mode, start], _REACH)
+        there = bool(np.all(np.abs(mode - start) < 0.999 * _REACH))
+        return self._without_jacobian([mode, start] if there else [start], _REACH)
 
     def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
         if kind not in _APPROXIMATIONS:
