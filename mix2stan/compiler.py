@@ -175,5 +175,6 @@ def remarks(request: Request, data: Data) -> list[str]:
         remarks.append("the call's own prior is not used: the priors are those listed")
     if data.frame.dropped:
         rows = "row" if data.frame.dropped == 1 else "rows"
-        remarks.append(f"{data.frame.dropped} {rows} with missing values dropped")
+        unlike = "; without na.action = na.omit nlme stops at them" * request.stops_at_missing
+        remarks.append(f"{data.frame.dropped} {rows} with missing values dropped{unlike}")
     return remarks

@@ -14,11 +14,12 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 from scipy.special import ndtri
 
+from mix2stan.climbs import highest
 from mix2stan.collapsed_data import collapsed_data, orthogonaliser
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of
 from mix2stan.documents import Block, Paragraph, result_page, table_of
-from mix2stan.engines import Engine, Optimum, Program
+from mix2stan.engines import Engine
 from mix2stan.errors import Unsupported
 from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
 from mix2stan.graph import Group, ModelGraph, Residual, Strategy
@@ -27,20 +28,17 @@ from mix2stan.likelihood import constant_of_rows, refuse_layers, switched_off
 from mix2stan.matrices import Data
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
+from mix2stan.priors.residual import has_kinks, range_starts
 from mix2stan.render import render
 from mix2stan.residual_data import blocks_of, whitener
 from mix2stan.residual_point import free_parameters, residual_estimates
 from mix2stan.residuals import known_errors
 from mix2stan.structured_data import structured_data
 
-__all__ = ["Estimates", "Likelihood", "Method", "estimate", "likelihood_of", "maximum"]
+__all__ = ["Estimates", "Likelihood", "Method", "estimate", "likelihood_of"]
 
 Array = NDArray[np.float64]
 Method = Literal["REML", "ML"]
-
-#: How often the optimiser is started again, and for how little more log-likelihood not.
-_RESTARTS = 20
-_GAIN = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +209,9 @@ class Likelihood:
         """
         graph = self.graph
         data, first = self.bind(y)
-        best = maximum(engine.compile(self.stan_code, data), {**first, **(start or {})})
+        ranges = () if start else range_starts(graph.residual, data)
+        program, kinked = engine.compile(self.stan_code, data), has_kinks(graph.residual)
+        best = highest(program, {**first, **(start or {})}, ranges, every=kinked)
         sigma = float(best.values["sigma"])
         roots = {g.id: _root(g, best.values) for g in graph.groups}
         names = graph.population.columns.names
@@ -295,31 +295,6 @@ def _starts(values: Mapping[str, Array], sigma: float) -> dict[str, Any]:
             R = 0.99 * value @ value.T + 0.01 * np.eye(len(value))
             starts[name] = np.linalg.cholesky(R)
     return starts
-
-
-def maximum(
-    program: Program, start: Mapping[str, Any], apart: Mapping[str, Any] | None = None
-) -> Optimum:
-    """The optimum; the optimiser is started again where it stopped until that brings nothing.
-
-    ``apart`` says what is held, as in :meth:`~mix2stan.engines.contract.Program.optimize`.
-    """
-    best = program.optimize(dict(start), jacobian=False, apart=apart)
-    for _ in range(_RESTARTS):
-        last = {name: best.values[name] for name in start}
-        moved = None if apart is None else _moved(last, start, apart)
-        again = program.optimize(last, jacobian=False, apart=moved)
-        if again.log_density < best.log_density + _GAIN:
-            break
-        best = again
-    return best
-
-
-def _moved(
-    last: Mapping[str, Any], start: Mapping[str, Any], apart: Mapping[str, Any]
-) -> dict[str, Any]:
-    """A point apart from the last one where ``apart`` is from the start, element by element."""
-    return {n: np.where(np.equal(start[n], apart[n]), v, apart[n]) for n, v in last.items()}
 
 
 def _identified(graph: ModelGraph, data: Data) -> Residual:

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from mix2stan.collapsed_data import collapsed_data
 from mix2stan.compiler import Compiled
-from mix2stan.covariances import COVARIANCES, covariance_of, parameters_of
+from mix2stan.covariances import covariance_of
 from mix2stan.engines import Engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.families import FAMILIES, single_parameters
 from mix2stan.graph import (
     Columns,
-    Group,
     ModelGraph,
     Parameterisation,
     Population,
@@ -35,6 +34,7 @@ from mix2stan.residual_point import residual_values
 from mix2stan.residuals import known_errors
 from mix2stan.stan_data import stan_data
 from mix2stan.structured_data import structured_data
+from mix2stan.term_points import term_values
 
 __all__ = [
     "constant_of_rows",
@@ -68,9 +68,8 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     graph = likelihood_graph(compiled.graph, compiled.data)
     y = compiled.data.response(compiled.graph) - _population(compiled, point.get("beta", {}))
     values = residual_values(graph.residual, point["residual"])
-    terms = list(point.get("random", ()))
-    for group in graph.groups:
-        values |= _variances(group, _term_of(group, terms))
+    for found in term_values(graph.groups, point, compiled.data):
+        values |= found
     collapse = collapsed_data if known_errors(graph.residual) else structured_data
     program = engine.compile(render(plan(graph)), collapse(graph, compiled.data, y))
     value, _ = program.log_density(values, jacobian=False)
@@ -124,15 +123,12 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
         values["cuts"] = thresholds - mean
     elif len(thresholds):
         values["thresholds"] = thresholds
-    terms = list(point.get("random", ()))
     constant = 0.0
-    for group, u in zip(plain, effects, strict=True):
+    found = term_values(plain, point, compiled.data)
+    for group, u, variances in zip(plain, effects, found, strict=True):
         shape = (group.factor.levels, len(group.columns.names))
         if u.shape != shape:
             raise Mix2stanError(f"u of {group.factor} has the shape {u.shape}, not {shape}")
-        variances: dict[str, Any] = {}
-        if COVARIANCES[group.covariance.kind].parameters:
-            variances = _variances(group, _term_of(group, terms))
         values |= variances
         root = np.linalg.cholesky(covariance_of(group, variances))
         kinship = compiled.data.kinship(group.factor)
@@ -244,44 +240,3 @@ def _coefficients(columns: Columns, beta: Mapping[str, float]) -> Array:
     if missing:
         raise Mix2stanError(f"the point has no value for {', '.join(missing)}")
     return np.array([beta[n] for n in columns.names], dtype=float)
-
-
-def _term_of(group: Group, terms: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The entry of the point that is about a group term; a:b and b:a are one factor."""
-    factor = _variables_named(str(group.factor))
-    here = [t for t in terms if _variables_named(t["group"]) == factor and _owner(t) == group.owner]
-    for term in here:
-        if tuple(term["coefficients"]) == group.columns.names:
-            return term
-    # the same columns under other names: dummy(f, "a") and fa
-    if len(here) == 1 and len(here[0]["coefficients"]) == len(group.columns.names):
-        return here[0]
-    coefficients = ", ".join(group.columns.names)
-    raise Mix2stanError(f"the point has no entry for {coefficients} of {group.factor}")
-
-
-def _variables_named(group: str) -> list[str]:
-    """The variables of a grouping factor; lme4 calls the innermost of a/b/c ``c:(b:a)``."""
-    return sorted(part.strip("()") for part in group.split(":"))
-
-
-def _owner(term: Mapping[str, Any]) -> str:
-    """The parameter whose predictor a term is of, empty for the mean's."""
-    owner = str(term.get("owner", ""))
-    return "" if owner == "mu" else owner
-
-
-def _variances(group: Group, term: Mapping[str, Any]) -> dict[str, Any]:
-    sd = np.asarray(term["sd"], dtype=float)
-    cor = np.asarray(term.get("cor", np.eye(len(sd))), dtype=float)
-    row = COVARIANCES[group.covariance.kind]
-    if row.sds == "one" and not np.allclose(sd, sd[0], rtol=1e-10):
-        raise Mix2stanError(f"{group.factor} has one standard deviation for all effects")
-    if not row.correlated and not np.allclose(cor, np.eye(len(sd)), atol=1e-12):
-        raise Mix2stanError(f"the effects of {group.factor} are independent in this model")
-    covariance = cor * np.outer(sd, sd)
-    values = parameters_of(group, covariance)
-    if not np.allclose(covariance_of(group, values), covariance, rtol=1e-8, atol=0):
-        message = f"the effects of {group.factor} cannot have this covariance in this model"
-        raise Mix2stanError(message, hint=row.title)
-    return values

@@ -18,12 +18,13 @@ import pandas as pd
 from scipy import optimize
 from scipy.special import ndtri
 
+from mix2stan.climbs import maximum
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import result_page, table_of
 from mix2stan.engines import Engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.estimates import Estimates, Likelihood, likelihood_of, maximum
+from mix2stan.estimates import Estimates, Likelihood, likelihood_of
 from mix2stan.graph import Columns, Population
 
 __all__ = ["Profile", "profile"]

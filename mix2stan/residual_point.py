@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,43 +26,52 @@ def residual_values(residual: Residual, point: Mapping[str, Any]) -> dict[str, A
         residual: the resolved errors.
         point: ``sigma``, and what each structure needs under nlme's name of it: a number, several in
             nlme's order, or several by their names or by strata.  ``varIdent`` may take any stratum
-            as its reference.  The parts of a ``varComb`` stand beside each other, or in its own.
+            as its reference.  The parts of a ``varComb`` stand beside each other, or in
+            its own, those of one kind in the order of the call.
 
     Raises:
         Mix2stanError: if the point does not fit the errors.
     """
-    given = {k: v for k, v in point.items() if k not in ("sigma", "varComb")}
-    given |= _parts(point.get("varComb"))
-    kinds = [p.kind for p in residual.variances]
     correlation = residual.correlation
-    kinds += [correlation.kind] if correlation else []
+    kinds = [p.kind for p in residual.variances] + ([correlation.kind] if correlation else [])
+    given = _by_kind(point, kinds)
     for name in given:
         if name not in kinds:
             hint = suggestion(name, kinds, what="the structures of its errors") if kinds else None
             raise Mix2stanError(f"the errors of this model have no {name}", hint=hint)
     values: dict[str, Any] = {"sigma": float(point["sigma"])}
     blocks = error_blocks(residual)
-    for part in residual.variances:
+    # parts of one kind stand in the order of the call, which the graph has not kept
+    for part in sorted(residual.variances, key=lambda p: p.span.start):
         own = [b for b in blocks if b.part is part]
         if any(b.free for b in own):
             values |= _variance(part, own, _wanted(given, part.kind), values)
+        elif given.get(part.kind):
+            given[part.kind].pop(0)
     if correlation is not None and not correlation.fixed:
         own = [b for b in blocks if b.part is None]
         values |= _correlation(correlation, own, _wanted(given, correlation.kind))
     return values
 
 
-def _parts(comb: object) -> dict[str, Any]:
-    if comb is None:
-        return {}
-    parts: Iterable[Any] = [comb] if isinstance(comb, Mapping) else comb  # type: ignore[assignment]
-    return {name: value for part in parts for name, value in part.items()}
+def _by_kind(point: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, list[Any]]:
+    """What a point says of the structures of one kind, in its order."""
+    comb = point.get("varComb", ())
+    parts: Iterable[Any] = [comb] if isinstance(comb, Mapping) else comb
+    single = {k: v for k, v in point.items() if k not in ("sigma", "varComb")}
+    given: dict[str, list[Any]] = {}
+    for part in (single, *parts):
+        for name, value in part.items():
+            # nlme keeps an autoregression whose times have gaps as an ARMA process
+            same = name == "corARMA" and name not in kinds and "corAR1" in kinds
+            given.setdefault("corAR1" if same else name, []).append(value)
+    return given
 
 
-def _wanted(given: Mapping[str, Any], kind: str) -> Any:
-    if kind not in given:
+def _wanted(given: Mapping[str, list[Any]], kind: str) -> Any:
+    if not given.get(kind):
         raise Mix2stanError(f"the point has no value for {kind}")
-    return given[kind]
+    return given[kind].pop(0)
 
 
 def _variance(

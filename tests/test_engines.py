@@ -97,6 +97,21 @@ def test_optimum_without_jacobian(program):
     assert best.values["mu"].shape == ()
 
 
+@pytest.mark.parametrize("beyond", [np.nan, -1e200])
+def test_a_climb_steps_back_from_where_there_is_no_density(beyond):
+    """The first step, of length one, ends there."""
+    from mix2stan.engines.stanli import _climb
+
+    def density(q):
+        if np.abs(q).max() > 0.1:
+            return beyond, np.full(2, beyond)
+        return float(-50 - ((q - [0.03, 0.06]) ** 2).sum()), -2 * (q - [0.03, 0.06])
+
+    best, value = _climb(density, np.zeros(2), np.inf)
+    np.testing.assert_allclose(best, [0.03, 0.06], atol=1e-6)
+    assert value == pytest.approx(-50)
+
+
 def test_progress_reaches_the_end_of_every_chain(program, capsys):
     seen = []
     program.sample(Settings(seed=1, chains=2, warmup=100, draws=100), seen.append)

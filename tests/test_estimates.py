@@ -75,6 +75,63 @@ def test_chains_can_start_from_estimates(name):
         model.sample(inits={"sgma": 1.0}, engine="stanli")
 
 
+def test_any_number_of_coefficients_is_estimated():
+    data = table("BTdata")
+    model = m2s.model("lm(tarsus ~ dam)", data)
+    assert model.X.shape[1] == 106
+    rest = data["tarsus"] - data.groupby("dam", observed=True)["tarsus"].transform("mean")
+    n, squares = len(data), float((rest**2).sum())
+    logLik = -n / 2 * (np.log(2 * np.pi * squares / n) + 1)
+    assert model.ml("stanli").logLik == pytest.approx(logLik, abs=1e-6)
+    assert m2s.model("lm(tarsus ~ dam)", data, strategy="collapsed").stan_code != model.stan_code
+
+
+@pytest.mark.parametrize(
+    "random",
+    [
+        [("Worker", ["(Intercept)"], [4.0]), ("Machine:Worker", ["(Intercept)"], [3.0])],
+        [
+            ("Worker", ["(Intercept)"], [4.0]),
+            ("Worker", ["MachineA", "MachineB", "MachineC"], [3.0] * 3),
+        ],
+        [("Worker", ["(Intercept)", "MachineB", "MachineA", "MachineC"], [4.0, 3.0, 3.0, 3.0])],
+        [("Worker", ["(Intercept)"], [4.0]), ("Machine", ["(Intercept)"], [3.0])],
+    ],
+)
+def test_a_point_has_the_terms_of_any_package(random):
+    """Blocks of columns apart or in one matrix, equal effects of levels, nlme's name of a nested factor."""
+    model = m2s.model("lmer(score ~ 1 + (1 | Worker / Machine))", table("Machines"))
+    terms = [{"group": g, "coefficients": c, "sd": sd} for g, c, sd in random]
+    point = {"beta": {"(Intercept)": 60.0}, "residual": {"sigma": 1.0}}
+    if random[-1][0] == "Machine":  # only lme's term is of Machine in Worker
+        model = m2s.model("lme(score ~ 1, random = ~ 1 | Worker / Machine)", table("Machines"))
+    want = model.loglik({**point, "random": [
+        {"group": "Worker", "coefficients": ["(Intercept)"], "sd": [4.0]},
+        {"group": "Machine:Worker", "coefficients": ["(Intercept)"], "sd": [3.0]},
+    ]})  # fmt: skip
+    blocks = "pdBlocked(list(pdIdent(~ 1), pdIdent(~ Machine - 1)))"
+    same = m2s.model(f"lme(score ~ 1, random = list(Worker = {blocks}))", table("Machines"))
+    assert model.loglik({**point, "random": terms}) == pytest.approx(want, rel=1e-12)
+    if random[-1][0] != "Machine":
+        assert same.loglik({**point, "random": terms}) == pytest.approx(want, rel=1e-12)
+
+
+def test_a_point_cannot_correlate_what_is_independent():
+    call = "lme(distance ~ age, random = list(Subject = pdBlocked(list(~ 1, ~ age - 1))))"
+    model = m2s.model(call, table("Orthodont"))
+    both = {"group": "Subject", "coefficients": ["age", "(Intercept)"], "sd": [0.2, 2.0]}
+    point = {"beta": {"(Intercept)": 17.0, "age": 0.6}, "residual": {"sigma": 1.3}}
+    apart = [
+        {"group": "Subject", "coefficients": [c], "sd": [s]}
+        for c, s in zip(both["coefficients"], both["sd"], strict=True)
+    ]
+    whole = model.loglik({**point, "random": [both]})
+    assert whole == pytest.approx(model.loglik({**point, "random": apart}), rel=1e-12)
+    correlated = {**both, "cor": [[1, 0.3], [0.3, 1]]}
+    with pytest.raises(m2s.Mix2stanError, match="independent"):
+        model.loglik({**point, "random": [correlated]})
+
+
 def test_a_point_that_does_not_fit_is_explained():
     model = m2s.model("lmer(Reaction ~ Days + (1 | Subject))", table("sleepstudy"))
     point = {

@@ -16,6 +16,7 @@ from tests.conftest import FIXTURES, table
 from tests.numpy_density import mad
 from tests.programs import PROGRAMS, model_of
 
+ORTHODONT = table("Orthodont")
 STRUCTURES = json.loads((FIXTURES / "error_structures.json").read_text())
 CASES = json.loads((FIXTURES / "residuals.json").read_text())
 POINTS = pd.DataFrame(
@@ -467,6 +468,28 @@ def test_structures_are_read(arguments, graph):
     assert str(model.meaning.residual) == graph
 
 
+def test_an_error_far_smaller_than_the_others_loses_no_digits():
+    """One row in four nearly without error, beside effects that are ten thousand times its sd."""
+    data = table("Orthodont")
+    call = "lme(distance ~ age, random = ~age | Subject, weights = varIdent(form = ~1 | Sex * age))"
+    sds = {f"{sex}*{age}": 1.5 for sex in ("Male", "Female") for age in (8, 10, 12, 14)}
+    sds["Female*8"] = 1e-5
+    point = {
+        "beta": {"(Intercept)": 17.0, "age": 0.6},
+        "random": [
+            {"group": "Subject", "coefficients": ["(Intercept)", "age"], "sd": [2.0, 0.4]}
+            | {"cor": [[1, 0.3], [0.3, 1]]}
+        ],
+        "residual": {"sigma": 1.0, "varIdent": sds},
+    }
+    own = np.array([sds[f"{sex}*{age:g}"] for sex, age in zip(data.Sex, data.age, strict=True)])
+    Z = np.column_stack([np.ones(len(data)), data.age])
+    same = np.equal.outer(data.Subject.to_numpy(), data.Subject.to_numpy())
+    V = same * (Z @ np.array([[4, 0.24], [0.24, 0.16]]) @ Z.T) + np.diag(own**2)
+    want = stats.multivariate_normal(17 + 0.6 * data.age, V).logpdf(data.distance)
+    assert m2s.model(call, data).loglik(point) == pytest.approx(want, abs=1e-3)
+
+
 def test_equal_errors_of_two_packages_are_one_model():
     data = table("Orthodont")
     a = m2s.model("gls(distance ~ age, weights = varIdent(form = ~1 | Sex))", data)
@@ -516,6 +539,32 @@ def test_what_cannot_be_meant_is_explained(arguments, message):
     with pytest.raises(m2s.Mix2stanError) as caught:
         m2s.model(f"gls(distance ~ age, {arguments})", data)
     assert message in str(caught.value)
+
+
+def test_an_autoregression_has_both_of_nlmes_names():
+    model = m2s.model("gls(distance ~ 1, correlation = corAR1(form = ~ age | Subject))", ORTHODONT)
+    point = {"beta": {"(Intercept)": 24.0}, "residual": {"sigma": 2.0}}
+    by_name = [
+        model.loglik({**point, "residual": {"sigma": 2.0, name: 0.4}})
+        for name in ("corAR1", "corARMA")
+    ]
+    assert by_name[0] == by_name[1]
+
+
+def test_parts_of_one_kind_stand_in_the_order_of_the_call():
+    parts = ["varExp(form = ~ age)", "varExp(form = ~ I(14 - age) | Sex)"]
+    given = [{"varExp": 0.05}, {"varExp": {"Male": 0.1, "Female": -0.1}}]
+    point = {"beta": {"(Intercept)": 24.0}}
+    found = []
+    for order in ([0, 1], [1, 0]):
+        comb = ", ".join(parts[i] for i in order)
+        model = m2s.model(f"gls(distance ~ 1, weights = varComb({comb}))", ORTHODONT)
+        residual = {"sigma": 1.0, "varComb": [given[i] for i in order]}
+        found.append(model.loglik({**point, "residual": residual}))
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
+    growth = np.where(ORTHODONT.Sex == "Male", 0.1, -0.1)
+    sd = np.exp(0.05 * ORTHODONT.age + growth * (14 - ORTHODONT.age))
+    assert found[0] == pytest.approx(stats.norm(24, sd).logpdf(ORTHODONT.distance).sum())
 
 
 def test_a_point_that_does_not_fit_the_errors_is_explained():

@@ -82,6 +82,7 @@ class Request:
         rows_first: whether they, and of them the complete ones, are chosen before functions such as
             ``poly`` learn from the data.
         na_action: R's name for what happens to rows with missing values.
+        stops_at_missing: whether R itself stops at those, as the call says nothing of them.
         contrasts: by factor, and by ``"unordered"`` and ``"ordered"``, the name of a contrast function
             (a string to R), that function itself with ``()``, or the text of a matrix.
         ignored: arguments that have no meaning here.
@@ -95,6 +96,7 @@ class Request:
     subset: Node | None = None
     rows_first: bool = False
     na_action: str = "na.omit"
+    stops_at_missing: bool = False
     contrasts: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     stacked: tuple[Trait, ...] = ()

@@ -9,7 +9,17 @@ from mix2stan.dialects.bars import response_of
 from mix2stan.dialects.nlme_errors import residual
 from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import Columns, Covariance, Factor, Group, ModelGraph, Population, Response
-from mix2stan.syntax import Argument, Call, Formula, Name, Node, Operator, Parens
+from mix2stan.syntax import (
+    Argument,
+    Call,
+    Constant,
+    Formula,
+    Name,
+    Node,
+    Number,
+    Operator,
+    Parens,
+)
 
 __all__ = ["FUNCTIONS"]
 
@@ -40,9 +50,13 @@ _PD_CLASSES = {
 }
 
 
+#: What makes the argument ``control``, by its arguments.
+_CONTROLS = ("lmeControl", "glsControl", "list")
+
+
 def lower_lme(call: Call) -> Request:
     """``lme(y ~ x, random = ~ x | g)``; the factors of ``a/b`` and of a list are nested."""
-    arguments = match_arguments(call, _LME)
+    arguments = match_arguments(replace(call, function="lme"), _LME)
     formula = arguments.formula("fixed", "lme(y ~ x, random = ~ 1 | g)")
     random = arguments.get("random")
     if random is None:
@@ -69,7 +83,30 @@ def lower_gls(call: Call) -> Request:
 
 def _request(arguments: Arguments, graph: ModelGraph) -> Request:
     """What the call asks for; nlme takes rows before it evaluates anything."""
-    return replace(request(arguments, graph, coded=True), rows_first=True)
+    stops = "na.action" not in arguments.values
+    sigma = _known_sigma(arguments.get("control"))
+    if sigma is not None:
+        # this part of 'control' is no matter of the fit: the call keeps it
+        arguments = replace(
+            arguments, ignored=tuple(n for n in arguments.ignored if n != "control")
+        )
+        graph = replace(graph, response=replace(graph.response, known=(("sigma", sigma),)))
+    asked = request(arguments, graph, coded=True)
+    return replace(asked, rows_first=True, stops_at_missing=stops)
+
+
+def _known_sigma(control: Node | None) -> float | None:
+    """The residual standard deviation that ``control = lmeControl(sigma = 1)`` fixes."""
+    if not isinstance(control, Call) or control.function not in _CONTROLS:
+        return None
+    given = next((a.value for a in control.args if a.name == "sigma"), None)
+    match given:
+        case None | Number(value=0) | Constant("NULL"):
+            return None
+        case Number(value=value) if value > 0:
+            return value
+    hint = "write control = lmeControl(sigma = 1)"
+    raise FormulaError("the sigma of 'control' has to be a number", span=given.span, hint=hint)
 
 
 def _random(random: Node) -> list[Group]:
@@ -78,18 +115,41 @@ def _random(random: Node) -> list[Group]:
             return [_group(columns, factor, "us", random) for factor in _nested(nesting)]
         case Call(function="reStruct"):
             return _random(_unwrapped(random))
+        case Formula(left=None, right=Operator(symbol="||", operands=(columns, nesting))):
+            message = "|| is lme4's, lme() takes a class for independent effects"
+            hint = f"write random = list({nesting} = pdDiag(~ {columns}))"
+            raise FormulaError(message, span=random.span, hint=hint)
         case Formula(left=None, right=right):
-            write = f"~ 1 | {right}" if isinstance(right, Name) else f"~ {right} | g"
+            write = f"~ {right} | g"
+            write = (
+                f"~ 1 | {right} if {right} is the group, else {write}"
+                if isinstance(right, Name)
+                else write
+            )
             message = "'random' does not say what the groups are"
             raise FormulaError(message, span=random.span, hint=f"write {write}")
         case Call(function="list", args=args) if args:
             return _random_list(args)
-        case Call(function=name) if name in _PD_CLASSES:
+        case Call(function=name) if name in (*_PD_CLASSES, "pdBlocked"):
             message = f"{name}() does not say what the groups are"
-            hint = f"write random = list(g = {random})"
+            hint = f"write random = {_listed(random)}"
             raise FormulaError(message, span=random.span, hint=hint)
     message = "'random' has to be a formula or a list of them"
     raise FormulaError(message, span=random.span, hint="write random = ~ 1 | g")
+
+
+def _listed(structure: Call) -> str:
+    """``list(g = pdDiag(~ x))``, also where the formula inside has the group itself."""
+    formulas = [(i, a.value) for i, a in enumerate(structure.args) if isinstance(a.value, Formula)]
+    for i, formula in formulas:
+        match formula:
+            case Formula(
+                left=None, right=Operator(symbol="|", operands=(columns, Name(name=name)))
+            ):
+                inner = replace(structure.args[i], value=replace(formula, right=columns))
+                args = (*structure.args[:i], inner, *structure.args[i + 1 :])
+                return f"list({name} = {replace(structure, args=args)})"
+    return f"list(g = {structure})"
 
 
 def _unwrapped(call: Call) -> Node:
@@ -180,4 +240,5 @@ def _group(columns: Node, factor: Factor, kind: str, where: Node) -> Group:
     return Group(Columns((columns,)), factor, Covariance(kind), span=where.span)
 
 
-FUNCTIONS = {"lme": lower_lme, "gls": lower_gls}
+#: The second is what R's summaries have for the first.
+FUNCTIONS = {"lme": lower_lme, "lme.formula": lower_lme, "gls": lower_gls}

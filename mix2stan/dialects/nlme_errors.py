@@ -100,8 +100,9 @@ def _variance(call: Call) -> VarianceFunction:
         if isinstance(covariate, Call) and covariate.function == "fitted":
             covariate = fitted
     else:
+        # nlme ignores what stands before the strata
         covariate = None
-        if covariates or strata is None:
+        if strata is None:
             message = f"{call.function}() is about strata alone"
             raise FormulaError(message, span=call.span, hint="write varIdent(form = ~ 1 | f)")
     names = [p.name for p in row.parameters]

@@ -32,8 +32,8 @@ from mix2stan.errors import EngineError, suggestion
 
 __all__ = ["Stanli"]
 
-#: Stands for an infinite objective, which the line search cannot step back from.
-_OUTSIDE = 1e30
+#: How much higher than where it starts, and than twice that, an objective is shown to a line search.
+_WALL = 100.0
 #: How far the change of variables can move a mode: a factor of exp(10) of a scale.
 _REACH = 10.0
 #: At the end of that reach the climb goes on, so often, where it is steeper than this.
@@ -144,9 +144,10 @@ class StanliProgram:
             held = np.abs(start - self._unconstrain(apart)) > _APART
             return self._without_jacobian([start], np.where(held, 0.0, _REACH))
         # stanli's own optimiser dies in a thread; and a scale of few levels may have no mode with
-        # the Jacobian, from which the climb then comes back anywhere
-        mode = _climb(lambda q: self._evaluate(self._model, q), start, math.inf)[0]
-        return self._without_jacobian([mode, start], _REACH)
+        # the Jacobian: where nothing is known of it, it grows until there is only rounding to climb
+        mode = _climb(lambda q: self._evaluate(self._model, q), start, _REACH)[0]
+        there = bool(np.all(np.abs(mode - start) < 0.999 * _REACH))
+        return self._without_jacobian([mode, start] if there else [start], _REACH)
 
     def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
         if kind not in _APPROXIMATIONS:
@@ -199,7 +200,7 @@ class StanliProgram:
         """
         tops = [self._top(start, reach) for start in starts]
         best, value = max(tops, key=lambda top: top[1])
-        if value == -_OUTSIDE:
+        if not np.isfinite(value):
             raise EngineError("stanli: the density is not finite where the climb starts")
         chain = self._model.sample(
             chains=1, warmup=0, samples=1, inits=best, adapt_engaged=False, step_size=1e-14,
@@ -217,7 +218,7 @@ class StanliProgram:
 
         best, value = _climb(density, start, reach)
         for _ in range(_MOVES):
-            if value == -_OUTSIDE:  # no density where it starts: another start may have one
+            if not np.isfinite(value):  # no density where it starts: another start may have one
                 break
             # a scale of few levels may have no mode with the Jacobian, and be far from this one
             edge = (np.abs(best - start) >= 0.999 * reach) & (np.abs(density(best)[1]) > _SLOPE)
@@ -286,14 +287,22 @@ def _climb(
     """The maximum of a density within reach of a point, shape (n,), and its value."""
     from scipy import optimize
 
+    wall = math.inf
+
     def objective(q: Array) -> tuple[float, Array]:
         try:
             value, gradient = density(q)
         except EngineError:
-            return _OUTSIDE, np.zeros_like(q)
-        if not np.isfinite(value):
-            return _OUTSIDE, np.zeros_like(q)
+            value = -math.inf
+        if not np.isfinite(value) or -value > wall:
+            return wall, np.zeros_like(q)
         return -value, -gradient
+
+    first = objective(start)[0]
+    if not np.isfinite(first):
+        return start, -math.inf
+    # a line search that interpolates to a value of another magnitude steps nowhere
+    wall = first + abs(first) + _WALL
 
     best, value, _ = optimize.fmin_l_bfgs_b(
         objective,
@@ -304,7 +313,7 @@ def _climb(
         factr=10,
         pgtol=1e-8,
     )
-    return best, -float(value)
+    return (best, -float(value)) if value <= first else (start, -first)
 
 
 @lru_cache(maxsize=64)

@@ -101,6 +101,11 @@ def _r_order(graph: ModelGraph, context: Context) -> np.ndarray:
     correlation = graph.residual.correlation
     if not factors and correlation is not None and correlation.block is not None:
         factors = [correlation.block]
+        if len(factors[0].variables) > 1:
+            # combinations of factors have their levels as they come
+            codes = context.data.grouping(factors[0]).codes
+            _, first, place = np.unique(codes, return_index=True, return_inverse=True)
+            return np.argsort(first[place], kind="stable")
     keys = [context.data.grouping(f).codes for f in factors]
     return np.lexsort(keys[::-1]) if keys else np.arange(context.data.rows)
 

@@ -90,6 +90,7 @@ def choose_strategy(graph: ModelGraph, context: Context) -> ModelGraph:
             raise Unsupported(f"this model cannot be collapsed: {obstacle}", hint=hint)
         whole = integrate_all(graph, context.data)
         return replace(whole, strategy=Strategy("collapsed", "as asked"))
+    obstacle = obstacle or _cost_of_columns(graph)
     if obstacle is not None:
         return replace(graph, strategy=Strategy("noncentred", obstacle))
     chosen = _affordable(graph, context.data)
@@ -133,10 +134,12 @@ def _term_by_term(graph: ModelGraph, wanted: Mapping[str, str], data: Data) -> M
         same = [g.id for g in graph.groups if str(g.factor) == factor]
         for one in same if name == factor else [names[name]]:
             treatments[one] = treatment
+    asked = "integrated" in treatments.values()
     obstacle = obstacle_to_collapsing(graph)
+    if obstacle is not None and asked:
+        raise Unsupported(f"no term can be integrated out: {obstacle}", hint="noncentred")
+    obstacle = obstacle if asked else obstacle or _cost_of_columns(graph)
     if obstacle is not None:
-        if "integrated" in treatments.values():
-            raise Unsupported(f"no term can be integrated out: {obstacle}", hint="noncentred")
         return replace(_centre(graph, treatments), strategy=Strategy("noncentred", obstacle))
     chosen = [g for g in graph.groups if treatments.get(g.id, "integrated") == "integrated"]
     if not known_errors(graph.residual) and len(chosen) < len(graph.groups):
@@ -170,12 +173,17 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
         return "the variance of the errors depends on the effects"
     if not columns and not graph.groups and known:
         return "there is nothing to integrate out"
-    if columns > _MOST_COLUMNS:
-        return f"there are more than {_MOST_COLUMNS} population effects"
     for prior in graph.priors:
         heavy = prior.block == "intercept" and prior.density == "student_t"
         if prior.block in ("intercept", "beta") and prior.density not in _CONJUGATE and not heavy:
             return "the prior of the population effects is not normal"
+    return None
+
+
+def _cost_of_columns(graph: ModelGraph) -> str | None:
+    """Why integrating out the population effects would not pay, or None."""
+    if len(graph.population.columns.names) > _MOST_COLUMNS:
+        return f"there are more than {_MOST_COLUMNS} population effects"
     return None
 
 

@@ -13,12 +13,16 @@ from mix2stan.matrices import Data
 from mix2stan.residual_data import blocks_of, general_root, multiplier, partial_of
 from mix2stan.residuals import ErrorBlock, distances, error_blocks
 
-__all__ = ["residual_priors", "residual_starts"]
+__all__ = ["has_kinks", "range_starts", "residual_priors", "residual_starts"]
 
 Array = NDArray[np.float64]
 
 #: No more rows than these are looked at for a typical distance.
 _SAMPLE = 500
+#: Ranges at which a likelihood is looked at before it is climbed.
+_RANGES = 12
+#: Correlations that are zero beyond the range: one below all distances has no slope.
+_ENDING = ("corLin", "corSpher")
 
 
 def residual_priors(graph: ModelGraph, data: Data, flat: bool) -> tuple[Prior, ...]:
@@ -88,13 +92,6 @@ def _median_distance(points: Array, metric: str) -> float:
     return float(np.median(apart)) if len(apart) else 1.0
 
 
-def _smallest_distance(points: Array, metric: str) -> float:
-    """The distance between the nearest places of a block."""
-    d = distances(points[:_SAMPLE], metric)
-    apart = d[d > 0]
-    return float(np.min(apart)) if len(apart) else 1.0
-
-
 def residual_starts(residual: Residual, entries: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
     """Where the parameters of the errors start: the call's values, else without an effect.
 
@@ -118,14 +115,52 @@ def _start(block: ErrorBlock, residual: Residual, entries: Mapping[str, Any]) ->
         return np.eye(entries["M"]) if given is None else general_root(given)
     if block.name.startswith("cor_partial") and given is not None:
         return partial_of(block.name, given)
-    if block.name == "cor_range" and given is None:
-        assert residual.correlation is not None
-        largest = int(np.argmax(np.asarray(entries["last"]) - entries["first"]))
-        points = entries["place"][entries["first"][largest] - 1 : entries["last"][largest]]
-        # as nlme: longer ranges may make smooth correlations singular
-        return 0.9 * _smallest_distance(points, residual.correlation.metric)
+    if block.name == "cor_range":
+        return _range_start(given, residual, entries)
     value = np.full(len(block.labels) or 1, block.parameter.start) if given is None else given
     return float(value[0]) if block.scalar else value
+
+
+def _range_start(given: Array | None, residual: Residual, entries: Mapping[str, Any]) -> float:
+    """As nlme: longer ones may make smooth correlations singular, shorter ones reach no place."""
+    assert residual.correlation is not None
+    nearest, _ = _extent(residual, entries)
+    ends = residual.correlation.kind in _ENDING
+    if given is None:
+        return (1.1 if ends else 0.9) * nearest
+    return max(float(given[0]), 1.1 * nearest) if ends else float(given[0])
+
+
+def range_starts(residual: Residual, entries: Mapping[str, Any]) -> list[dict[str, float]]:
+    """Ranges of a correlation to look at, as its likelihood often has several tops.
+
+    Args:
+        residual: the resolved errors.
+        entries: the program's data.
+
+    Returns:
+        Values by Stan name in rising order, from the nearest places on to twice the farthest.
+    """
+    if not any(block.free and block.name == "cor_range" for block in error_blocks(residual)):
+        return []
+    nearest, farthest = _extent(residual, entries)
+    ranges = np.geomspace(1.1 * nearest, max(2 * farthest, 2 * nearest), _RANGES)
+    return [{"cor_range": float(x)} for x in ranges]
+
+
+def has_kinks(residual: Residual) -> bool:
+    """Whether the likelihood has one wherever the range is the distance of two places."""
+    return residual.correlation is not None and residual.correlation.kind == "corLin"
+
+
+def _extent(residual: Residual, entries: Mapping[str, Any]) -> tuple[float, float]:
+    """The smallest and the largest distance between two places of the largest block."""
+    assert residual.correlation is not None
+    largest = int(np.argmax(np.asarray(entries["last"]) - entries["first"]))
+    points = entries["place"][entries["first"][largest] - 1 : entries["last"][largest]]
+    d = distances(points[:_SAMPLE], residual.correlation.metric)
+    apart = d[d > 0]
+    return (float(np.min(apart)), float(np.max(apart))) if len(apart) else (1.0, 1.0)
 
 
 def _given(block: ErrorBlock, residual: Residual) -> Array | None:

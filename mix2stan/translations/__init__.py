@@ -90,6 +90,8 @@ def _check_categories(source: Source, to: str) -> None:
         raise refuse(to, "a censored or truncated response", "brms has cens() and trunc()")
     if response.known and not response.traits and to != "brms":
         name, value = response.known[0]
+        if to == "nlme" and name == "sigma" and value > 0:
+            return
         raise refuse(to, f"a known {name}", f"brms has bf(y ~ x, {name} = {value:g})")
     if response.noise is not None and to != "brms":
         raise refuse(to, "known standard errors beside sigma", "brms has se(s, sigma = TRUE)")

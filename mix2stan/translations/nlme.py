@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from mix2stan.graph import ErrorCorrelation, Given, Group, Residual, VarianceFunction
+from mix2stan.graph import (
+    ErrorCorrelation,
+    Given,
+    Group,
+    ModelGraph,
+    Residual,
+    VarianceFunction,
+)
 from mix2stan.residuals import VARIANCES
 from mix2stan.syntax import Name, Node, format_number, quote_name
 from mix2stan.translations.lme4 import with_units
@@ -46,7 +53,15 @@ def write(source: Source) -> str:
         "" if graph.residual.correlation is None else _correlation(graph.residual.correlation),
         f"data = {data}",
         f"contrasts = {source.contrasts}" if source.contrasts else "",
+        _control(graph),
     )
+
+
+def _control(graph: ModelGraph) -> str:
+    """What fixes the residual standard deviation, if it is known."""
+    function = "lmeControl" if graph.groups else "glsControl"
+    known = dict(graph.response.known)
+    return f"control = {function}(sigma = {format_number(known['sigma'])})" if known else ""
 
 
 # -- random terms ----------------------------------------------------------------------------------

@@ -77,9 +77,8 @@ model {
   vector[J_Mare] d_1 = m_11;
   vector[J_Mare] i_1 = inv_sqrt(d_1);
   vector[J_Mare] b_11 = A_Mare * i_1;
-  vector[J_Mare] g_11 = b_11 .* b_11;
-  matrix[J_Mare, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_Mare_1; // G Z'R
-  S -= ZR_Mare_1' * U_1;
+  matrix[J_Mare, K + 1] U_1 = rep_matrix(b_11, K + 1) .* ZR_Mare_1; // B Z'R
+  S -= crossprod(U_1);
   real rr = S[1, 1];
   vector[K] Qr = S[2 : , 1];
   matrix[K, K] QQ = S[2 : , 2 : ];
@@ -122,9 +121,8 @@ generated quantities {
     vector[J_Mare] d_1 = m_11;
     vector[J_Mare] i_1 = inv_sqrt(d_1);
     vector[J_Mare] b_11 = A_Mare * i_1;
-    vector[J_Mare] g_11 = b_11 .* b_11;
-    matrix[J_Mare, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_Mare_1; // G Z'R
-    S -= ZR_Mare_1' * U_1;
+    matrix[J_Mare, K + 1] U_1 = rep_matrix(b_11, K + 1) .* ZR_Mare_1; // B Z'R
+    S -= crossprod(U_1);
     real rr = S[1, 1];
     vector[K] Qr = S[2 : , 1];
     matrix[K, K] QQ = S[2 : , 2 : ];
@@ -136,6 +134,7 @@ generated quantities {
     vector[K] c = mdivide_right_tri_low((v_P + z)', L_P)'; // the coefficients of Q
     beta = R_inverse * (theta_hat + c);
     vector[J_Mare] e_1 = ZR_Mare_1[ : , 1] - ZR_Mare_1[ : , 2 : ] * c; // Z'(y - the rest)
+    vector[J_Mare] g_11 = b_11 .* b_11;
     vector[J_Mare] z_1 = to_vector(normal_rng(rep_vector(0, J_Mare), sigma));
     b_Mare = g_11 .* e_1;
     b_Mare += b_11 .* z_1;

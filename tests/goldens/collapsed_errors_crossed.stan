@@ -81,9 +81,8 @@ model {
   vector[J_plate] d_1 = m_11;
   vector[J_plate] i_1 = inv_sqrt(d_1);
   vector[J_plate] b_11 = A_plate * i_1;
-  vector[J_plate] g_11 = b_11 .* b_11;
-  matrix[J_plate, D + 1] U_1 = rep_matrix(g_11, D + 1) .* ZR_plate_1; // G Z'R
-  S -= ZR_plate_1' * U_1;
+  matrix[J_plate, D + 1] U_1 = rep_matrix(b_11, D + 1) .* ZR_plate_1; // B Z'R
+  S -= crossprod(U_1);
   real rr = S[1, 1];
   vector[D] Wr = S[2 : , 1];
   matrix[D, D] WW = S[2 : , 2 : ];
@@ -123,9 +122,8 @@ generated quantities {
     vector[J_plate] d_1 = m_11;
     vector[J_plate] i_1 = inv_sqrt(d_1);
     vector[J_plate] b_11 = A_plate * i_1;
-    vector[J_plate] g_11 = b_11 .* b_11;
-    matrix[J_plate, D + 1] U_1 = rep_matrix(g_11, D + 1) .* ZR_plate_1; // G Z'R
-    S -= ZR_plate_1' * U_1;
+    matrix[J_plate, D + 1] U_1 = rep_matrix(b_11, D + 1) .* ZR_plate_1; // B Z'R
+    S -= crossprod(U_1);
     real rr = S[1, 1];
     vector[D] Wr = S[2 : , 1];
     matrix[D, D] WW = S[2 : , 2 : ];
@@ -141,6 +139,7 @@ generated quantities {
     beta = R_inverse * (theta_hat + c[E + 1 : D]);
     b_sample = c[1 : J_sample];
     vector[J_plate] e_1 = ZR_plate_1[ : , 1] - ZR_plate_1[ : , 2 : ] * c; // Z'(y - the rest)
+    vector[J_plate] g_11 = b_11 .* b_11;
     vector[J_plate] z_1 = to_vector(normal_rng(rep_vector(0, J_plate), sigma));
     b_plate = g_11 .* e_1;
     b_plate += b_11 .* z_1;

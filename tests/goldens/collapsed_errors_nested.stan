@@ -84,12 +84,11 @@ model {
   vector[J_batch_cask] d_1 = m_11;
   vector[J_batch_cask] i_1 = inv_sqrt(d_1);
   vector[J_batch_cask] b_11 = A_batch_cask * i_1;
-  vector[J_batch_cask] g_11 = b_11 .* b_11;
-  matrix[J_batch_cask, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_batch_cask_1; // G Z'R
-  S -= ZR_batch_cask_1' * U_1;
-  vector[J_batch_cask] V_21 = g_11 .* ZZ_batch_cask_21;
-  ZZ_batch_cask_22 -= ZZ_batch_cask_21 .* V_21;
-  ZR_batch_cask_2 -= rep_matrix(ZZ_batch_cask_21, K + 1) .* U_1;
+  matrix[J_batch_cask, K + 1] U_1 = rep_matrix(b_11, K + 1) .* ZR_batch_cask_1; // B Z'R
+  S -= crossprod(U_1);
+  vector[J_batch_cask] V_21 = b_11 .* ZZ_batch_cask_21;
+  ZZ_batch_cask_22 -= V_21 .* V_21;
+  ZR_batch_cask_2 -= rep_matrix(V_21, K + 1) .* U_1;
   vector[J_batch] ZZ_batch_11 = group_sums(ZZ_batch_cask_22[by_batch], last_batch);
   matrix[J_batch, K + 1] ZR_batch_1;
   for (k in 1 : K + 1) {
@@ -101,9 +100,8 @@ model {
   vector[J_batch] d2_1 = m2_11;
   vector[J_batch] i2_1 = inv_sqrt(d2_1);
   vector[J_batch] b2_11 = A_batch * i2_1;
-  vector[J_batch] g2_11 = b2_11 .* b2_11;
-  matrix[J_batch, K + 1] U2_1 = rep_matrix(g2_11, K + 1) .* ZR_batch_1; // G Z'R
-  S -= ZR_batch_1' * U2_1;
+  matrix[J_batch, K + 1] U2_1 = rep_matrix(b2_11, K + 1) .* ZR_batch_1; // B Z'R
+  S -= crossprod(U2_1);
   real rr = S[1, 1];
   vector[K] Qr = S[2 : , 1];
   matrix[K, K] QQ = S[2 : , 2 : ];
@@ -147,12 +145,11 @@ generated quantities {
     vector[J_batch_cask] d_1 = m_11;
     vector[J_batch_cask] i_1 = inv_sqrt(d_1);
     vector[J_batch_cask] b_11 = A_batch_cask * i_1;
-    vector[J_batch_cask] g_11 = b_11 .* b_11;
-    matrix[J_batch_cask, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_batch_cask_1; // G Z'R
-    S -= ZR_batch_cask_1' * U_1;
-    vector[J_batch_cask] V_21 = g_11 .* ZZ_batch_cask_21;
-    ZZ_batch_cask_22 -= ZZ_batch_cask_21 .* V_21;
-    ZR_batch_cask_2 -= rep_matrix(ZZ_batch_cask_21, K + 1) .* U_1;
+    matrix[J_batch_cask, K + 1] U_1 = rep_matrix(b_11, K + 1) .* ZR_batch_cask_1; // B Z'R
+    S -= crossprod(U_1);
+    vector[J_batch_cask] V_21 = b_11 .* ZZ_batch_cask_21;
+    ZZ_batch_cask_22 -= V_21 .* V_21;
+    ZR_batch_cask_2 -= rep_matrix(V_21, K + 1) .* U_1;
     vector[J_batch] ZZ_batch_11 = group_sums(ZZ_batch_cask_22[by_batch], last_batch);
     matrix[J_batch, K + 1] ZR_batch_1;
     for (k in 1 : K + 1) {
@@ -164,9 +161,8 @@ generated quantities {
     vector[J_batch] d2_1 = m2_11;
     vector[J_batch] i2_1 = inv_sqrt(d2_1);
     vector[J_batch] b2_11 = A_batch * i2_1;
-    vector[J_batch] g2_11 = b2_11 .* b2_11;
-    matrix[J_batch, K + 1] U2_1 = rep_matrix(g2_11, K + 1) .* ZR_batch_1; // G Z'R
-    S -= ZR_batch_1' * U2_1;
+    matrix[J_batch, K + 1] U2_1 = rep_matrix(b2_11, K + 1) .* ZR_batch_1; // B Z'R
+    S -= crossprod(U2_1);
     real rr = S[1, 1];
     vector[K] Qr = S[2 : , 1];
     matrix[K, K] QQ = S[2 : , 2 : ];
@@ -178,11 +174,13 @@ generated quantities {
     vector[K] c = mdivide_right_tri_low((v_P + z)', L_P)'; // the coefficients of Q
     beta = R_inverse * (theta_hat + c);
     vector[J_batch] e2_1 = ZR_batch_1[ : , 1] - ZR_batch_1[ : , 2 : ] * c; // Z'(y - the rest)
+    vector[J_batch] g2_11 = b2_11 .* b2_11;
     vector[J_batch] z2_1 = to_vector(normal_rng(rep_vector(0, J_batch), sigma));
     b_batch = g2_11 .* e2_1;
     b_batch += b2_11 .* z2_1;
     vector[J_batch_cask] e_1 = ZR_batch_cask_1[ : , 1] - ZR_batch_cask_1[ : , 2 : ] * c; // Z'(y - the rest)
     e_1 -= ZZ_batch_cask_21 .* b_batch[batch_of_batch_cask];
+    vector[J_batch_cask] g_11 = b_11 .* b_11;
     vector[J_batch_cask] z_1 = to_vector(normal_rng(rep_vector(0, J_batch_cask), sigma));
     b_batch_cask = g_11 .* e_1;
     b_batch_cask += b_11 .* z_1;

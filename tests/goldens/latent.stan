@@ -92,12 +92,11 @@ model {
   vector[J_BROOD] d_1 = m_11;
   vector[J_BROOD] i_1 = inv_sqrt(d_1);
   vector[J_BROOD] b_11 = A_BROOD * i_1;
-  vector[J_BROOD] g_11 = b_11 .* b_11;
-  matrix[J_BROOD, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_BROOD_1; // G Z'R
-  S -= ZR_BROOD_1' * U_1;
-  vector[J_BROOD] V_21 = g_11 .* ZZ_BROOD_21;
-  ZZ_BROOD_22 -= ZZ_BROOD_21 .* V_21;
-  ZR_BROOD_2 -= rep_matrix(ZZ_BROOD_21, K + 1) .* U_1;
+  matrix[J_BROOD, K + 1] U_1 = rep_matrix(b_11, K + 1) .* ZR_BROOD_1; // B Z'R
+  S -= crossprod(U_1);
+  vector[J_BROOD] V_21 = b_11 .* ZZ_BROOD_21;
+  ZZ_BROOD_22 -= V_21 .* V_21;
+  ZR_BROOD_2 -= rep_matrix(V_21, K + 1) .* U_1;
   vector[J_LOCATION] ZZ_LOCATION_11 = group_sums(ZZ_BROOD_22[by_LOCATION], last_LOCATION);
   matrix[J_LOCATION, K + 1] ZR_LOCATION_1;
   for (k in 1 : K + 1) {
@@ -109,9 +108,8 @@ model {
   vector[J_LOCATION] d2_1 = m2_11;
   vector[J_LOCATION] i2_1 = inv_sqrt(d2_1);
   vector[J_LOCATION] b2_11 = A_LOCATION * i2_1;
-  vector[J_LOCATION] g2_11 = b2_11 .* b2_11;
-  matrix[J_LOCATION, K + 1] U2_1 = rep_matrix(g2_11, K + 1) .* ZR_LOCATION_1; // G Z'R
-  S -= ZR_LOCATION_1' * U2_1;
+  matrix[J_LOCATION, K + 1] U2_1 = rep_matrix(b2_11, K + 1) .* ZR_LOCATION_1; // B Z'R
+  S -= crossprod(U2_1);
   real rr = S[1, 1];
   vector[K] Qr = S[2 : , 1];
   matrix[K, K] QQ = S[2 : , 2 : ];
@@ -153,12 +151,11 @@ generated quantities {
     vector[J_BROOD] d_1 = m_11;
     vector[J_BROOD] i_1 = inv_sqrt(d_1);
     vector[J_BROOD] b_11 = A_BROOD * i_1;
-    vector[J_BROOD] g_11 = b_11 .* b_11;
-    matrix[J_BROOD, K + 1] U_1 = rep_matrix(g_11, K + 1) .* ZR_BROOD_1; // G Z'R
-    S -= ZR_BROOD_1' * U_1;
-    vector[J_BROOD] V_21 = g_11 .* ZZ_BROOD_21;
-    ZZ_BROOD_22 -= ZZ_BROOD_21 .* V_21;
-    ZR_BROOD_2 -= rep_matrix(ZZ_BROOD_21, K + 1) .* U_1;
+    matrix[J_BROOD, K + 1] U_1 = rep_matrix(b_11, K + 1) .* ZR_BROOD_1; // B Z'R
+    S -= crossprod(U_1);
+    vector[J_BROOD] V_21 = b_11 .* ZZ_BROOD_21;
+    ZZ_BROOD_22 -= V_21 .* V_21;
+    ZR_BROOD_2 -= rep_matrix(V_21, K + 1) .* U_1;
     vector[J_LOCATION] ZZ_LOCATION_11 = group_sums(ZZ_BROOD_22[by_LOCATION], last_LOCATION);
     matrix[J_LOCATION, K + 1] ZR_LOCATION_1;
     for (k in 1 : K + 1) {
@@ -170,9 +167,8 @@ generated quantities {
     vector[J_LOCATION] d2_1 = m2_11;
     vector[J_LOCATION] i2_1 = inv_sqrt(d2_1);
     vector[J_LOCATION] b2_11 = A_LOCATION * i2_1;
-    vector[J_LOCATION] g2_11 = b2_11 .* b2_11;
-    matrix[J_LOCATION, K + 1] U2_1 = rep_matrix(g2_11, K + 1) .* ZR_LOCATION_1; // G Z'R
-    S -= ZR_LOCATION_1' * U2_1;
+    matrix[J_LOCATION, K + 1] U2_1 = rep_matrix(b2_11, K + 1) .* ZR_LOCATION_1; // B Z'R
+    S -= crossprod(U2_1);
     real rr = S[1, 1];
     vector[K] Qr = S[2 : , 1];
     matrix[K, K] QQ = S[2 : , 2 : ];
@@ -184,11 +180,13 @@ generated quantities {
     vector[K] c = mdivide_right_tri_low((v_P + z)', L_P)'; // the coefficients of Q
     beta = R_inverse * (theta_hat + c);
     vector[J_LOCATION] e2_1 = ZR_LOCATION_1[ : , 1] - ZR_LOCATION_1[ : , 2 : ] * c; // Z'(y - the rest)
+    vector[J_LOCATION] g2_11 = b2_11 .* b2_11;
     vector[J_LOCATION] z2_1 = to_vector(normal_rng(rep_vector(0, J_LOCATION), sigma));
     b_LOCATION = g2_11 .* e2_1;
     b_LOCATION += b2_11 .* z2_1;
     vector[J_BROOD] e_1 = ZR_BROOD_1[ : , 1] - ZR_BROOD_1[ : , 2 : ] * c; // Z'(y - the rest)
     e_1 -= ZZ_BROOD_21 .* b_LOCATION[LOCATION_of_BROOD];
+    vector[J_BROOD] g_11 = b_11 .* b_11;
     vector[J_BROOD] z_1 = to_vector(normal_rng(rep_vector(0, J_BROOD), sigma));
     b_BROOD = g_11 .* e_1;
     b_BROOD += b_11 .* z_1;

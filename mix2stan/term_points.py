@@ -1,0 +1,161 @@
+"""The group terms' part of a point at which a likelihood is wanted, as the program's parameters.
+
+A term of the model may be several entries of the point, or part of one: independent blocks of columns
+are one term here, and ``pdBlocked`` prints them as one matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import block_diag
+
+from mix2stan.covariances import COVARIANCES, covariance_of, parameters_of
+from mix2stan.errors import Mix2stanError
+from mix2stan.graph import Group
+from mix2stan.matrices import Data
+
+__all__ = ["term_values"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Standard deviations and correlations of named effects."""
+
+    names: tuple[str, ...]
+    sd: Array
+    cor: Array
+
+    @classmethod
+    def of(cls, term: Mapping[str, Any]) -> _Entry:
+        sd = np.atleast_1d(np.asarray(term["sd"], dtype=float))
+        cor = np.eye(len(sd)) if term.get("cor") is None else np.asarray(term["cor"], dtype=float)
+        return cls(tuple(term["coefficients"]), sd, np.atleast_2d(cor))
+
+    def of_names(self, names: Sequence[str]) -> _Entry:
+        """Some of the effects, in another order."""
+        places = [self.names.index(name) for name in names]
+        return _Entry(tuple(names), self.sd[places], self.cor[np.ix_(places, places)])
+
+    def splits(self, names: Sequence[str]) -> bool:
+        """Whether these effects are independent of the others."""
+        inside = np.array([name in names for name in self.names])
+        return bool(np.all(np.abs(self.cor[np.ix_(inside, ~inside)]) <= 1e-12))
+
+
+def term_values(
+    groups: Sequence[Group], point: Mapping[str, Any], data: Data
+) -> list[dict[str, Any]]:
+    """The covariance parameters of every term, by Stan name.
+
+    Args:
+        groups: the terms of the model.
+        point: its ``random`` lists ``group``, ``coefficients``, ``sd`` and ``cor``.
+        data: the rows, which know the levels of factors.
+
+    Raises:
+        Mix2stanError: if the point does not fit the terms.
+    """
+    terms = list(point.get("random", ()))
+    return [
+        _values(group, _entry_of(group, groups, terms, data))
+        if COVARIANCES[group.covariance.kind].parameters
+        else {}
+        for group in groups
+    ]
+
+
+def _entry_of(
+    group: Group, groups: Sequence[Group], terms: Sequence[Mapping[str, Any]], data: Data
+) -> _Entry:
+    """What the point says of a term."""
+    names = group.columns.names
+    here = [_Entry.of(t) for t in terms if _is_about(t, group, groups)]
+    exact = next((entry for entry in here if entry.names == names), None)
+    found = exact or _of_blocks(here, names) or _of_combination(group, terms, data)
+    if found is not None:
+        return found
+    # the same columns under other names: dummy(f, "a") and fa
+    if len(here) == 1 and len(here[0].names) == len(names):
+        return here[0]
+    message = f"the point has no entry for {', '.join(names)} of {group.factor}"
+    raise Mix2stanError(message)
+
+
+def _of_blocks(entries: Sequence[_Entry], names: tuple[str, ...]) -> _Entry | None:
+    """Effects that are an entry, several, or some of one's, if nothing correlates them with others."""
+    parts = [e for e in entries if set(e.names) & set(names)]
+    every = tuple(name for e in parts for name in e.names)
+    if not set(names) <= set(every) or len(set(every)) < len(every):
+        return None
+    if not all(e.splits(names) for e in parts):
+        return None
+    whole = _Entry(
+        every, np.concatenate([e.sd for e in parts]), block_diag(*(e.cor for e in parts))
+    )
+    return whole.of_names(names)
+
+
+def _of_combination(group: Group, terms: Sequence[Mapping[str, Any]], data: Data) -> _Entry | None:
+    """An intercept of f:g that is written as equal, independent effects of the levels of f in g."""
+    first, *rest = map(str, group.factor.variables)
+    column = data.frame.columns.get(group.factor.variables[0])
+    if not rest or not group.columns.intercept_only or column is None or not column.is_factor:
+        return None
+    wanted = [first + level for level in column.levels]
+    for term in terms:
+        same = sorted(_variables_named(term["group"])) == sorted(rest)
+        if not same or _owner(term) != group.owner or not set(wanted) <= set(term["coefficients"]):
+            continue
+        whole = _Entry.of(term)
+        part = whole.of_names(wanted)
+        equal = np.allclose(part.sd, part.sd[0], rtol=1e-10)
+        if equal and whole.splits(wanted) and np.allclose(part.cor, np.eye(len(wanted))):
+            return _Entry(group.columns.names, part.sd[:1], np.eye(1))
+    return None
+
+
+def _is_about(term: Mapping[str, Any], group: Group, groups: Sequence[Group]) -> bool:
+    """Whether an entry is of the factor of a term; a:b and b:a are one factor.
+
+    nlme calls the factor of b within a just ``b``.
+    """
+    if _owner(term) != group.owner:
+        return False
+    named = _variables_named(term["group"])
+    factors = [sorted(_variables_named(str(g.factor))) for g in groups]
+    if sorted(named) in factors:
+        return sorted(_variables_named(str(group.factor))) == sorted(named)
+    return named == [str(group.factor.variables[-1])]
+
+
+def _variables_named(group: str) -> list[str]:
+    """The variables of a grouping factor; lme4 calls the innermost of a/b/c ``c:(b:a)``."""
+    return [part.strip("()") for part in group.split(":")]
+
+
+def _owner(term: Mapping[str, Any]) -> str:
+    """The parameter whose predictor a term is of, empty for the mean's."""
+    owner = str(term.get("owner", ""))
+    return "" if owner == "mu" else owner
+
+
+def _values(group: Group, entry: _Entry) -> dict[str, Any]:
+    """The parameters of a term's covariance."""
+    sd, cor, row = entry.sd, entry.cor, COVARIANCES[group.covariance.kind]
+    if row.sds == "one" and not np.allclose(sd, sd[0], rtol=1e-10):
+        raise Mix2stanError(f"{group.factor} has one standard deviation for all effects")
+    if not row.correlated and not np.allclose(cor, np.eye(len(sd)), atol=1e-12):
+        raise Mix2stanError(f"the effects of {group.factor} are independent in this model")
+    covariance = cor * np.outer(sd, sd)
+    values = parameters_of(group, covariance)
+    if not np.allclose(covariance_of(group, values), covariance, rtol=1e-8, atol=0):
+        message = f"the effects of {group.factor} cannot have this covariance in this model"
+        raise Mix2stanError(message, hint=row.title)
+    return values
