@@ -445,6 +445,8 @@ def test_posteriors_are_labelled_by_stratum(stanli):
         ("weights = varExp(0.1, ~age)", "varExp(age)"),
         ("weights = varIdent(~ 1 | Sex)", "varIdent(Sex)"),
         ("weights = varPower(fixed = 0.5, form = ~age)", "varPower(age, power = 0.5)"),
+        ("weights = varPower(fixed = c(a = 0.5), form = ~age)", "varPower(age, power = 0.5)"),
+        ("weights = varIdent(form = ~age | Sex)", "varIdent(Sex)"),
         (
             "weights = varComb(varPower(form = ~age), varIdent(form = ~1 | Sex))",
             "varIdent(Sex) * varPower(age)",

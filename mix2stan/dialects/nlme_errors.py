@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -106,6 +106,7 @@ def _variance(call: Call) -> VarianceFunction:
             message = f"{call.function}() is about strata alone"
             raise FormulaError(message, span=call.span, hint="write varIdent(form = ~ 1 | f)")
     names = [p.name for p in row.parameters]
+    fixed = _fixed(given.get("fixed"), names)
     start: dict[str, tuple[tuple[str, float], ...]] = {}
     for name in names:
         value = given.get(name if len(names) > 1 else "value")
@@ -115,8 +116,8 @@ def _variance(call: Call) -> VarianceFunction:
         call.function,
         covariate,
         strata,
-        _fixed(given.get("fixed"), names),
-        tuple(start.items()),
+        fixed if strata else _unnamed(fixed),
+        tuple(start.items()) if strata else _unnamed(start.items()),
         span=call.span,
     )
 
@@ -147,6 +148,11 @@ def _fixed(node: Node | None, names: list[str]) -> Given:
             raise FormulaError(message, span=argument.span, hint=hint)
         given.append((argument.name, tuple(_numbers(argument.value))))
     return tuple(sorted(given))
+
+
+def _unnamed(given: Iterable[tuple[str, tuple[tuple[str, float], ...]]]) -> Given:
+    """The same numbers where there are no strata that their names could be of."""
+    return tuple((name, tuple(("", x) for _, x in numbers)) for name, numbers in given)
 
 
 # -- correlations ----------------------------------------------------------------------------------
