@@ -20,6 +20,7 @@ from mix2stan.syntax import Call, Name, Node, format_number
 __all__ = [
     "SUPPORTS",
     "Observed",
+    "in_brms",
     "known_part",
     "link_scale",
     "noise_of",
@@ -190,6 +191,24 @@ def link_scale(graph: ModelGraph, data: Data) -> Array | None:
     y = observed(graph, data).y
     scale = on_link(y, FAMILIES[graph.response.family], link) - known_part(graph, data)
     return np.asarray(scale[np.isfinite(scale)], dtype=float)
+
+
+def in_brms(graph: ModelGraph, data: Data, link: str) -> Array | None:
+    """The response on the scale of a link, offsets and all, for brms' default priors.
+
+    None where brms does not look at it: links of probabilities, or values without a transform.
+    """
+    response, family = graph.response, FAMILIES[graph.response.family]
+    row = LINKS["log" if family.logarithmic else link]
+    if not row.scaled:
+        return None
+    coded = response.censoring is not None and response.censoring.code is not None
+    # of an interval brms looks at the lower end
+    column = data.frame.column(response.expression)
+    y = column.numbers() if coded else observed(graph, data).y
+    with np.errstate(all="ignore"):
+        scale = np.asarray(row.forward(np.where(y == 0, y + row.shift, y)), dtype=float)
+    return None if np.isnan(scale).any() else scale
 
 
 def stand_in(graph: ModelGraph, seen: Observed, known: Array) -> tuple[ModelGraph, Observed, Array]:

@@ -144,7 +144,11 @@ def _exposed(described: Described, term: Call) -> Described:
         hint = "family = poisson() has it; offset(log(n)) multiplies the mean alone"
         raise Unsupported(f"{message} cannot be expressed", span=term.span, hint=hint)
     exposure = Call("log", (Argument(None, n),), span=n.span)
-    return replace(described, offsets=(*described.offsets, exposure))
+    return replace(
+        described,
+        response=replace(response, exposure=exposure),
+        offsets=(*described.offsets, exposure),
+    )
 
 
 def _only(term: Call) -> Node:

@@ -97,6 +97,7 @@ class Family:
         mcmcglmm_link: the link of MCMCglmm's predictor, if that is not the default.
         meanings: what parameters are called where their own words do not fit.
         starts: where chains start parameters, if not where they usually do.
+        brms: brms' priors of parameters, where the family has its own.
         zero: the log of the probability of a zero, row by row, as Stan text.
         row_sets: which rows the density takes apart, by name, from the response.
         base: the family that a wrapper is around, and ``without_zeros`` the one that is left if its
@@ -126,6 +127,9 @@ class Family:
     mcmcglmm_link: str = ""
     meanings: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     starts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    brms: Mapping[str, tuple[str, tuple[tuple[str, float], ...]]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     zero: str = ""
     row_sets: Mapping[str, Callable[[Array], NDArray[np.bool_]]] = field(
         default_factory=lambda: MappingProxyType({})
@@ -137,6 +141,11 @@ class Family:
     @property
     def counts_trials(self) -> bool:
         return self.support == "trials"
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether its link is about the logarithm of the response."""
+        return self.scale is not _itself
 
     @property
     def censorable(self) -> bool:
@@ -252,6 +261,7 @@ ROWS: dict[str, Family] = {
         variance=lambda mu: mu,
         dispersion="shape",
         parameters=("shape",),
+        brms={"shape": ("inv_gamma", (("shape", 0.4), ("scale", 0.3)))},
         integer=True,
         natural={"log": "neg_binomial_2_log({eta}, shape)"},
         primitive={"log": "neg_binomial_2_log_glm({x}, {eta}, {coefficients}, shape)"},

@@ -28,7 +28,7 @@ class Parameter:
         start: about where chains start.
         links: where it has a predictor of its own, its links, the default first.
         centre: from the response to where the default prior puts the middle of that predictor.
-        brms_centre: brms' prior of the middle.
+        brms_centre: brms' prior of the middle; where ``scaled`` its scale is that of the response.
         unit: how much on the scale of the link is a large effect.
     """
 
@@ -42,6 +42,7 @@ class Parameter:
     centre: Callable[[Array], float] = lambda y: 0.0
     brms_centre: Numbers = ("student_t", (("loc", 0.0), ("scale", 2.5)))
     unit: float = 1.0
+    scaled: bool = False
 
     def allows(self, value: float) -> bool:
         """Whether it can have a value: one inside the numbers of its bounds."""
@@ -85,7 +86,7 @@ def _cut(bound: str, meaning: str, start: float) -> Parameter:
 
 
 PARAMETERS: dict[str, Parameter] = {
-    "sigma": Parameter("<lower=0>", "residual sd", centre=_log_sd),
+    "sigma": Parameter("<lower=0>", "residual sd", centre=_log_sd, scaled=True),
     "shape": Parameter("<lower=0>", "the larger, the less spread"),
     "phi": Parameter("<lower=0>", "precision of a proportion"),
     "nu": Parameter(
@@ -106,7 +107,13 @@ PARAMETERS: dict[str, Parameter] = {
         links=("identity",),
         brms_centre=("normal", (("loc", 0.0), ("scale", 4.0))),
     ),
-    "kappa": Parameter("<lower=0>", "concentration of angles", start=2.0),
+    "kappa": Parameter(
+        "<lower=0>",
+        "concentration of angles",
+        brms=("gamma_2", (("rate", 0.01),)),
+        start=2.0,
+        brms_centre=("normal", (("loc", 5.0), ("scale", 0.8))),
+    ),
     "quantile": replace(_probability("probability of less than mu"), start=0.5),
     "power": Parameter(
         "<lower=1, upper=2>",

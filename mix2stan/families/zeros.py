@@ -46,6 +46,7 @@ def _wrapped(base: str, name: str, template: str, **changes: object) -> Family:
         "exposure": False,
         "base": base,
         "zero": "",
+        "brms": MappingProxyType({}),
         "functions": f"functions/{template}",
     }
     return replace(row, **{**fixed, **changes})  # type: ignore[arg-type]

@@ -98,7 +98,8 @@ class Response:
     whose values are given, and these.  ``powers`` multiply the log-likelihood of the rows, and
     ``noise`` are known standard errors that add to sigma.  ``traits`` are the names of several
     responses that are stacked, and ``layers`` those of them that are not Gaussian themselves: what
-    is stacked is their predictor, residual included.
+    is stacked is their predictor, residual included.  ``exposure`` is the one among the offsets of
+    the mean that brms' ``rate()`` stands for.
     """
 
     expression: Node
@@ -115,6 +116,7 @@ class Response:
     noise: Node | None = None
     traits: tuple[str, ...] = field(default=(), compare=False)
     layers: tuple[Layer, ...] = ()
+    exposure: Node | None = field(default=None, compare=False)
 
     @property
     def cut(self) -> bool:

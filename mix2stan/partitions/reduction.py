@@ -51,7 +51,7 @@ class Reduced(Data):
         levels: Mapping[Factor, Grouping],
         count: int,
         dropped: int,
-        response: Passed,
+        response: tuple[Passed, Passed],
     ) -> None:
         ones = columns[None][:, 0]
         vectors = {n: Column.numeric(v[:, 0]) for n, v in columns.items() if n is not None}
@@ -85,8 +85,10 @@ class Reduced(Data):
 
     def summaries(self, y: Array | None, X: Array, intercept: bool, words: str) -> Summaries:
         """What priors ask for, of all rows."""
-        passed = self._response_of_all
-        return ReducedSummaries(y, X, intercept, words, self._ones, self._count, passed)
+        passed, whole = self._response_of_all
+        return ReducedSummaries(
+            y, X, intercept, words, 0.0, None, self._ones, self._count, passed, whole
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_response_of_all": None}
@@ -100,14 +102,14 @@ class _Triangles:
         levels: places of the levels it has, shape (j,).
         counts: their rows, shape (j,).
         triangles: shape (j, p, p).
-        low, high: the least and the greatest response.
+        low, high: the least and the greatest response, offsets taken off and with them, shape (2,).
     """
 
     levels: Index
     counts: Index
     triangles: Array
-    low: float
-    high: float
+    low: Array
+    high: Array
 
 
 class _Sum:
@@ -116,13 +118,14 @@ class _Sum:
     def __init__(self, levels: int, width: int) -> None:
         self.triangles = np.zeros((levels, width, width))
         self.counts = np.zeros(levels, dtype=np.int64)
-        self.low, self.high = np.inf, -np.inf
+        self.low, self.high = np.full(2, np.inf), np.full(2, -np.inf)
 
     def add(self, part: _Triangles) -> None:
         both = np.concatenate([self.triangles[part.levels], part.triangles], axis=1)
         self.triangles[part.levels] = np.linalg.qr(both, mode="r")
         self.counts[part.levels] += part.counts
-        self.low, self.high = min(self.low, part.low), max(self.high, part.high)
+        self.low = np.minimum(self.low, part.low)
+        self.high = np.maximum(self.high, part.high)
 
     def present(self) -> _Triangles:
         """Of the levels that have rows."""
@@ -159,12 +162,15 @@ class _Reduction:
                 *(data.matrix(Columns((f,))) for f in self.formulas),
             ]
         )
-        y, codes = data.response(self.graph), self._codes(data)
+        y, codes = (
+            [_response(data, self.graph, whole) for whole in (False, True)],
+            self._codes(data),
+        )
         counts = np.bincount(codes)
         levels = np.flatnonzero(counts)
         codes = (np.cumsum(counts > 0) - 1)[codes]
         triangles = _triangles(codes, counts[levels], rows)
-        return _Triangles(levels, counts[levels], triangles, float(y.min()), float(y.max()))
+        return _Triangles(levels, counts[levels], triangles, np.min(y, axis=1), np.max(y, axis=1))
 
     def _codes(self, data: Data) -> Index:
         """The place of every row's level among those of all rows."""
@@ -177,10 +183,14 @@ class _Reduction:
 
 @dataclass(frozen=True)
 class _Responses:
-    """Counts the responses of a partition, offsets taken off, or how far they are from somewhere."""
+    """Counts the responses of a partition, or how far they are from somewhere.
+
+    ``whole``: with their offsets.
+    """
 
     reading: Reading
     graph: ModelGraph
+    whole: bool
     count: Count
     centre: float | None
 
@@ -188,8 +198,13 @@ class _Responses:
         if not len(partition):
             return None
         data = self.reading.rows(partition)
-        y = data.response(self.graph)
+        y = _response(data, self.graph, self.whole)
         return self.count(y if self.centre is None else np.abs(y - self.centre))
+
+
+def _response(data: Data, graph: ModelGraph, whole: bool) -> Array:
+    """The response, its offsets taken off unless it is wanted whole."""
+    return data.vector(graph.response.expression) if whole else data.response(graph)
 
 
 def reduce_rows(graph: ModelGraph, reading: Reading, source: Source, dropped: int) -> Reduced:
@@ -225,12 +240,15 @@ def reduce_rows(graph: ModelGraph, reading: Reading, source: Source, dropped: in
     if factor is not None:
         groupings = {factor: Grouping(np.repeat(np.arange(len(levels)), p), levels)}
 
-    def passes(count: Count, centre: float | None) -> Iterator[tuple[Array, Index]]:
-        counted = source.each(_Responses(reading, graph, count, centre), reading.columns)
-        return (part for part in counted if part is not None)
+    def passed(whole: bool) -> Passed:
+        def passes(count: Count, centre: float | None) -> Iterator[tuple[Array, Index]]:
+            work = _Responses(reading, graph, whole, count, centre)
+            return (part for part in source.each(work, reading.columns) if part is not None)
 
-    response = Passed(passes, total.low, total.high)
-    return Reduced(coded, columns, groupings, int(total.counts.sum()), dropped, response)
+        return Passed(passes, float(total.low[int(whole)]), float(total.high[int(whole)]))
+
+    responses = passed(False), passed(True)
+    return Reduced(coded, columns, groupings, int(total.counts.sum()), dropped, responses)
 
 
 def _triangles(codes: Index, counts: Index, rows: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -43,6 +43,10 @@ class ReducedSummaries(Summaries):
     ones: Array = field(default_factory=lambda: np.zeros(0))
     count: int = 0
     response: Passed = field(default_factory=lambda: Passed(_nothing, 0.0, 0.0))
+    with_offsets: Passed = field(default_factory=lambda: Passed(_nothing, 0.0, 0.0))
+
+    def whole(self) -> ReducedSummaries:
+        return replace(self, response=self.with_offsets)
 
     @property
     def mean(self) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES
-from mix2stan.families import FAMILIES, free_thresholds
+from mix2stan.families import FAMILIES, free_thresholds, parameter_row
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior, note
 from mix2stan.passes.context import Context
 from mix2stan.priors.classes import of_classes
@@ -18,7 +19,7 @@ from mix2stan.priors.stated import state
 from mix2stan.priors.summaries import Summaries
 from mix2stan.priors.traits import by_response
 from mix2stan.priors.wishart import unlike
-from mix2stan.responses import link_scale, observed
+from mix2stan.responses import in_brms, link_scale, observed
 
 __all__ = ["set_priors"]
 
@@ -27,13 +28,13 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     """The named set of default priors, scaled to the data, and what the user states besides."""
     data, columns = context.data, graph.population.columns
     intercept = columns.names[:1] == ("(Intercept)",)
-    y, X, thresholds = link_scale(graph, data), data.matrix(columns), free_thresholds(graph)
+    X, thresholds = data.matrix(columns), free_thresholds(graph)
     if thresholds:
         # slopes are judged as beside an intercept, whose prior the thresholds have
         X, intercept = np.hstack([np.ones((data.rows, 1)), X]), True
-    summaries = context.summaries(y, X, intercept, _words(graph))
     wanted = context.prior.set
     named = wanted or ("default" if graph.prior is None else "mcmcglmm")
+    summaries = (_in_brms if named == "brms" else _summaries)(graph, context, X, intercept)
     graph = _without_own(graph) if wanted else _own(graph, context)
     priors = default_priors(graph, summaries, named)
     if thresholds:
@@ -47,11 +48,40 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     further = [
         prior
         for predictor in graph.predictors
-        for prior in _predicted(graph, context, predictor, max(2.5, round(summaries.mad, 1)))
+        for prior in _predicted(graph, context, predictor, summaries.wide)
     ]
     every = _of_shares(graph, (*priors, *further, *errors))
     stated = of_classes(graph, {p.block for p in every})
     return replace(graph, priors=state(graph, every, (*stated, *context.prior.densities)))
+
+
+def _summaries(
+    graph: ModelGraph, context: Context, X: NDArray[np.float64], intercept: bool
+) -> Summaries:
+    return context.summaries(link_scale(graph, context.data), X, intercept, _words(graph))
+
+
+def _in_brms(
+    graph: ModelGraph, context: Context, X: NDArray[np.float64], intercept: bool
+) -> Summaries:
+    """What brms looks at: the response with its offsets, whose mean it takes off the median alone.
+
+    Of latent responses it is what the other sets look at.
+    """
+    data, link = context.data, graph.response.link
+    if graph.response.layers:
+        return _summaries(graph, context, X, intercept)
+    logarithmic = FAMILIES[graph.response.family].logarithmic
+    words = "log(y)" if logarithmic else _words(graph)
+    found = context.summaries(in_brms(graph, data, link), X, intercept, words).whole()
+    natural = context.summaries(
+        in_brms(graph, data, "identity"), X, intercept, "log(y)" if logarithmic else "y"
+    ).whole()
+    # what rate() says is no offset to brms
+    exposure = graph.response.exposure
+    known = [data.vector(o)[:, None] for o in graph.population.offsets if o != exposure]
+    offset = 0.0 if found.y is None else float(np.sum([data.means(v) for v in known]))
+    return replace(found, offset=offset, natural=natural)
 
 
 def _of_shares(graph: ModelGraph, priors: tuple[Prior, ...]) -> tuple[Prior, ...]:
@@ -122,8 +152,11 @@ def _predicted(
     X = context.data.matrix(columns) if columns.names else np.zeros((context.data.rows, 0))
     y = FAMILIES[graph.response.family].scale(observed(graph, context.data).y)
     groups = graph.groups_in(predictor.parameter)
-    predicted = Predicted(predictor.parameter, groups, Summaries(None, X, intercept), y, sd_scale)
-    named = context.prior.set or "default"
+    named, spread = context.prior.set or "default", 2.5
+    if named == "brms" and parameter_row(predictor.parameter).scaled:
+        spread = Summaries(in_brms(graph, context.data, predictor.link), X, intercept).wide
+    columns_of = Summaries(None, X, intercept)
+    predicted = Predicted(predictor.parameter, groups, columns_of, y, sd_scale, spread)
     return predictor_priors(predicted, named)
 
 

@@ -37,6 +37,7 @@ class Predicted:
         columns: its population design.
         y: the response as its family sees it, shape (N,).
         sd_scale: the scale of brms' prior of standard deviations, which is that of the mean's.
+        spread: that of its prior of the middle, where that is scaled.
     """
 
     parameter: str
@@ -44,6 +45,7 @@ class Predicted:
     columns: Summaries
     y: Array
     sd_scale: float
+    spread: float = 2.5
 
     @property
     def row(self) -> Parameter:
@@ -104,7 +106,8 @@ def _brms(p: Predicted) -> list[Prior]:
     priors = []
     if p.columns.intercept:
         density, slots = p.row.brms_centre
-        priors.append(block_prior(p.block("intercept"), density, source, **dict(slots)))
+        numbers = dict(slots) | ({"scale": p.spread} if p.row.scaled else {})
+        priors.append(block_prior(p.block("intercept"), density, source, **numbers))
     if p.columns.X.shape[1] > p.columns.intercept:
         priors.append(block_prior(p.block("beta"), "flat", "brms: improper"))
     words = "brms: the scale of the mean's standard deviations"

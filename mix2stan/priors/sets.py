@@ -156,14 +156,13 @@ def _normal_coefficients(data: Summaries) -> list[Prior]:
 
 
 def _brms(graph: ModelGraph, data: Summaries) -> list[Prior]:
-    scale = max(2.5, round(data.mad, 1))
-    source = f"brms: max(2.5, mad({data.words}) to one decimal)"
-    source = "brms: 2.5" if data.y is None else source
+    scale, source = data.wide, _wide_words(data)
     columns = data.X.shape[1]
     priors = []
     if data.intercept:
-        centre = round(data.median, 1)
+        centre = round(data.median, 1) - data.offset
         middle = "0" if data.y is None else f"median({data.words})"
+        middle += " - mean of the offsets" if data.offset else ""
         priors.append(
             block_prior("intercept", "student_t", f"{source}; {middle}", loc=centre, scale=scale)
         )
@@ -173,11 +172,16 @@ def _brms(graph: ModelGraph, data: Summaries) -> list[Prior]:
         graph.groups_of(""),
         lambda g, n: block_prior(f"sd_{g.id}", "half_student_t", source, scale=np.full(n, scale)),
     )
+    natural, own = data.natural or data, FAMILIES[graph.response.family].brms
     return priors + _spread(
         graph,
-        block_prior("sigma", "half_student_t", source, scale=scale),
-        lambda name: _numbered(name, PARAMETERS[name].brms, "brms"),
+        block_prior("sigma", "half_student_t", _wide_words(natural), scale=natural.wide),
+        lambda name: _numbered(name, own.get(name, PARAMETERS[name].brms), "brms"),
     )
+
+
+def _wide_words(data: Summaries) -> str:
+    return "brms: 2.5" if data.y is None else f"brms: max(2.5, mad({data.words}) to one decimal)"
 
 
 def _rstanarm(graph: ModelGraph, data: Summaries) -> list[Prior]:

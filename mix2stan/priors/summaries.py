@@ -22,12 +22,21 @@ class Summaries:
         X: the population design, shape (N, K), its intercept first if ``intercept``.
         intercept: whether the first column of X is the intercept.
         words: what y is called in sources.
+        offset: what brms takes off the median of y, the mean of the offsets.
+        natural: the same of the response as its residual standard deviation is about it, if that
+            is not y.
     """
 
     y: Array | None
     X: Array
     intercept: bool
     words: str = "y"
+    offset: float = 0.0
+    natural: Summaries | None = None
+
+    def whole(self) -> Summaries:
+        """The same of responses with their offsets, where y is not looked at one by one."""
+        return self
 
     @property
     def mean(self) -> float:
@@ -48,6 +57,11 @@ class Summaries:
     def mad(self) -> float:
         """R's ``mad``: the median absolute deviation times 1.4826."""
         return 0.0 if self.y is None else float(1.4826 * np.median(np.abs(self.y - self.median)))
+
+    @property
+    def wide(self) -> float:
+        """brms' scale of priors: the mad to one decimal, and at least 2.5."""
+        return max(2.5, round(self.mad, 1))
 
     @property
     def rms(self) -> float:
