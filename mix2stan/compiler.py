@@ -13,11 +13,12 @@ from typing import Any
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from mix2stan.binding import bind
 from mix2stan.design import evaluate_data, in_pandas, levels_of, stack
 from mix2stan.dialects import Request, lower, model_call
 from mix2stan.errors import DataError, FormulaError
 from mix2stan.graph import ModelGraph, note
-from mix2stan.matrices import Data, bind
+from mix2stan.matrices import Data
 from mix2stan.parser import parse
 from mix2stan.passes import Context, run_passes
 from mix2stan.plan import Plan, plan

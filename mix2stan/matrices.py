@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from mix2stan.design import (
     Column,
     DesignSpec,
-    Evaluation,
     Frame,
     Grouping,
     ModelFrame,
@@ -25,17 +23,15 @@ from mix2stan.design import (
     design,
     grouping,
     incidence,
-    model_frame,
-    rows_of_subset,
     terms,
 )
-from mix2stan.errors import DataError, FormulaError, nearest, suggestion
+from mix2stan.errors import FormulaError, suggestion
 from mix2stan.families import LAYERS
-from mix2stan.graph import UNITS, Columns, Factor, Group, Layer, ModelGraph
+from mix2stan.graph import Columns, Factor, Group, Layer, ModelGraph
 from mix2stan.relationships import Kinship, read_relationship
-from mix2stan.syntax import Formula, Name, Node, Number
+from mix2stan.syntax import Formula, Name, Node
 
-__all__ = ["Data", "RandomTerm", "bind", "variables_of"]
+__all__ = ["Data", "RandomTerm"]
 
 Array = NDArray[np.float64]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -352,128 +348,3 @@ def _within(kinship: Kinship, found: Grouping, factor: Factor) -> Grouping:
             raise FormulaError(message, span=span, hint=hint)
     table = np.array([place[level] for level in found.levels], dtype=np.int64)
     return Grouping(table[found.codes], kinship.levels)
-
-
-def bind(
-    graph: ModelGraph,
-    df: pd.DataFrame,
-    na_action: str,
-    contrasts: Mapping[str, str],
-    given: Mapping[str, Any] | None = None,
-    subset: Node | None = None,
-    complete_first: bool = False,
-) -> Data:
-    """Evaluate the variables of a lowered graph on a data frame.
-
-    As in R's ``model.frame`` they are evaluated on all rows; then those of ``subset`` are kept, and
-    of these the ones with a missing value in any variable dropped, as ``na_action`` says; ``given`` is
-    what was given besides the rows, by name.  With ``complete_first`` incomplete rows go before all
-    that.
-    """
-    names = Frame.of(df).names
-    models = [member.graph for member in graph.members] or [graph]
-    frame = Frame.of(_with_units(models, df))
-    keep = None if subset is None else rows_of_subset(subset, frame)
-    wanted: dict[Node, None] = {}
-    unbounded: tuple[Node, ...] = ()
-    for one in models:
-        _check_terms(one, frame, keep)
-        wanted |= dict.fromkeys((*variables_of(one, names), *_removed(one, names, frame)))
-        # an interval without a second end goes on for ever
-        if one.response.censoring is not None:
-            known = one.response.censoring.variables()
-            unbounded = (*unbounded, one.response.expression, *known)
-    model = model_frame(
-        tuple(wanted),
-        frame,
-        na_action=na_action,
-        unbounded=unbounded,
-        keep=keep,
-        complete_first=complete_first,
-    )
-    return Data(model, names, graph.response.expression, contrasts, frame, given)
-
-
-def _check_terms(graph: ModelGraph, frame: Frame, keep: NDArray[np.bool_] | None) -> None:
-    """Refuse grouping factors that are misspelt responses, and weights that are none."""
-    for group in graph.groups:
-        _check_not_the_response(group, graph.response.expression, frame)
-    for part in graph.residual.variances:
-        if part.weights is not None:
-            _check_weights(part.weights, frame, keep)
-        if part.standard_errors is not None and graph.response.known:
-            _check_weights(part.standard_errors, frame, keep, "standard errors")
-
-
-def _removed(graph: ModelGraph, names: Sequence[str], frame: Frame) -> Iterator[Node]:
-    """The variables that ``-`` took out of formulas, for the rows that lack them."""
-    for formula in graph.formulas():
-        parts = terms(Formula(graph.response.expression, formula), columns=names)
-        for node in parts.removed:
-            try:
-                Evaluation(frame).variable(node)
-            except DataError:  # a date, say: of a type that no model could use
-                continue
-            yield node
-
-
-def variables_of(graph: ModelGraph, names: Sequence[str]) -> tuple[Node, ...]:
-    """The expressions of a lowered graph that rows must have values of; ``names`` are the columns."""
-    response = graph.response.expression
-    wanted: dict[Node, None] = {response: None}
-    wanted |= dict.fromkeys(graph.response.added())
-    if graph.response.truncation is not None:
-        bounds = graph.response.truncation.variables()
-        wanted |= {b: None for b in bounds if not isinstance(b, Number)}
-    if graph.response.censoring is not None:
-        wanted |= dict.fromkeys(graph.response.censoring.variables())
-    for formula in graph.formulas():
-        parts = terms(Formula(response, formula), columns=names)
-        wanted |= dict.fromkeys((*parts.variables, *parts.offsets))
-    for group in graph.groups:
-        wanted |= dict.fromkeys(group.factor.variables)
-    for predictor in graph.every_predictor:
-        wanted |= dict.fromkeys(predictor.population.offsets)
-    return tuple(wanted | dict.fromkeys(graph.residual.variables()))
-
-
-def _with_units(models: Sequence[ModelGraph], df: pd.DataFrame) -> pd.DataFrame:
-    """The data with a factor of a level per row, if a model names one and they have none."""
-    groups = (group for graph in models for group in graph.groups)
-    if UNITS in df.columns or not any(Name(UNITS) in g.factor.variables for g in groups):
-        return df
-    return df.assign(**{UNITS: pd.Categorical(np.arange(1, len(df) + 1))})
-
-
-def _check_weights(
-    weights: Node, frame: Frame, keep: NDArray[np.bool_] | None, what: str = "weights"
-) -> None:
-    """Weights are 1 / variance: each has to be a positive number; rows that lack one are dropped."""
-    alone = model_frame((weights,), frame, keep=keep)
-    column = alone.column(weights)
-    if column.is_factor or column.values.ndim != 1:
-        raise FormulaError(f"{weights} is not numeric", span=weights.span)
-    wrong = np.flatnonzero(~(column.values > 0))
-    if len(wrong):
-        value, row = column.values[wrong[0]], int(alone.rows[wrong[0]]) + 1
-        wrongly = "negative" if value < 0 else "0"
-        message = f"{what} have to be positive; {weights} is {wrongly} in row {row}"
-        hint = "an observation of weight 0 says nothing: leave it out with subset"
-        raise FormulaError(
-            message, span=weights.span, hint=hint if value == 0 and what == "weights" else None
-        )
-
-
-def _check_not_the_response(group: Group, response: Node, frame: Frame) -> None:
-    """Refuse a grouping factor that is no column but looks like the response misspelt."""
-    for variable in group.factor.variables:
-        if not isinstance(variable, Name) or variable.name in frame.names:
-            continue
-        near = nearest(variable.name, frame.names)
-        if near is not None and response == Name(near):
-            raise FormulaError(
-                f"the data have no column {variable.name!r}",
-                span=variable.span,
-                hint=f"nearest: '{near}', and that is the response: "
-                "a response cannot be its own grouping factor",
-            )

@@ -44,7 +44,6 @@ def own_values(graph: ModelGraph, member: Member, values: Mapping[str, T]) -> di
         values: by the names they have among all; what does not end with the name of a response is
             common to all that have such a term, as are the names of data.
     """
-    others = [m.name for m in graph.members if m is not member]
     found: dict[str, T] = {}
     for name, value in values.items():
         whose = max(
@@ -52,6 +51,6 @@ def own_values(graph: ModelGraph, member: Member, values: Mapping[str, T]) -> di
         )
         if whose == member.name:
             found[name.removesuffix(f"_{whose}")] = value
-        elif whose not in others:
+        elif not whose:
             found[name] = value
     return found

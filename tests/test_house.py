@@ -24,7 +24,7 @@ FLOORS = (
     ("distributions",),
     ("design",),
     ("relationships",),
-    ("latent", "matrices", "kinship_data"),
+    ("latent", "matrices", "binding", "kinship_data"),
     ("schema_text",),
     ("schema",),
     ("residual_data", "censoring"),

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mix2stan.binding import variables_of
 from mix2stan.design import Column, Evaluation, Frame, ModelFrame
 from mix2stan.design.functions import FUNCTIONS
 from mix2stan.dialects import Request
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import UNITS, ModelGraph
-from mix2stan.matrices import Data, variables_of
+from mix2stan.matrices import Data
 from mix2stan.partitions.columns import MOST_LEVELS, Kinds, Look, kinds_of, typed
 from mix2stan.partitions.sources import Source
 from mix2stan.syntax import Call, Name, Node, names_in, walk
