@@ -11,11 +11,15 @@ import pandas as pd
 
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.fit import Fit, Kind, load
-from mix2stan.graph import Columns, Member, ModelGraph, Population, Response
-from mix2stan.labels import Labels
-from mix2stan.members import common_variables, joint_name
+from mix2stan.graph import Member, ModelGraph, joined
+from mix2stan.members import (
+    common_variables,
+    joint_labels,
+    joint_name,
+    joint_table,
+    one_at_a_time,
+)
 from mix2stan.schema import Schema
-from mix2stan.syntax import Name
 
 __all__ = ["JointFit", "load_joint"]
 
@@ -33,14 +37,12 @@ class JointFit(Fit):
 
     def __init__(self, fits: Mapping[str, Fit], graph: ModelGraph) -> None:
         first = next(iter(fits.values()))
-        words, rows = str(graph.response.expression), first.labels.observations
-        labels = Labels(graph.call, words, (), (), rows, parameters=())
         self._fits = dict(fits)
         self._graph = graph
         super().__init__(
             self._together(),
             first.sample_stats,
-            labels,
+            joint_labels(graph, first.labels.observations),
             first.engine,
             first._max_treedepth,
         )
@@ -81,8 +83,7 @@ class JointFit(Fit):
         raise self._one_at_a_time()
 
     def _one_at_a_time(self) -> Unsupported:
-        hint = f"fit.response({self.responses[0]!r}) is its fit"
-        return Unsupported("this can be had of one response at a time", hint=hint)
+        return one_at_a_time(f"fit.response({self.responses[0]!r}) is its fit")
 
     # -- tables ------------------------------------------------------------------------------------
 
@@ -92,21 +93,18 @@ class JointFit(Fit):
         for member in self._graph.members:
             common = common_variables(member.graph)
             for variable, names in self._fits[member.name].names(kind).items():
-                own = names if variable in common else tuple(f"{member.name}.{n}" for n in names)
+                own = names if variable in common else tuple(map(member.row, names))
                 found[joint_name(member, variable)] = own
         return found
 
     def summary(self, kind: Kind = "main") -> pd.DataFrame:
         """See :meth:`Fit.summary`; rows of one response begin with its name: ``a.sigma``."""
-        tables = []
+        parts = []
         for member in self._graph.members:
             fit, common = self._fits[member.name], common_variables(member.graph)
             shared = {n for v, names in fit.names(kind).items() if v in common for n in names}
-            table = fit.summary(kind)
-            table.index = [n if n in shared else f"{member.name}.{n}" for n in table.index]
-            tables.append(table)
-        whole = pd.concat(tables)
-        return whole[~whole.index.duplicated()]
+            parts.append((member, fit.summary(kind), shared))
+        return joint_table(parts)
 
     def fixef(self) -> pd.Series:
         """See :meth:`Fit.fixef`; the first level of the index is the response."""
@@ -195,7 +193,4 @@ def load_joint(folder: Path) -> JointFit:
     names = json.loads(index.read_text(encoding="utf-8"))
     fits = {name: load(folder / f"{name}.nc") for name in names}
     members = tuple(Member(name, fit.schema.graph) for name, fit in fits.items())
-    words = Name(", ".join(str(m.graph.response.expression) for m in members))
-    call = next(iter(fits.values())).labels.call
-    whole = ModelGraph(Response(words), Population(Columns(())), members=members, call=call)
-    return JointFit(fits, whole)
+    return JointFit(fits, joined(members, next(iter(fits.values())).labels.call))

@@ -16,7 +16,14 @@ from mix2stan.explanation import Explanation
 from mix2stan.graph import Member
 from mix2stan.inits import starting_points
 from mix2stan.labels import Labels
-from mix2stan.members import common_variables, own_values
+from mix2stan.members import (
+    common_variables,
+    joint_labels,
+    joint_name,
+    joint_table,
+    one_at_a_time,
+    own_values,
+)
 from mix2stan.model import Model
 
 if TYPE_CHECKING:
@@ -45,17 +52,16 @@ class JointModel(Model):
 
     @property
     def _single(self) -> Compiled:
+        raise self._one_at_a_time()
+
+    def _one_at_a_time(self) -> Unsupported:
         first = self.meaning.members[0].name
-        raise Unsupported(
-            "this can be had of one response at a time",
-            hint=f"model.responses[{first!r}] is its model",
-        )
+        return one_at_a_time(f"model.responses[{first!r}] is its model")
 
     @cached_property
     def labels(self) -> Labels:
         """The call and its responses; what they consist of is named by the labels of each."""
-        words, rows = str(self.meaning.response.expression), self.data.count
-        return Labels(self.call, words, (), (), rows, parameters=())
+        return joint_labels(self.meaning, self.data.count)
 
     def __str__(self) -> str:
         return "\n\n".join(f"{name}\n\n{model}" for name, model in self.responses.items())
@@ -76,7 +82,7 @@ class JointModel(Model):
         ['Response incidence', 'Response size']
         """
         if at is not None:
-            _ = self._single
+            raise self._one_at_a_time()
         sections = (
             Section(f"Response {name}", sections=tuple(model.explain().document))
             for name, model in self.responses.items()
@@ -90,17 +96,8 @@ class JointModel(Model):
         >>> joint.priors.loc["incidence.beta[(Intercept)]", "density"]
         'normal(0, 2.5)'
         """
-        tables = []
-        for member in self.meaning.members:
-            table = self.responses[member.name].priors
-            common = _common_rows(member, table)
-            table.index = pd.Index(
-                [n if n in common else f"{member.name}.{n}" for n in table.index],
-                name=table.index.name,
-            )
-            tables.append(table)
-        whole = pd.concat(tables)
-        return whole[~whole.index.duplicated()]
+        tables = ((m, self.responses[m.name].priors) for m in self.meaning.members)
+        return joint_table([(m, table, _common_rows(m, table)) for m, table in tables])
 
     def _fitted(self, draws: Draws) -> Fit:
         from mix2stan.joint_fit import JointFit
@@ -115,11 +112,11 @@ class JointModel(Model):
     def _near(self, chains: int, seed: int) -> list[dict[str, Any]]:
         starts: list[dict[str, Any]] = [{} for _ in range(chains)]
         for k, member in enumerate(self.meaning.members):
-            model, common = self.responses[member.name], common_variables(member.graph)
+            model = self.responses[member.name]
             found = starting_points(member.graph, model.stan_data, chains, seed + k)
             for start, own in zip(starts, found, strict=True):
-                named = {n if n in common else member.own(n): v for n, v in own.items()}
-                start |= {n: v for n, v in named.items() if n not in start}
+                for name, value in own.items():
+                    start.setdefault(joint_name(member, name), value)
         return starts
 
 

@@ -85,6 +85,7 @@ class Data:
         self._given = given or {}
         self._memberships: dict[Factor, tuple[Grouping, ...]] = {}
         self._kinships: dict[Factor, Kinship] = {}
+        self._of_responses: dict[Node, Data] = {}
         self._separations: dict[tuple[Factor, Columns, bytes], Separation] = {}
 
     #: Whether the rows stand for more than themselves.
@@ -115,11 +116,15 @@ class Data:
 
     def of(self, response: Node) -> Data:
         """The same rows for one of several responses, which ``.`` leaves out then."""
-        other = Data(
-            self.frame, self.names_of_data, response, self.contrasts, self.raw, self._given
-        )
-        other._coded = None if self._coded is None else self._coded.of(response)
-        return other
+        if response not in self._of_responses:
+            other = Data(
+                self.frame, self.names_of_data, response, self.contrasts, self.raw, self._given
+            )
+            other._coded = None if self._coded is None else self._coded.of(response)
+            # levels, and what relates them, are those of all
+            other._memberships, other._kinships = self._memberships, self._kinships
+            self._of_responses[response] = other
+        return self._of_responses[response]
 
     def spec(self, formula: Node, plain: bool = False) -> DesignSpec:
         """The design specification of one right-hand side, ``plain`` without the call's contrasts."""

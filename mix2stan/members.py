@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
-from mix2stan.covariances import COVARIANCES
-from mix2stan.graph import Member, ModelGraph
+import pandas as pd
 
-__all__ = ["common_variables", "joint_name", "own_values"]
+from mix2stan.covariances import COVARIANCES
+from mix2stan.errors import Unsupported
+from mix2stan.graph import Member, ModelGraph
+from mix2stan.labels import Labels
+
+__all__ = [
+    "common_variables",
+    "joint_labels",
+    "joint_name",
+    "joint_table",
+    "one_at_a_time",
+    "own_values",
+]
 
 T = TypeVar("T")
 
@@ -54,3 +65,28 @@ def own_values(graph: ModelGraph, member: Member, values: Mapping[str, T]) -> di
         elif not whose:
             found[name] = value
     return found
+
+
+def joint_table(parts: Sequence[tuple[Member, pd.DataFrame, Collection[str]]]) -> pd.DataFrame:
+    """The tables of all responses as one, what is one's own with its name before it.
+
+    Args:
+        parts: every response, its table, and the rows that others have too, which are there once.
+    """
+    tables = [
+        table.rename(index={n: member.row(n) for n in table.index if n not in common})
+        for member, table, common in parts
+    ]
+    whole = pd.concat(tables)
+    return whole[~whole.index.duplicated()]
+
+
+def joint_labels(graph: ModelGraph, observations: int) -> Labels:
+    """The call and its responses; what they consist of is named by the labels of each."""
+    words = str(graph.response.expression)
+    return Labels(graph.call, words, (), (), observations, parameters=())
+
+
+def one_at_a_time(hint: str) -> Unsupported:
+    """What is said where one response has to be named first."""
+    return Unsupported("this can be had of one response at a time", hint=hint)

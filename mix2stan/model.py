@@ -519,13 +519,13 @@ def model(
     >>> m2s.model("lmer(y ~ x + (1 | g), data = df)", data=df)
     <mix2stan model: lmer(y ~ x + (1 | g))>
     """
+    from mix2stan.joint_model import JointModel
+
     if isinstance(text, str) and family is not None:
         hint = "write family = … in the call"
         raise Mix2stanError("family is an argument of several formulas", hint=hint)
     if not isinstance(text, str):
         text = _of_formulas(text, family)
-    from mix2stan.joint_model import JointModel
-
     compiled = compile_given(text, data, prior, strategy)
     found = JointModel(compiled) if compiled.graph.members else Model(compiled)
     for line in found.notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["Refits"]
 
 
-class Refits:
+class Refits(ABC):
     """Bootstraps, cross-validation and profiles of a compiled model."""
 
     @property
+    @abstractmethod
     def _single(self) -> Compiled:
-        raise NotImplementedError
+        """The model of one response that is to be fitted again."""
 
     def bootstrap(
         self,

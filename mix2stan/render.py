@@ -17,7 +17,7 @@ import jinja2
 from mix2stan.folders import resource_folder
 from mix2stan.plan import Component, Part, Plan
 
-__all__ = ["private_names", "render"]
+__all__ = ["render"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ Names = Callable[[str], str]
 
 def render(plan: Plan) -> str:
     """The Stan program of a plan; it depends on the plan alone."""
-    names = private_names(plan)
+    names = _private_names(plan)
     blocks = [_header(plan, names)]
     for name, layout in _PROGRAM:
         paragraphs = [text for item in layout for text in _texts(plan, item, names)]
@@ -75,27 +75,25 @@ def render(plan: Plan) -> str:
     return "\n".join(blocks) + "\n"
 
 
-def private_names(plan: Plan) -> dict[str, Names]:
+def _private_names(plan: Plan) -> dict[str, Names]:
     """What is declared by the parts of one of several responses, and what it is called among them."""
     declared: dict[str, dict[str, str]] = {}
     for part in plan.parts:
-        if part.member:
-            own = declared.setdefault(part.member, {})
+        if part.member is not None:
+            own = declared.setdefault(part.member.name, {})
             text = "\n".join(_say(c, section) for section in _DECLARING for c in part.components)
-            own |= {
-                name: f"{name}_{part.member}" for name in _DECLARED.findall(text) if name != "N"
-            }
+            own |= {n: part.member.own(n) for n in _DECLARED.findall(text) if n != "N"}
     return {member: _renamer(names) for member, names in declared.items()}
 
 
 def _renamer(names: Mapping[str, str]) -> Names:
-    words = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    longest_first = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
     # a function may be called as a variable is
-    pattern = re.compile(rf"\b({words})\b(?!\()")
+    pattern = re.compile(rf"\b({longest_first})\b(?!\()")
 
     def line(text: str) -> str:
-        code, mark, words = text.partition("//")
-        return pattern.sub(lambda found: names[found[1]], code) + mark + words
+        code, mark, comment = text.partition("//")
+        return pattern.sub(lambda found: names[found[1]], code) + mark + comment
 
     return lambda text: "\n".join(map(line, text.split("\n")))
 
@@ -113,7 +111,9 @@ def _texts(plan: Plan, item: _Paragraphs | _Paragraph, names: Mapping[str, Names
 def _said(part: Part, component: Component, section: str, names: Mapping[str, Names]) -> str:
     """What a component says, in the names of its response if there are several."""
     text = _say(component, section)
-    return names[part.member](text) if part.member and section != "functions" else text
+    if part.member is None or section == "functions":
+        return text
+    return names[part.member.name](text)
 
 
 def _header(plan: Plan, names: Mapping[str, Names]) -> str:

@@ -271,8 +271,12 @@ def _position_patterns(blocks: Blocks) -> dict[str, Any]:
 
 def latter_root(correlation: ErrorCorrelation) -> Array:
     """The root of the correlations of the last positions, which are known, from the last on back."""
-    whole = general_root(np.array(correlation.latter))
-    return np.asarray(np.linalg.cholesky((whole @ whole.T)[::-1, ::-1]))
+    return _backwards(general_root(np.array(correlation.latter)))
+
+
+def _backwards(root: Array) -> Array:
+    """The root of the same correlations, their positions numbered from the last."""
+    return np.asarray(np.linalg.cholesky((root @ root.T)[::-1, ::-1]))
 
 
 def symmetric(correlation: ErrorCorrelation, root: Array) -> Array:
@@ -295,9 +299,7 @@ def root_in_program(correlation: ErrorCorrelation, correlations: Array) -> Array
         FormulaError: if they are of no positive definite matrix.
     """
     root = general_root(correlations)
-    if not correlation.latter:
-        return root
-    return np.asarray(np.linalg.cholesky((root @ root.T)[::-1, ::-1]))
+    return _backwards(root) if correlation.latter else root
 
 
 def general_root(correlations: Array) -> Array:

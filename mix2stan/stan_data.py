@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,18 +35,24 @@ def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
 
 
 def _of_members(graph: ModelGraph, data: Data) -> dict[str, Any]:
-    """The entries of several responses, each after its own; those of common terms are the same."""
+    """The entries of several responses, each after its own, and those of what they have in common."""
     entries: dict[str, Any] = {}
     for member in graph.members:
         model, own = member.graph, data.of(member.graph.response.expression)
-        found, rows = stan_data(model, own), np.arange(own.rows)
-        common = {"N"}
-        for group in model.groups:
-            if group.common:
-                common |= group_data(group, own, rows).keys()
-                priors = [p for p in model.priors if parameter_of(group, p.block) is not None]
-                common |= {f"{p.stem}_{slot}" for p in priors for slot, _ in p.values}
-        entries |= {n if n in common else member.own(n): value for n, value in found.items()}
+        common = tuple(g for g in model.groups if g.common)
+        theirs = [p for p in model.priors if any(parameter_of(g, p.block) for g in common)]
+        private = replace(
+            model,
+            groups=tuple(g for g in model.groups if not g.common),
+            priors=tuple(p for p in model.priors if p not in theirs),
+        )
+        found = stan_data(private, own)
+        entries["N"] = found.pop("N")
+        entries |= {member.own(name): value for name, value in found.items()}
+        for group in common:
+            if f"J_{group.id}" not in entries:
+                entries |= group_data(group, own, np.arange(own.rows))
+        entries |= _scales(replace(model, groups=common, priors=tuple(theirs)))
     return entries
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import mix2stan as m2s
+from mix2stan.priors.classes import in_brms_letters
 from mix2stan.priors.table import prior_table
 from tests.conftest import FIXTURES, table
 
@@ -25,22 +26,6 @@ CASES = {c["id"]: c for c in json.loads((FIXTURES / "brms_cases.json").read_text
 LATER = {("negbinomial", "shape|||"): "inv_gamma(0.4, 0.3)"}
 #: Of no effect on the density: flat where it is not zero.
 NOTHING = re.compile(r"flat|uniform\(.*\)|lkj_corr_cholesky\(1\)")
-PLAIN = str.maketrans(
-    {
-        **dict.fromkeys(" ()[],\"'?", ""),
-        "+": "P",
-        "-": "M",
-        "*": "MU",
-        "/": "D",
-        "^": "E",
-        "=": "EQ",
-    }
-)
-
-
-def renamed(name):
-    """A column as brms calls it."""
-    return name.translate(PLAIN)
 
 
 def model_of(case):
@@ -73,11 +58,11 @@ def test_the_population_design_is_brms(case):
     assert graph.response.link == case["link"]
     for ours, theirs in dpars(model).items():
         population = next(p for p in graph.every_predictor if p.parameter == ours).population
-        names[theirs or "mu"] = [renamed(n) for n in population.columns.names]
+        names[theirs or "mu"] = [in_brms_letters(n) for n in population.columns.names]
         want = case.get("X", {}).get(theirs or "mu", {"columns": []})
         if not want["columns"]:
             continue
-        assert names[theirs or "mu"] == [renamed(n) for n in want["columns"]]
+        assert names[theirs or "mu"] == [in_brms_letters(n) for n in want["columns"]]
         X = data.matrix(population.columns)
         np.testing.assert_allclose(X.sum(axis=0), want["sums"], rtol=1e-7, atol=1e-6)
         np.testing.assert_allclose((X**2).sum(axis=0), want["squares"], rtol=1e-7)
@@ -100,7 +85,7 @@ def random_columns(model):
             correlated = q > 1 and group.covariance.kind == "us"
             sums = [z.sum(), z.power(2).sum()]
             levels = len(term.levels)
-            yield [term.group, renamed(own), theirs[owner], levels, correlated, *sums]
+            yield [term.group, in_brms_letters(own), theirs[owner], levels, correlated, *sums]
 
 
 @having("N")
@@ -111,7 +96,7 @@ def test_the_random_terms_are_brms(case):
     found = sorted(random_columns(model_of(case)), key=key)
     want = sorted(case.get("Z", []), key=key)
     assert [[*key(r), *r[3:5]] for r in found] == [
-        [sorted(r[0].split(":")), renamed(r[1]), *r[2:5]] for r in want
+        [sorted(r[0].split(":")), in_brms_letters(r[1]), *r[2:5]] for r in want
     ]
     np.testing.assert_allclose([r[5:] for r in found], [r[5:] for r in want], rtol=1e-6, atol=1e-6)
 
@@ -130,7 +115,7 @@ def prior_names(model):
                 if p.parameter == of.replace("beta", "")
             )
             kind = "Intercept" if coefficient == "(Intercept)" and not raw else "b"
-            coef = "" if kind == "Intercept" else renamed(coefficient)
+            coef = "" if kind == "Intercept" else in_brms_letters(coefficient)
             found[name] = f"{kind}|{coef}||{theirs.get(of, '')}"
         elif of == "thresholds":
             before = [n for n in found if n.startswith("thresholds")]
@@ -151,7 +136,7 @@ def of_group(group, of, coefficient, theirs):
     owner = next(p for p in group.parameters if place in group.columns_in(p))
     name = group.columns.names[place]
     own = name.removeprefix(f"{owner}[").removesuffix("]") if group.shares else name
-    return f"sd|{renamed(own)}|{factor}|{theirs[owner]}"
+    return f"sd|{in_brms_letters(own)}|{factor}|{theirs[owner]}"
 
 
 def sides(key):

@@ -153,6 +153,12 @@ def test_priors_are_those_of_a_response_or_of_a_term(df):
         m2s.model(TWO, df, prior={"q.sigma": "exponential(2)"})
 
 
+def test_tables_of_all_leave_those_of_one_as_they_are(df):
+    model = m2s.model(TWO, df)
+    assert "y.sigma" in model.priors.index
+    assert "sigma" in model.responses["y"].priors.index
+
+
 def test_rows_that_lack_a_response_are_dropped(df):
     holes = df.assign(y=df["y"].where(df.index > 4), k=df["k"].where(df.index < 290))
     assert m2s.model(TWO, holes).stan_data["N"] == 285

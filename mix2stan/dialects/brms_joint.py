@@ -14,7 +14,7 @@ from mix2stan.dialects.brms_formula import Part, Parts, responses_of
 from mix2stan.dialects.brms_response import family_in_brms
 from mix2stan.dialects.families import family_of
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.graph import Columns, Group, Member, ModelGraph, Population, Response
+from mix2stan.graph import Group, Member, ModelGraph, joined
 from mix2stan.names import unique_identifiers
 from mix2stan.syntax import Constant, Name, Node, Operator
 
@@ -31,7 +31,7 @@ def stackable(arguments: Arguments, said: Parts) -> bool:
     if said.rescor == Constant("FALSE") and arguments.get("cov_ranef") is not None:
         return False
     plain = not any(part.formulas or part.known for part in said.parts)
-    bare = not any(_is_added_to(r) for part in said.parts for r in responses_of(part.formula))
+    bare = all(_alone(r) is r for part in said.parts for r in responses_of(part.formula))
     return _gaussian(arguments, said) and plain and bare
 
 
@@ -80,9 +80,7 @@ def joint_request(
         Member(name, replace(graph, groups=tuple(_own(named, name))))
         for name, graph in models.items()
     )
-    words = Name(", ".join(str(m.graph.response.expression) for m in members))
-    whole = ModelGraph(Response(words), Population(Columns(())), members=members)
-    return request(arguments, whole)
+    return request(arguments, joined(members))
 
 
 def _own(groups: Sequence[Group], name: str) -> Iterator[Group]:
@@ -101,10 +99,6 @@ def _own(groups: Sequence[Group], name: str) -> Iterator[Group]:
 def _gaussian(arguments: Arguments, said: Parts) -> bool:
     families = [part.family or arguments.get("family") for part in said.parts]
     return all(family_in_brms(family) == family_of(None) for family in families)
-
-
-def _is_added_to(response: Node) -> bool:
-    return isinstance(response, Operator) and response.symbol == "|"
 
 
 def _alone(response: Node | None) -> Node | None:

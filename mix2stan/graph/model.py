@@ -8,9 +8,9 @@ from mix2stan.graph.errors import Residual
 from mix2stan.graph.priors import CallPrior, Prior, StatedPrior
 from mix2stan.graph.response import Response
 from mix2stan.graph.terms import Columns, Group, Population, Predictor
-from mix2stan.syntax import Node
+from mix2stan.syntax import Name, Node
 
-__all__ = ["Member", "ModelGraph", "Strategy", "note"]
+__all__ = ["Member", "ModelGraph", "Strategy", "joined", "note"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,10 @@ class Member:
     def own(self, name: str) -> str:
         """What a Stan name of its model is called among all."""
         return f"{name}_{self.name}"
+
+    def row(self, name: str) -> str:
+        """What a row of a table of its model is called in one of all."""
+        return f"{self.name}.{name}"
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,12 @@ class ModelGraph:
         parts = (*populations, *(g.columns for g in self.groups))
         last = () if self.residual.dispersion is None else (self.residual.dispersion,)
         return (*(f for part in parts for f in part.formulas), *last)
+
+
+def joined(members: tuple[Member, ...], call: str = "") -> ModelGraph:
+    """The model of several responses with distributions of their own."""
+    words = Name(", ".join(str(m.graph.response.expression) for m in members))
+    return ModelGraph(Response(words), Population(Columns(())), members=members, call=call)
 
 
 def note(graph: ModelGraph, *remarks: str) -> ModelGraph:

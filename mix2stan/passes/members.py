@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
+from mix2stan.covariances import parameter_of
 from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import Group, Member, ModelGraph, Prior, Strategy
 from mix2stan.passes.context import Context
 from mix2stan.priors.choice import PriorChoice
+from mix2stan.priors.shared import merged
 
 __all__ = ["complete_members"]
 
@@ -75,33 +75,22 @@ def _prior_of(choice: PriorChoice, name: str, names: list[str]) -> PriorChoice:
 
 def _with_common(graph: ModelGraph, members: list[Member]) -> ModelGraph:
     """One response's model, the priors of common terms those of all."""
-    common = {g.id: g for g in graph.groups if g.common}
+    common = [g for g in graph.groups if g.common]
     priors = []
     for prior in graph.priors:
-        owner = next((g for g in common.values() if prior.block.endswith(f"_{g.id}")), None)
-        priors.append(prior if owner is None else _merged(prior, owner, members))
+        term = next((g for g in common if parameter_of(g, prior.block) is not None), None)
+        priors.append(prior if term is None else _of_all(prior.block, term, members))
     return replace(graph, priors=tuple(priors))
 
 
-def _merged(prior: Prior, term: Group, members: list[Member]) -> Prior:
-    """Every response's numbers for its own columns; of unlike densities the first holds."""
+def _of_all(block: str, term: Group, members: list[Member]) -> Prior:
+    """One block of a common term, from the priors that its responses have for it."""
     offered = [
-        (p, g)
-        for m in members
-        for g in m.graph.groups
-        if g.id == term.id and g.common
-        for p in m.graph.priors
-        if p.block == prior.block
+        (prior, [k for name in group.parameters for k in group.columns_in(name)])
+        for member in members
+        for group in member.graph.groups
+        if group.common and group.id == term.id
+        for prior in member.graph.priors
+        if prior.block == block
     ]
-    first, _ = offered[0]
-    if any(p.density != first.density for p, _ in offered):
-        return first
-    values = {slot: np.array(numbers) for slot, numbers in first.values}
-    for one, group in offered:
-        own = [k for name in group.parameters for k in group.columns_in(name)]
-        for slot, numbers in one.values:
-            if len(numbers) == len(group.columns.names):
-                values[slot][own] = np.array(numbers)[own]
-    sources = dict.fromkeys(p.source for p, _ in offered)
-    slots = tuple((slot, tuple(v.tolist())) for slot, v in values.items())
-    return replace(first, values=slots, source="; ".join(sources))
+    return merged(offered, len(term.columns.names))

@@ -15,6 +15,7 @@ from mix2stan.priors.classes import of_classes
 from mix2stan.priors.predictors import Predicted, predictor_priors
 from mix2stan.priors.residual import residual_priors
 from mix2stan.priors.sets import default_priors
+from mix2stan.priors.shared import merged
 from mix2stan.priors.stated import state
 from mix2stan.priors.summaries import Summaries
 from mix2stan.priors.traits import by_response
@@ -74,9 +75,9 @@ def _in_brms(
     logarithmic = FAMILIES[graph.response.family].logarithmic
     words = "log(y)" if logarithmic else _words(graph)
     found = context.summaries(in_brms(graph, data, link), X, intercept, words).whole()
-    natural = context.summaries(
-        in_brms(graph, data, "identity"), X, intercept, "log(y)" if logarithmic else "y"
-    ).whole()
+    natural = None
+    if link != "identity" and not logarithmic:
+        natural = context.summaries(in_brms(graph, data, "identity"), X, intercept, "y").whole()
     # what rate() says is no offset to brms
     exposure = graph.response.exposure
     known = [data.vector(o)[:, None] for o in graph.population.offsets if o != exposure]
@@ -95,24 +96,15 @@ def _of_shares(graph: ModelGraph, priors: tuple[Prior, ...]) -> tuple[Prior, ...
     offered: dict[str, list[Prior]] = {}
     for prior in priors:
         offered.setdefault(prior.block, []).append(prior)
-    merged = {block: _merged(offered[block], term) for block, term in terms.items()}
-    found = (merged.pop(p.block, None) if p.block in terms else p for p in priors)
+    whole = {block: _of_term(offered[block], term) for block, term in terms.items()}
+    found = (whole.pop(p.block, None) if p.block in terms else p for p in priors)
     return tuple(prior for prior in found if prior is not None)
 
 
-def _merged(offered: list[Prior], term: Group) -> Prior:
-    """Every predictor's numbers for its own columns; of unlike densities the first holds."""
-    first = offered[0]
-    if any(p.density != first.density for p in offered):
-        return first
-    values = {slot: np.array(numbers) for slot, numbers in first.values}
-    for prior, parameter in zip(offered, term.parameters, strict=True):
-        own = list(term.columns_in(parameter))
-        for slot, numbers in prior.values:
-            values[slot][own] = np.array(numbers)[own]
-    slots = tuple((slot, tuple(v.tolist())) for slot, v in values.items())
-    sources = dict.fromkeys(p.source for p in offered)
-    return replace(first, values=slots, source="; ".join(sources))
+def _of_term(offered: list[Prior], term: Group) -> Prior:
+    """One block of a shared term, from the priors that its predictors have for it."""
+    own = (term.columns_in(parameter) for parameter in term.parameters)
+    return merged(list(zip(offered, own, strict=True)), len(term.columns.names))
 
 
 def _without_own(graph: ModelGraph) -> ModelGraph:

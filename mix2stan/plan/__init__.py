@@ -46,7 +46,7 @@ def _of_members(graph: ModelGraph) -> Iterator[Part]:
                 continue
             own = tuple(c for c in part.components if c.template != ROWS)
             first = len(own) < len(part.components) and member is graph.members[0]
-            yield Part(((rows, *own) if first else own), member.name)
+            yield Part(((rows, *own) if first else own), member)
 
 
 def integrated(graph: ModelGraph) -> list[Part]:

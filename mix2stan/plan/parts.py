@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mix2stan.covariances import COVARIANCES, Parameter
-from mix2stan.graph import Group, ModelGraph, Prior
+from mix2stan.graph import Group, Member, ModelGraph, Prior
 from mix2stan.priors.text import PriorText, prior_texts
 
 __all__ = [
@@ -40,7 +40,7 @@ class Part:
     """
 
     components: tuple[Component, ...]
-    member: str = ""
+    member: Member | None = None
 
 
 @dataclass(frozen=True)

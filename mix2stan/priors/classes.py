@@ -10,7 +10,7 @@ from mix2stan.graph import ModelGraph, StatedPrior
 from mix2stan.priors.densities import Written, parse_density
 from mix2stan.priors.names import block_names
 
-__all__ = ["of_classes"]
+__all__ = ["in_brms_letters", "of_classes"]
 
 #: What brms leaves out of the names of columns, and writes for operators.
 _PLAIN = str.maketrans(
@@ -24,6 +24,15 @@ _PLAIN = str.maketrans(
         "=": "EQ",
     }
 )
+
+
+def in_brms_letters(name: str) -> str:
+    """The name of a column as brms writes it.
+
+    >>> in_brms_letters("poly(x, 2)1:f[a]")
+    'polyx21:fa'
+    """
+    return name.translate(_PLAIN)
 
 
 def of_classes(graph: ModelGraph, blocks: Collection[str]) -> list[tuple[str, Written]]:
@@ -105,7 +114,7 @@ def _of_groups(graph: ModelGraph, stated: StatedPrior) -> Iterator[tuple[str, st
 
 def _column(coefficient: str, columns: tuple[str, ...], stated: StatedPrior) -> str:
     """The column that brms calls so."""
-    theirs = {name.translate(_PLAIN): name for name in columns}
+    theirs = {in_brms_letters(name): name for name in columns}
     if coefficient not in theirs:
         hint = suggestion(coefficient, theirs, what="the coefficients")
         message = f"there is no coefficient {coefficient!r}"

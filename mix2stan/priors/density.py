@@ -110,31 +110,38 @@ def _powers(nu: float, L: Array) -> Array:
     return np.asarray(_log_diagonal(L) @ -(nu + 1 + np.arange(1, L.shape[-1] + 1)))
 
 
+def _in_roots(nu: float, V: Array, sd: Array, L: Array) -> Array:
+    """What an inverse Wishart density has of the root diag(sd) L, but for powers of sd.
+
+    Args:
+        nu: the degrees of freedom.
+        V: the scale matrix over nu, its k x k elements in any shape.
+        sd: standard deviations, shape (S, k).
+        L: roots of correlations, shape (S, k, k).
+    """
+    scale = np.linalg.cholesky(np.reshape(V, L.shape[1:]))
+    root = np.linalg.solve(sd[:, :, None] * L, np.broadcast_to(scale, L.shape))
+    return np.asarray(_powers(nu, L) - 0.5 * nu * (root**2).sum(axis=(1, 2)))
+
+
 def _wishart(numbers: Numbers, sd: Array, values: Values, term: str) -> Array:
-    L, nu, k = values[f"L_{term}"], float(numbers["nu"][0]), sd.shape[1]
-    V = np.linalg.cholesky(np.reshape(numbers["scale_matrix"], (k, k)))
-    root = np.linalg.solve(sd[:, :, None] * L, np.broadcast_to(V, L.shape))
-    logs = -(nu + 1) * np.log(sd).sum(axis=1) + _powers(nu, L)
-    return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
+    L, nu = values[f"L_{term}"], float(numbers["nu"][0])
+    roots = _in_roots(nu, numbers["scale_matrix"], sd, L)
+    return np.asarray(roots - (nu + 1) * np.log(sd).sum(axis=1))
 
 
 def _of_errors(numbers: Numbers, ratio: Array, values: Values, term: str) -> Array:
-    sigma, L, nu = values["sigma"], values["cor_L"], float(numbers["nu"][0])
-    k = ratio.shape[1] + 1
+    sigma, nu = values["sigma"], float(numbers["nu"][0])
     sd = sigma[:, None] * np.column_stack([np.ones(len(ratio)), ratio])
-    V = np.linalg.cholesky(np.reshape(numbers["of_errors"], (k, k)))
-    root = np.linalg.solve(sd[:, :, None] * L, np.broadcast_to(V, L.shape))
-    logs = (k - 1) * np.log(sigma) - (nu + 1) * np.log(sd).sum(axis=1) + _powers(nu, L)
-    return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
+    logs = ratio.shape[1] * np.log(sigma) - (nu + 1) * np.log(sd).sum(axis=1)
+    return np.asarray(logs + _in_roots(nu, numbers["of_errors"], sd, values["cor_L"]))
 
 
 def _given_last(numbers: Numbers, ratio: Array, values: Values, term: str) -> Array:
-    L, nu, k = values["cor_L"], float(numbers["nu"][0]), ratio.shape[1] + 1
+    nu = float(numbers["nu"][0])
     sd = values["sigma"][:, None] * np.column_stack([ratio, np.ones(len(ratio))])
-    V = np.linalg.cholesky(np.reshape(numbers["of_errors"], (k, k)))
-    root = np.linalg.solve(sd[:, :, None] * L, np.broadcast_to(V, L.shape))
-    logs = -(nu + 1) * np.log(ratio).sum(axis=1) + _powers(nu, L)
-    return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
+    roots = _in_roots(nu, numbers["of_errors"], sd, values["cor_L"])
+    return np.asarray(roots - (nu + 1) * np.log(ratio).sum(axis=1))
 
 
 def _given_latter(numbers: Numbers, ratio: Array, values: Values, term: str) -> Array:
@@ -142,11 +149,8 @@ def _given_latter(numbers: Numbers, ratio: Array, values: Values, term: str) -> 
     L[:, : len(known), : len(known)] = known
     given = np.broadcast_to(values["var_ratio_known"], (len(ratio), len(values["var_ratio_known"])))
     sd = values["sigma"][:, None] * np.hstack([ratio, given])[:, ::-1]
-    k = sd.shape[1]
-    V = np.linalg.cholesky(np.reshape(numbers["of_errors"], (k, k)))
-    root = np.linalg.solve(sd[:, :, None] * L, np.broadcast_to(V, L.shape))
-    logs = -(nu + 1) * np.log(ratio).sum(axis=1) + _powers(nu, L)
-    return np.asarray(logs - 0.5 * nu * (root**2).sum(axis=(1, 2)))
+    roots = _in_roots(nu, numbers["of_errors"], sd, L)
+    return np.asarray(roots - (nu + 1) * np.log(ratio).sum(axis=1))
 
 
 def _given_block(numbers: Numbers, sd: Array, values: Values, term: str) -> Array:

@@ -230,21 +230,30 @@ def _given_block(j: Joint) -> dict[str, Array]:
     return j.with_root(sd, root) | {f"slope_{j.block.partition('_')[2]}": by_columns}
 
 
+def _with_rest(sd: Array, root: Array, slope: Array, known: Array) -> tuple[Array, Array]:
+    """The covariance of all from that of the first given the others, and that of these.
+
+    Returns:
+        Standard deviations, shape (S, k), and correlations, shape (S, k, k).
+    """
+    across, given = slope @ known, sd[:, :, None] * root
+    first = given @ np.swapaxes(given, 1, 2) + across @ np.swapaxes(slope, 1, 2)
+    whole = np.block([[first, across], [np.swapaxes(across, 1, 2), known]])
+    sds = np.sqrt(np.diagonal(whole, axis1=1, axis2=2))
+    return np.asarray(sds, dtype=float), np.asarray(whole / (sds[:, :, None] * sds[:, None, :]))
+
+
+def _cholesky(correlations: Array) -> Array:
+    return np.asarray(np.linalg.cholesky(correlations), dtype=float)
+
+
 def _given_last(j: Joint) -> dict[str, Array]:
     """Ratios of the sds to the last, which is known, and the root of correlations."""
     k, nu, sigma = j.size + 1, float(j.numbers["nu"][0]), j.drawn["sigma"]
     V = np.reshape(j.numbers["of_errors"], (k, k))
-    sd, root, slope = _given_rest(nu, V, k - 1, j.draws, j.rng)
-    given, on_last = sd[:, :, None] * root, slope[:, :, 0]
-    V = np.empty((j.draws, k, k))
-    V[:, :-1, :-1] = given @ np.swapaxes(given, 1, 2) + (
-        (sigma**2)[:, None, None] * on_last[:, :, None] * on_last[:, None, :]
-    )
-    V[:, -1, :-1] = V[:, :-1, -1] = (sigma**2)[:, None] * on_last
-    V[:, -1, -1] = sigma**2
-    sds = np.sqrt(np.diagonal(V, axis1=1, axis2=2))
-    correlations = V / (sds[:, :, None] * sds[:, None, :])
-    return {j.block: sds[:, :-1] / sds[:, -1:], "cor_L": np.linalg.cholesky(correlations)}
+    rest = _given_rest(nu, V, j.size, j.draws, j.rng)
+    sds, correlations = _with_rest(*rest, (sigma**2)[:, None, None])
+    return {j.block: sds[:, :-1] / sds[:, -1:], "cor_L": _cholesky(correlations)}
 
 
 def _given_latter(j: Joint) -> dict[str, Array]:
@@ -252,14 +261,10 @@ def _given_latter(j: Joint) -> dict[str, Array]:
     ratios, root, sigma = j.drawn["var_ratio_known"], j.drawn["cor_known"], j.drawn["sigma"]
     k, nu = j.size + len(ratios), float(j.numbers["nu"][0])
     V = np.reshape(j.numbers["of_errors"], (k, k))[::-1, ::-1]
-    sd, own, slope = _given_rest(nu, V, j.size, j.draws, j.rng)
     known = (root @ root.T)[::-1, ::-1] * np.outer(ratios, ratios) * sigma[:, None, None] ** 2
-    across, given = slope @ known, sd[:, :, None] * own
-    first = given @ np.swapaxes(given, 1, 2) + across @ np.swapaxes(slope, 1, 2)
-    whole = np.block([[first, across], [np.swapaxes(across, 1, 2), known]])
-    sds = np.sqrt(np.diagonal(whole, axis1=1, axis2=2))
-    correlations = (whole / (sds[:, :, None] * sds[:, None, :]))[:, ::-1, ::-1]
-    return {j.block: sds[:, : j.size] / sigma[:, None], "cor_L": np.linalg.cholesky(correlations)}
+    sds, correlations = _with_rest(*_given_rest(nu, V, j.size, j.draws, j.rng), known)
+    backwards = correlations[:, ::-1, ::-1]
+    return {j.block: sds[:, : j.size] / sigma[:, None], "cor_L": _cholesky(backwards)}
 
 
 def _scaled_wishart(j: Joint) -> dict[str, Array]:
