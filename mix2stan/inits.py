@@ -25,6 +25,7 @@ from mix2stan.names import index_name
 from mix2stan.priors.residual import residual_starts
 from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed, stand_in
+from mix2stan.spread import spread
 
 __all__ = ["starting_points"]
 
@@ -98,12 +99,12 @@ def _of_gaussian(
     family, link = FAMILIES[graph.response.family], LINKS[graph.response.link]
     rest = family.scale(y) - link.inverse(eta)
     errors, multipliers = residual_starts(graph.residual, data)
-    residual = float(np.std(rest / multipliers)) or 1.0
+    residual = spread(rest / multipliers, ddof=0, size=float(np.abs(y).max(initial=0.0)))
     # effects act on the scale of the predictor, where one unit is much unless that is the response's
-    spread = residual if graph.response.link == "identity" else 0.5
-    spread = _room(graph, eta, spread)
+    unit = residual if graph.response.link == "identity" else 0.5
+    unit = _room(graph, eta, unit)
     # columns of the design have length sqrt(N)
-    error = spread / np.sqrt(len(y))
+    error = unit / np.sqrt(len(y))
     coefficients = "theta" if "R_inverse" in data else "beta"
 
     def chain() -> dict[str, Any]:
@@ -118,7 +119,7 @@ def _of_gaussian(
         if len(estimates):
             start[coefficients] = values
         for group in graph.groups_of(""):
-            start |= _effects(group, data, spread, rng)
+            start |= _effects(group, data, unit, rng)
         _move(graph.groups_of(""), X, values, data, start)
         for predictor in graph.predictors:
             start |= _predicted(graph, predictor, data, residual, rng)

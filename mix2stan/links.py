@@ -27,6 +27,7 @@ class Link:
         scaled: whether the response itself, transformed, says how large effects are (default
             priors); where it does not, the scale of the link is its own unit.
         shift: added to a zero response before it is transformed, for default priors.
+        relative: whether a unit of the predictor is a factor of the mean, whatever its units are.
     """
 
     forward: Callable[[Array], Array]
@@ -36,6 +37,7 @@ class Link:
     valid: Callable[[Array], NDArray[np.bool_]] = np.isfinite
     scaled: bool = True
     shift: float = 0.0
+    relative: bool = False
 
 
 def _normal_density(eta: Array) -> Array:
@@ -48,13 +50,14 @@ def _positive(eta: Array) -> NDArray[np.bool_]:
 
 LINKS: dict[str, Link] = {
     "identity": Link(lambda mu: mu, lambda eta: eta, np.ones_like, "{eta}"),
-    "log": Link(np.log, np.exp, np.exp, "exp({eta})", shift=0.1),
+    "log": Link(np.log, np.exp, np.exp, "exp({eta})", shift=0.1, relative=True),
     "-log": Link(
         lambda mu: -np.log(mu),
         lambda eta: np.exp(-eta),
         lambda eta: -np.exp(-eta),
         "exp(-({eta}))",
         shift=0.1,
+        relative=True,
     ),
     "logm1": Link(lambda mu: np.log(mu - 1), lambda eta: 1 + np.exp(eta), np.exp, "1 + exp({eta})"),
     "sqrt": Link(np.sqrt, np.square, lambda eta: 2 * eta, "square({eta})", _positive),

@@ -26,6 +26,7 @@ from mix2stan.residuals import (
     known_errors,
     stationary,
 )
+from mix2stan.spread import spread
 
 __all__ = [
     "Blocks",
@@ -168,8 +169,9 @@ def residual_entries(
             entries[f"{block.name}_known"] = np.array(block.known)
         if has_unit(block):
             assert block.part is not None
-            spread = float(np.std(entries.get(f"v{block.part.id}", 0.0)))
-            entries[f"{block.name}_unit"] = 1 / spread if spread > 0 else 1.0
+            entries[f"{block.name}_unit"] = 1 / spread(
+                entries.get(f"v{block.part.id}", 0.0), ddof=0
+            )
     if residual.correlation is None:
         return entries
     if residual.correlation.latter:

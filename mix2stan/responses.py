@@ -15,6 +15,7 @@ from mix2stan.families import FAMILIES, LAYERS, Support, on_link
 from mix2stan.graph import Layer, ModelGraph, Response
 from mix2stan.links import LINKS
 from mix2stan.matrices import Data
+from mix2stan.spread import spread
 from mix2stan.syntax import Call, Name, Node, format_number
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "observed",
     "observed_layer",
     "powers_of",
+    "predicted_mean",
     "stand_in",
 ]
 
@@ -189,8 +191,30 @@ def link_scale(graph: ModelGraph, data: Data) -> Array | None:
     if not link.scaled:
         return None
     y = observed(graph, data).y
-    scale = on_link(y, FAMILIES[graph.response.family], link) - known_part(graph, data)
-    return np.asarray(scale[np.isfinite(scale)], dtype=float)
+    linked, known = on_link(y, FAMILIES[graph.response.family], link), known_part(graph, data)
+    scale, size = linked - known, float(np.abs(known).max(initial=0.0))
+    finite = np.asarray(scale[np.isfinite(scale)], dtype=float)
+    # what taking the offsets off leaves of a constant is rounding
+    return finite if spread(finite, 0.0, size) else np.full_like(finite, np.median(finite))
+
+
+def predicted_mean(graph: ModelGraph, data: Data) -> float | None:
+    """The predictor of the mean response, offsets taken off, for default priors.
+
+    None where that is the mean of :func:`link_scale`, which it is not of a curved link: most counts of
+    a rare event are zero, and have no logarithm.
+    """
+    link, family = LINKS[graph.response.link], FAMILIES[graph.response.family]
+    if graph.response.layers or not link.relative:
+        return None
+    y, known = family.scale(observed(graph, data).y), known_part(graph, data)
+    with np.errstate(all="ignore"):
+        exposure = link.inverse(known)
+        seen = np.isfinite(y) & np.isfinite(exposure)
+        # where nothing was counted, half an event could have been
+        total = float(np.sum(y[seen])) or 0.5
+        middle = float(link.forward(np.array(total / np.sum(exposure[seen]))))
+    return middle if np.isfinite(middle) else None
 
 
 def in_brms(graph: ModelGraph, data: Data, link: str) -> Array | None:

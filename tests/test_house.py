@@ -14,7 +14,7 @@ PACKAGE = ROOT / "mix2stan"
 
 # From the ground up; a module may import from its own line and those above it.
 FLOORS = (
-    ("errors", "folders", "convergence"),
+    ("errors", "folders", "convergence", "spread"),
     ("syntax", "names", "many"),
     ("mathematics",),
     ("documents",),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -219,3 +222,61 @@ def test_a_density_is_read_with_its_bounds():
     assert dict(written.values) == {"df": 3, "loc": 0, "scale": 25}
     assert (written.lower, written.upper) == (None, 100)
     assert nearest("half_norml", STATED) == "half_normal"
+
+
+def numbers(density):
+    """The numbers of a density as it is written."""
+    return [float(n) for n in re.findall(r"-?[\d.]+(?:e[+-]?\d+)?", density)]
+
+
+def rare(events, rows=1000):
+    """Few events in many rows, observed twice as long in the second half."""
+    y = np.zeros(rows, dtype=int)
+    y[:events] = 1
+    n = np.where(np.arange(rows) < rows / 2, 1.0, 2.0)
+    return pd.DataFrame({"y": y, "n": n, "g": [f"g{i % 10}" for i in range(rows)], "x": n})
+
+
+@pytest.mark.parametrize("offset", ["", " + offset(log(n))"])
+@pytest.mark.parametrize("start", ["glm(", "glm.nb(", "glmer("])
+@pytest.mark.parametrize("events", [0, 1, 5, 400])
+def test_logarithms_of_counts_are_expected_at_that_of_the_mean(events, start, offset):
+    """The mean of the logarithms is no number for zeros, and their spread says nothing of effects."""
+    effect = " + (1 | g)" if start == "glmer(" else ""
+    family = "" if start == "glm.nb(" else ", family = poisson"
+    prior = m2s.model(f"{start}y ~ 1{offset}{effect}{family})", rare(events)).priors
+    loc, scale = numbers(prior.density["beta[(Intercept)]"])
+    assert loc == pytest.approx(np.log((events or 0.5) / (1500 if offset else 1000)), rel=1e-4)
+    assert scale >= 2.5
+
+
+def test_a_latent_count_is_expected_where_a_count_is():
+    call = (
+        "MCMCglmm(cbind(n, y) ~ trait - 1, random = ~us(trait):g, rcov = ~us(trait):units, "
+        "family = c('gaussian', 'poisson'))"
+    )
+    prior = m2s.model(call, rare(5), prior="default").priors
+    assert numbers(prior.density["beta[traity]"]) == pytest.approx((np.log(0.005), 2.5), rel=1e-4)
+
+
+def test_rare_events_are_as_rare_as_they_were(stanli):
+    arms = pd.DataFrame({"y": rare(2, 500)["y"].tolist() + rare(20, 500)["y"].tolist()})
+    arms["arm"] = np.repeat(["a", "b"], 500)
+    fit = m2s.model("glm(y ~ arm, family = poisson)", arms).sample(seed=1, engine="stanli")
+    # maximum likelihood, whose standard error is 0.74
+    assert fit.fixef()["armb"] == pytest.approx(np.log(10), abs=0.35)
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 5.0, 0.0, 1e6])
+@pytest.mark.parametrize("offset", ["", " + offset(x)"])
+def test_rounding_is_no_spread(value, offset):
+    x = np.arange(20) * 0.37
+    data = pd.DataFrame({"x": x, "y": value + x * bool(offset)})
+    prior = m2s.model(f"lm(y ~ 1{offset})", data).priors
+    assert numbers(prior.density["beta[(Intercept)]"]) == pytest.approx((value, 2.5), rel=1e-4)
+
+
+def test_a_column_that_is_constant_up_to_rounding_has_no_spread():
+    data = pd.DataFrame({"y": np.arange(6.0), "x": [0.3, 0.1 + 0.2, 0.3] * 2})
+    _, scale = numbers(m2s.model("lm(y ~ 0 + x)", data).priors.density["beta[x]"])
+    assert scale < 100

@@ -25,6 +25,7 @@ from mix2stan.residual_data import (
 )
 from mix2stan.residual_point import residual_values
 from mix2stan.residuals import CORRELATIONS, ErrorBlock, distances, error_blocks
+from mix2stan.spread import spread
 from mix2stan.syntax import format_number
 
 __all__ = ["Estimated", "Point", "covariance_at", "point_of"]
@@ -137,8 +138,7 @@ def _round_error(block: ErrorBlock, facts: Facts) -> Any:
         value = 1 + _SHOWN * np.arange(1, size + 1)
     elif name in ("expon", "prop") and block.part is not None and not block.part.of_fitted:
         assert block.part.covariate is not None
-        spread = np.std(facts.data.vector(block.part.covariate))
-        value = value / (float(spread) or 1.0)
+        value = value / spread(facts.data.vector(block.part.covariate), ddof=0)
     elif name == "const":
         value = np.ones(size)
     elif name == "range":

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.families.basic import Array, Family, Support, on_link
-from mix2stan.links import LINKS
+from mix2stan.links import LINKS, Link
 
 __all__ = ["Entry", "LayerRow", "several_latent", "single_latent"]
 
@@ -51,6 +51,8 @@ class LayerRow:
         density: the Stan density of ``y``.
         words: what the distribution is called in headers and explanations.
         near: where chains start the latent variables, shape (q, N), from the data and q.
+        middle: the first latent variable of the mean response, for default priors; None where that
+            is the mean of ``near``.
         traits: the latent variables' names; one of the response's own name if not said.
         meaning: what the latent variables are about, in words.
         columns: how many columns of ``cbind()`` are the response; 0 for as many as the name ends with.
@@ -66,6 +68,7 @@ class LayerRow:
     density: str
     words: str
     near: Callable[[Values, int], Array]
+    middle: Callable[[Array], float] | None = None
     traits: Naming = lambda names: names[:1]
     meaning: str = ""
     columns: int = 1
@@ -106,7 +109,13 @@ def _single(family: Family) -> LayerRow:
         density=family.natural.get(link, direct).replace("{eta}", "{0}"),
         words=family.words(link).replace("{eta}", "{0}"),
         near=lambda data, q: on_link(data["y"], family, LINKS[link])[None],
+        middle=(lambda y: _middle(y, LINKS[link])) if LINKS[link].relative else None,
     )
+
+
+def _middle(y: Array, link: Link) -> float:
+    """The predictor of the mean response; where nothing was counted, half an event could have been."""
+    return float(link.forward(np.array(np.mean(y) or 0.5 / len(y))))
 
 
 def _first(y: Array, trials: Array) -> Array:
@@ -182,6 +191,7 @@ def _zeros(
         density=density,
         words=density,
         near=near,
+        middle=None if trials else lambda y: _middle(y, LINKS["log"]),
         # its first two letters say what the zeros are
         traits=_with(name[:2]),
         meaning=meaning,

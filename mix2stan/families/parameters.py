@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.spread import spread
+
 __all__ = ["PARAMETERS", "Numbers", "Parameter", "parameter_row"]
 
 Array = NDArray[np.float64]
@@ -62,8 +64,7 @@ class Parameter:
 
 
 def _log_sd(y: Array) -> float:
-    spread = float(np.std(y, ddof=1)) if len(y) > 1 else 1.0
-    return float(np.log(spread)) if spread > 0 else 0.0
+    return float(np.log(spread(y)))
 
 
 def _probability(meaning: str) -> Parameter:

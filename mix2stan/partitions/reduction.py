@@ -87,7 +87,14 @@ class Reduced(Data):
         """What priors ask for, of all rows."""
         passed, whole = self._response_of_all
         return ReducedSummaries(
-            y, X, intercept, words, 0.0, None, self._ones, self._count, passed, whole
+            y,
+            X,
+            intercept,
+            words,
+            ones=self._ones,
+            count=self._count,
+            response=passed,
+            with_offsets=whole,
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -56,7 +56,10 @@ class ReducedSummaries(Summaries):
     def sd(self) -> float:
         if self.y is None:
             return 1.0
-        return float(np.sqrt(self._squares(self.y) / max(self.count - 1, 1))) or 1.0
+        squares = self._squares(self.y)
+        # a constant response leaves rounding errors
+        constant = squares <= 1e-28 * float(self.y @ self.y)
+        return 1.0 if constant else float(np.sqrt(squares / max(self.count - 1, 1)))
 
     @cached_property
     def median(self) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mix2stan.covariances import COVARIANCES
 from mix2stan.families import FAMILIES, free_thresholds, parameter_row
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior, note
+from mix2stan.links import LINKS
 from mix2stan.passes.context import Context
 from mix2stan.priors.classes import of_classes
 from mix2stan.priors.predictors import Predicted, predictor_priors
@@ -20,7 +21,7 @@ from mix2stan.priors.stated import state
 from mix2stan.priors.summaries import Summaries
 from mix2stan.priors.traits import by_response
 from mix2stan.priors.wishart import unlike
-from mix2stan.responses import in_brms, link_scale, observed
+from mix2stan.responses import in_brms, link_scale, observed, predicted_mean
 
 __all__ = ["set_priors"]
 
@@ -59,7 +60,13 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
 def _summaries(
     graph: ModelGraph, context: Context, X: NDArray[np.float64], intercept: bool
 ) -> Summaries:
-    return context.summaries(link_scale(graph, context.data), X, intercept, _words(graph))
+    link, words = LINKS[graph.response.link], _words(graph)
+    found = context.summaries(link_scale(graph, context.data), X, intercept, words)
+    middle = predicted_mean(graph, context.data)
+    if middle is not None:
+        found = replace(found, middle=(middle, words.replace("(y)", "(mean(y))")))
+    # of a latent variable link_scale is a guess, as far as it is on this scale
+    return replace(found, least=1.0) if link.relative else found
 
 
 def _in_brms(

@@ -20,6 +20,7 @@ from mix2stan.families import free_thresholds, mean_predictors
 from mix2stan.postfit.categories import labels_of
 from mix2stan.postfit.predict import SHARE, predicted
 from mix2stan.schema import Schema
+from mix2stan.spread import spread
 from mix2stan.summaries import summarise
 from mix2stan.syntax import names_in
 
@@ -71,7 +72,7 @@ def slopes(fit: Fit, variable: str, by: Names, at: At | None) -> pd.DataFrame:
     if not grid.is_number(variable):
         hint = f"comparisons({variable!r}) has the differences of its levels"
         raise Mix2stanError(f"{variable} is a factor, which has no slope", hint=hint)
-    step = _STEP * (float(np.std(grid.raw[variable])) or 1.0)
+    step = _STEP * spread(grid.raw[variable], ddof=0)
     rise = grid.expected(table.assign(**{variable: table[variable] + step}))
     rise -= grid.expected(table.assign(**{variable: table[variable] - step}))
     return _averaged(grid, table, rise / (2 * step), _list(by), variable)

@@ -12,6 +12,7 @@ from mix2stan.graph import ModelGraph, Prior, Residual
 from mix2stan.matrices import Data
 from mix2stan.residual_data import blocks_of, general_root, multiplier, partial_of
 from mix2stan.residuals import ErrorBlock, distances, error_blocks
+from mix2stan.spread import spread
 
 __all__ = ["has_kinks", "range_starts", "residual_priors", "residual_starts"]
 
@@ -63,7 +64,7 @@ def _covariate(block: ErrorBlock, data: Data) -> Array | None:
 
 def _spread(block: ErrorBlock, data: Data) -> float:
     values = _covariate(block, data)
-    return 1.0 if values is None else float(np.std(values)) or 1.0
+    return 1.0 if values is None else spread(values, ddof=0)
 
 
 def _constant_scale(block: ErrorBlock, data: Data) -> tuple[float, str]:

@@ -134,11 +134,13 @@ def _normal_coefficients(data: Summaries) -> list[Prior]:
     """normal(0, 2.5 sd(y) / sd(x)); the intercept, at the mean of the columns, normal(mean(y), …)."""
     if data.X.shape[1] == 0:
         return []
-    scales = data.slope_scales(2.5 * data.sd)
+    scales = data.slope_scales(2.5 * data.unit)
     by_sd = data.times("2.5", "sd")
     if data.intercept:
         source = f"{data.centre_words}, {by_sd}; at the mean of the other columns"
-        priors = [block_prior("intercept", "normal", source, loc=data.mean, scale=2.5 * data.sd)]
+        priors = [
+            block_prior("intercept", "normal", source, loc=data.centre, scale=2.5 * data.unit)
+        ]
         if len(scales) > 1:
             loc = np.zeros(len(scales) - 1)
             priors.append(
@@ -148,9 +150,9 @@ def _normal_coefficients(data: Summaries) -> list[Prior]:
     weights = data.constant_in_columns()
     if weights is not None:
         source = f"{data.centre_words}, as the columns add up to the intercept; {by_sd} / sd(x)"
-        return [block_prior("beta", "normal", source, loc=data.mean * weights, scale=scales)]
+        return [block_prior("beta", "normal", source, loc=data.centre * weights, scale=scales)]
     rms_x = data.rms_X
-    scales = 2.5 * data.rms / np.where(rms_x > 0, rms_x, 1.0)
+    scales = 2.5 * max(data.rms, data.least) / np.where(rms_x > 0, rms_x, 1.0)
     source = f"{data.times('2.5', 'rms')} / rms(x), as there is no intercept"
     return [block_prior("beta", "normal", source, loc=np.zeros(len(scales)), scale=scales)]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.spread import spread
+
 __all__ = ["Summaries"]
 
 Array = NDArray[np.float64]
@@ -25,6 +27,10 @@ class Summaries:
         offset: what brms takes off the median of y, the mean of the offsets.
         natural: the same of the response as its residual standard deviation is about it, if that
             is not y.
+        middle: the predictor of the mean response, if that is not the mean of y, and how it is
+            written.
+        least: below this no sd is a unit; on a logarithmic scale y spreads little where it is
+            mostly zero, and says nothing of how large effects are.
     """
 
     y: Array | None
@@ -33,6 +39,8 @@ class Summaries:
     words: str = "y"
     offset: float = 0.0
     natural: Summaries | None = None
+    middle: tuple[float, str] | None = None
+    least: float = 0.0
 
     def whole(self) -> Summaries:
         """The same of responses with their offsets, where y is not looked at one by one."""
@@ -45,9 +53,17 @@ class Summaries:
     @property
     def sd(self) -> float:
         """Standard deviation of the response, 1 if it is constant."""
-        if self.y is None:
-            return 1.0
-        return float(np.std(self.y, ddof=1)) or 1.0 if len(self.y) > 1 else 1.0
+        return 1.0 if self.y is None else spread(self.y)
+
+    @property
+    def centre(self) -> float:
+        """Where a predictor is expected: at that of the mean response."""
+        return self.mean if self.middle is None else self.middle[0]
+
+    @property
+    def unit(self) -> float:
+        """How much of a predictor is a large effect."""
+        return max(self.sd, self.least)
 
     @property
     def median(self) -> float:
@@ -76,16 +92,20 @@ class Summaries:
     @property
     def centre_words(self) -> str:
         """The mean of the response, in words."""
+        if self.middle is not None:
+            return self.middle[1]
         return "0" if self.y is None else f"mean({self.words})"
 
     def times(self, factor: str, statistic: str) -> str:
         """A multiple of a statistic of the response, in words."""
-        return factor if self.y is None else f"{factor} {statistic}({self.words})"
+        if self.y is None:
+            return factor
+        own = f"{statistic}({self.words})"
+        return f"{factor} max({self.least:g}, {own})" if self.least else f"{factor} {own}"
 
     def slope_scales(self, factor: float) -> Array:
         """``factor`` over the standard deviation of each column of X (over 1 for a constant one)."""
-        spread = np.std(self.X, axis=0, ddof=1) if len(self.X) > 1 else np.ones(self.X.shape[1])
-        return factor / np.where(spread > 0, spread, 1.0)
+        return np.array([factor / spread(x) for x in self.X.T])
 
     def constant_in_columns(self) -> Array | None:
         """Weights c with X c = 1, if the columns span the constant, else None."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.families import LAYERS
 from mix2stan.graph import ModelGraph, Prior
 from mix2stan.matrices import Data
 from mix2stan.priors.summaries import Summaries
@@ -57,7 +58,18 @@ class _Responses:
 
     def _summaries(self, response: int, columns: Array) -> Summaries:
         rows = self.codes == response
-        return Summaries(self.y[rows], columns[rows], False)
+        found = Summaries(self.y[rows], columns[rows], False)
+        trait = self.names[response]
+        layer = next((la for la in self.graph.response.layers if trait in la.traits), None)
+        if layer is None:
+            return found
+        # of a latent variable y is a guess: it says little of how large effects are
+        found = replace(found, least=1.0)
+        middle = LAYERS[layer.family].middle
+        if middle is None or trait != layer.traits[0]:
+            return found
+        counts = self.data.vector(self.graph.response.expression)[rows]
+        return replace(found, middle=(middle(counts), "log(mean(y))"))
 
     def _scaled(self, prior: Prior, responses: Sequence[int | None]) -> Prior:
         """Scales of standard deviations: max(2.5, mad) of the response."""
@@ -77,9 +89,9 @@ class _Responses:
             if response is None:
                 continue
             own = self._summaries(response, column[:, None])
-            scale[k] = own.slope_scales(2.5 * own.sd)[0]
+            scale[k] = own.slope_scales(2.5 * own.unit)[0]
             constant = np.ptp(own.X) == 0
-            loc[k] = own.mean / own.X[0, 0] if constant else 0.0
+            loc[k] = own.centre / own.X[0, 0] if constant else 0.0
         source = "of its response: mean(y) or 0, 2.5 sd(y) / sd(x)"
         values = (("loc", tuple(loc.tolist())), ("scale", tuple(scale.tolist())))
         return replace(prior, values=values, source=source)
