@@ -18,6 +18,7 @@ from scipy import sparse
 from mix2stan.covariances import constants_of
 from mix2stan.elimination import Elimination, elimination, is_rotated
 from mix2stan.graph import Group, ModelGraph
+from mix2stan.levels_data import RotatedLevels, dense_array, rotate, rotate_related
 from mix2stan.matrices import Data
 from mix2stan.residual_data import known_multiplier
 
@@ -75,18 +76,92 @@ def collapsed_data(graph: ModelGraph, data: Data, y: Array | None = None) -> dic
         entries |= {"K": X.shape[1], "R_inverse": R_inverse, "theta_hat": theta_hat}
         entries |= coefficient_prior(graph, X, data.means(X))
     Z, sizes = dense_columns(parts, data, d, Q.shape[1])
-    entries |= sizes
+    R: Any = np.c_[r, Q]
+    if parts.dense:
+        R = sparse.csr_array(sparse.hstack([sparse.csr_array(a) for a in (r[:, None], Z, Q)]))
+    return entries | sizes | _sums(graph, data, R, d)
+
+
+def _sums(graph: ModelGraph, data: Data, R: Any, d: Array) -> dict[str, Any]:
+    """The products of R = [r W], those that effects of the block have a part in apart."""
+    parts = elimination(graph.groups)
+    if not parts.block:
+        S = dense_array(R.T @ R)
+        return _of_rows(graph, data, R, R, S, d) if parts.sampled else {"S_0": _single(S)}
+    levels, name = _rotated(parts, data, d), parts.block[0].id
+    rows = levels.rows(R)
+    S = levels.products_of_rest(R, rows)
+    entries: dict[str, Any] = {}
+    for group in parts.block:
+        entries |= sizes_of(group, parts, data, d)
+    entries[f"T_{name}"] = _listed([levels.triangles[kl] for kl in sorted(levels.triangles)])
     if parts.sampled:
-        entries |= _rows(graph, data, r, Z, Q, d)
+        order = row_order(graph, data)
+        units = [np.asarray(member.sum(axis=0))[order] for member in levels.members]
+        entries[f"last_{name}"] = np.cumsum(np.bincount(data.grouping(parts.block[0].factor).codes))
+        entries[f"U_{name}"] = _listed(units)
+        entries |= _of_rows(graph, data, R, levels.rest(R, rows), S, d)
     else:
-        entries["rr_0"] = float(r @ r)
-    if parts.dense or Q.shape[1]:
-        w = "W" if parts.dense else "Q"
-        ZQ = np.asarray(Z.T @ Q)
-        entries[f"{w}{w}_0"] = np.block([[(Z.T @ Z).toarray(), ZQ], [ZQ.T, Q.T @ Q]])
-        if not parts.sampled:
-            entries[f"{w}r_0"] = np.concatenate([Z.T @ r, Q.T @ r])
-    return entries | _block(parts, data, r, Z, Q, d)
+        entries |= {"S_0": _single(S), f"r_{name}": _listed([one[:, 0] for one in rows])}
+    if len(S) == 1:
+        return entries
+    own = [one[:, 1:] for one in rows]
+    entries[f"{'W' if parts.dense else 'Q'}_of_{name}"] = _listed(own)
+    return entries | (_sparse_products(name, own) if parts.dense else _products(name, own))
+
+
+def _of_rows(
+    graph: ModelGraph, data: Data, R: Any, rest: Any, S: Array, d: Array
+) -> dict[str, Any]:
+    """What a program with sampled terms needs of every row, sorted by the block's levels.
+
+    Args:
+        graph, data: the model and its data.
+        R: the columns [r W], shape (N, m).
+        rest: what effects of the block have no part in of them, and ``S`` the products of that.
+        d: by what rows are divided.
+    """
+    order = row_order(graph, data)
+    entries: dict[str, Any] = {"r": dense_array(R[:, [0]])[order, 0]}
+    if not graph.residual.plain:
+        entries["d"] = d[order]
+    if len(S) > 1:
+        w = "W" if elimination(graph.groups).dense else "Q"
+        entries |= {w: dense_array(rest)[order, 1:], f"{w}{w}_0": S[1:, 1:]}
+    return entries
+
+
+def _single(S: Array) -> Any:
+    """A number where there is one column alone."""
+    return S if len(S) > 1 else float(S[0, 0])
+
+
+def _listed(found: list[Array]) -> Any:
+    """One array for one effect per level, else a list of them."""
+    return found[0] if len(found) == 1 else found
+
+
+def _rotated(parts: Elimination, data: Data, d: Array) -> RotatedLevels:
+    """The columns of the block, rotated level by level."""
+    first = parts.block[0]
+    if first.coupled:
+        found = data.separation(first, d)
+        return rotate_related(data.designs(first, d)[0], found.root, found.squares)
+    levels = data.grouping(first.factor)
+    columns = [data.matrix(group.columns) / d[:, None] for group in parts.block]
+    return rotate(levels.codes, len(levels.levels), np.hstack(columns))
+
+
+def _products(name: str, rows: list[Array]) -> dict[str, Any]:
+    """The products of the rotated rows of Q of every level, by pairs of effects, (K K, J) each."""
+    found = []
+    for k, one in enumerate(rows):
+        for m, other in enumerate(rows[: k + 1]):
+            products = one[:, :, None] * other[:, None, :]
+            if m < k:
+                products = products + products.transpose(0, 2, 1)
+            found.append(products.reshape(len(one), -1).T)
+    return {f"QQ_{name}": _listed(found)}
 
 
 def least_squares(Q: Array, y: Array, count: int | None = None) -> tuple[Array, Array]:
@@ -179,84 +254,14 @@ def dense_columns(
     return Z, entries
 
 
-def _rows(
-    graph: ModelGraph, data: Data, r: Array, Z: sparse.csr_array, Q: Array, d: Array
-) -> dict[str, Any]:
-    """What a program with sampled terms needs of every row, sorted by the block's levels."""
-    parts, order, one = elimination(graph.groups), row_order(graph, data), graph.residual.plain
-    entries: dict[str, Any] = {"r": r[order]} | ({} if one else {"d": d[order]})
-    if parts.dense:
-        entries["W"] = np.hstack([Z.toarray(), Q])[order]
-    elif Q.shape[1]:
-        entries["Q"] = Q[order]
-    if parts.block:
-        name = parts.block[0].id
-        levels = data.grouping(parts.block[0].factor)
-        entries[f"last_{name}"] = np.cumsum(np.bincount(levels.codes))
-        k = 0
-        for group in parts.block:
-            for label, column in zip(
-                group.columns.names, (data.matrix(group.columns) / d[:, None]).T, strict=True
-            ):
-                k += 1
-                if label != "(Intercept)" or not one:
-                    entries[f"Z_{name}_{k}"] = column[order]
-    return entries
-
-
-def _block(
-    parts: Elimination, data: Data, r: Array, Z: sparse.csr_array, Q: Array, d: Array
-) -> dict[str, Any]:
-    """Z'Z, Z'r and Z'W of every level of the block, and what products of Z'W are summed."""
-    if not parts.block:
-        return {}
-    name = parts.block[0].id
-    J = len(data.grouping(parts.block[0].factor).levels)
-    entries: dict[str, Any] = {}
-    for group in parts.block:
-        entries |= sizes_of(group, parts, data, d)
-    designs = [design for group in parts.block for design in data.designs(group, d)]
-    q, columns = len(designs), [design.sum(axis=1) for design in designs]
-    members = [sparse.csr_array(design.T) for design in designs]
-    ZZ = [sparse.csr_array(member @ Z) for member in members]
-    ZQ = [np.asarray(member @ Q) for member in members]
-    Zr = [np.asarray(member @ r) for member in members]
-    squares = {(k, m): members[k] @ columns[m] for k in range(q) for m in range(k + 1)}
-    if parts.block[0].coupled:
-        separation = data.separation(parts.block[0], d)
-        turn = separation.root.T
-        ZZ, ZQ = [sparse.csr_array(turn @ ZZ[0].toarray())], [turn @ ZQ[0]]
-        Zr, squares = [turn @ Zr[0]], {(0, 0): separation.squares}
-    w = "W" if parts.dense else "Q"
-    for k in range(q):
-        if not parts.sampled:
-            entries[f"Zr_{name}_{k + 1}"] = Zr[k]
-        if parts.dense or Q.shape[1]:
-            entries[f"Z{w}_{name}_{k + 1}"] = np.hstack([ZZ[k].toarray(), ZQ[k]])
-        for m in range(k + 1):
-            entries[f"ZZ_{name}_{k + 1}{m + 1}"] = squares[k, m]
-    if parts.dense:
-        return entries | _sparse_products(name, ZZ, ZQ)
-    if Q.shape[1]:
-        for k in range(q):
-            for m in range(k + 1):
-                products = ZQ[k][:, :, None] * ZQ[m][:, None, :]
-                if m < k:
-                    products = products + products.transpose(0, 2, 1)
-                entries[f"T_{name}_{k + 1}{m + 1}"] = products.reshape(J, -1).T
-    return entries
-
-
-def _sparse_products(name: str, ZZ: list[sparse.csr_array], ZQ: list[Array]) -> dict[str, Any]:
-    """The products of the columns of Z'W that meet in a level, sorted by the pair of columns.
+def _sparse_products(name: str, found: list[Array]) -> dict[str, Any]:
+    """The products of two columns of the rotated rows that meet in a level, sorted by the pair.
 
     ``last`` is where each pair ends, ``pair`` which of them every element of W'W is, column by
     column.  A first product of zero lets every pair have an end, met or not.
     """
-    E, K = ZZ[0].shape[1], ZQ[0].shape[1]
-    D, J = E + K, ZZ[0].shape[0]
-    whole = [np.hstack([z.toarray(), q]) for z, q in zip(ZZ, ZQ, strict=True)]
-    met = sparse.csr_array(np.any([w != 0 for w in whole], axis=0))
+    J, D = found[0].shape
+    met = sparse.csr_array(np.any([one != 0 for one in found], axis=0))
     met.sort_indices()
     counts = np.diff(met.indptr)
     # for every level, all ordered pairs of the columns it has
@@ -278,10 +283,11 @@ def _sparse_products(name: str, ZZ: list[sparse.csr_array], ZQ: list[Array]) -> 
         "last": 1 + np.searchsorted(number, np.arange(pairs), side="right"),
         "pair": (1 + low * D - low * (low - 1) // 2 + (high - low)).T.ravel(),
     }
-    for k, one in enumerate(whole):
-        for m, other in enumerate(whole[: k + 1]):
+    values: list[Array] = []
+    for k, one in enumerate(found):
+        for m, other in enumerate(found[: k + 1]):
             products = one[level, a] * other[level, b]
             if m < k:
                 products = products + other[level, a] * one[level, b]
-            entries[f"T_{name}_{k + 1}{m + 1}"] = np.concatenate([[0.0], products])
-    return entries
+            values.append(np.concatenate([[0.0], products]))
+    return entries | {f"WW_{name}": _listed(values)}

@@ -34,6 +34,7 @@ from mix2stan.residual_data import blocks_of, whitener
 from mix2stan.residual_point import free_parameters, residual_estimates
 from mix2stan.residuals import known_errors
 from mix2stan.structured_data import structured_data
+from mix2stan.turned import as_asked, as_climbed, turned
 
 __all__ = ["Estimates", "Likelihood", "Method", "estimate", "likelihood_of"]
 
@@ -207,11 +208,13 @@ class Likelihood:
         Raises:
             EngineError: if the optimiser fails.
         """
-        graph = self.graph
-        data, first = self.bind(y)
+        graph, climbed = self.graph, turned(self.graph, self.data)
+        data, first = replace(self, graph=climbed).bind(y)
         ranges = () if start else range_starts(graph.residual, data)
         program, kinked = engine.compile(self.stan_code, data), has_kinks(graph.residual)
-        best = highest(program, {**first, **(start or {})}, ranges, every=kinked)
+        first |= as_climbed(climbed, start or {})
+        best = highest(program, first, ranges, every=kinked)
+        best = replace(best, values=as_asked(climbed, best.values))
         sigma = float(best.values["sigma"])
         roots = {g.id: _root(g, best.values) for g in graph.groups}
         names = graph.population.columns.names

@@ -246,8 +246,7 @@ def _collapsed(graph: ModelGraph, data: dict[str, Any], rng: np.random.Generator
     if not known_errors(graph.residual):
         return _whitened(graph, data, rng)
     parts = elimination(graph.groups)
-    squares = float(np.sum(data["r"] ** 2)) if parts.sampled else float(data["rr_0"])
-    spread = float(np.sqrt(squares / data["N"])) or 1.0
+    spread = float(np.sqrt(_squares(parts, data)[0] / data["N"])) or 1.0
     start: dict[str, Any] = {"sigma": spread * _factor(rng)}
     start |= _heavy_intercept(graph, rng)
     means = _mean_squares(graph, data)
@@ -307,16 +306,38 @@ def _mean_squares(graph: ModelGraph, data: dict[str, Any]) -> dict[str, Any]:
     """The mean square of every column of the integrated terms, by the term's identifier."""
     parts = elimination(graph.groups)
     means: dict[str, Any] = {}
-    k = 0
+    squares, k = _triangle_squares(parts, data), 0
     for group in parts.block:
         q = len(group.columns.names)
-        name = parts.block[0].id
-        sums = [float(np.sum(data[f"ZZ_{name}_{i}{i}"])) for i in range(k + 1, k + q + 1)]
-        means[group.id] = np.array(sums) / data["N"]
+        means[group.id] = squares[k : k + q] / data["N"]
         k += q
     if parts.dense:
-        means |= _dense_squares(parts, data, np.diag(data["WW_0"]) / data["N"])
+        means |= _dense_squares(parts, data, _squares(parts, data)[1:] / data["N"])
     return means
+
+
+def _triangle_squares(parts: Elimination, data: dict[str, Any]) -> Array:
+    """The sum of squares of every column of the block, from the triangles of its levels."""
+    if not parts.block:
+        return np.zeros(0)
+    q = sum(len(g.columns.names) for g in parts.block)
+    stored = np.sum(np.atleast_2d(data[f"T_{parts.block[0].id}"]) ** 2, axis=1)
+    _, columns = np.triu_indices(q)
+    return np.asarray(np.bincount(columns, stored, q), dtype=float)
+
+
+def _squares(parts: Elimination, data: dict[str, Any]) -> Array:
+    """The sum of squares of every column of [r W], that in which effects have a part included."""
+    name, w = parts.block[0].id if parts.block else "", "W" if parts.dense else "Q"
+    own = [np.asarray(data[f"{w}_of_{name}"])] if f"{w}_of_{name}" in data else []
+    added = [np.sum(rows.reshape(-1, rows.shape[-1]) ** 2, axis=0) for rows in own]
+    if parts.sampled:
+        rest = np.diag(data.get(f"{w}{w}_0", np.zeros((0, 0))))
+        return np.concatenate([[np.sum(np.square(data["r"]))], sum(added, rest)])
+    total = np.diag(np.atleast_2d(data["S_0"])).astype(float)
+    total[0] += np.sum(np.square(data.get(f"r_{name}", 0.0)))
+    total[1:] = sum(added, total[1:])
+    return total
 
 
 def _dense_squares(parts: Elimination, data: dict[str, Any], squares: Array) -> dict[str, Any]:

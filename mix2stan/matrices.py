@@ -146,6 +146,8 @@ class Data:
 
     def matrix(self, columns: Columns) -> Array:
         """The design, shape (N, q): of all columns, or of those the graph has names for."""
+        if columns.turn:
+            return np.asarray(self.matrix(replace(columns, turn=())) @ np.array(columns.turn))
         blocks = [self.spec(f, columns.plain).matrix(self.frame) for f in columns.formulas]
         whole = np.hstack(blocks) if len(blocks) != 1 else blocks[0]
         if len(columns.names) in (0, whole.shape[1]):

@@ -38,12 +38,14 @@ class Columns:
 
     Each formula is coded on its own, so ``(1 | g) + (0 + x | g)`` merged into one term keeps two.
     ``names`` (R's column names) are known once the data types are.  Those that are ``plain`` code their
-    factors as ever, whatever ``contrasts`` the call has: random terms, where lme4 reads them.
+    factors as ever, whatever ``contrasts`` the call has: random terms, where lme4 reads them.  With a
+    ``turn``, a square matrix, they are combinations of those columns.
     """
 
     formulas: tuple[Node, ...]
     names: tuple[str, ...] = ()
     plain: bool = False
+    turn: tuple[tuple[float, ...], ...] = ()
 
     @property
     def intercept_only(self) -> bool:

@@ -77,6 +77,8 @@ class Reduced(Data):
         return np.asarray(self._ones @ X / self._count)
 
     def matrix(self, columns: Columns) -> Array:
+        if columns.turn:
+            return super().matrix(columns)
         whole = np.hstack([self._designs[f] for f in columns.formulas])
         if len(columns.names) in (0, whole.shape[1]):
             return whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from mix2stan.elimination import Elimination, elimination, is_rotated
 from mix2stan.graph import Group, ModelGraph, Residual
@@ -51,6 +52,12 @@ class BlockView:
     @property
     def q(self) -> int:
         return len(self.names)
+
+    @property
+    def places(self) -> tuple[tuple[GroupView, int, int], ...]:
+        """Every term with its first and its last effect, from 1."""
+        ends = accumulate(term.q for term in self.terms)
+        return tuple((t, end - t.q + 1, end) for t, end in zip(self.terms, ends, strict=True))
 
     def plus(self, name: str) -> str:
         """What stands between the terms of a sum over effects: a new statement where it gets long."""
@@ -167,7 +174,7 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     response += [Component("collapsed/prior_normal", view)] if view.normal else []
     plan = [Part(tuple(response))]
     if view.block:
-        block = [Component("collapsed/block", view.block)]
+        block = [Component("collapsed/levels", view.block)]
         block += [c for g in view.block.terms for c in _integrated(g)]
         plan.append(Part(tuple(block)))
     plan += dense_parts(view)
@@ -177,7 +184,8 @@ def collapsed(graph: ModelGraph) -> list[Part]:
     needs_sums = view.block and (view.dense or view.rows)
     functions = ["functions/group_sums"] if needs_sums else []
     functions += ["functions/with_root"] if view.scale == "F" else []
-    return [*plan, *(Part((Component(f, None),)) for f in functions)]
+    # a function may call those before it
+    return [*(Part((Component(f, None),)) for f in functions), *plan]
 
 
 def dense_parts(view: CollapsedView) -> list[Part]:

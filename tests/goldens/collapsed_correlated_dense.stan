@@ -7,8 +7,9 @@
 // beta and b_line and b_temp are integrated out: NUTS sees the variances alone, and they are drawn exactly.
 // Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
 // W = [Z Q], Z the columns of temp; their effects are a root F of their covariance times standard normals.
-// With S = [r W]' [r W] - sum_j (Z_j' [r W])' G_j (Z_j' [r W]), S / sigma^2 holds the precision P of the rest and P times its mean.
-// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of line over sigma^2 and j a level.
+// With S the products of [r W], rotated rows weighted by H_j, S / sigma^2 holds the precision P of the rest and P times its mean.
+// Every level is rotated, Z_j = U_j T_j, so that one row holds all that the effects of line have a part in; these rows have precision
+// H_j = (I + T_j A A' T_j')^-1, with A A' the covariance of the effects over sigma^2.
 functions {
   // the sums of the runs of x that end at last
   vector group_sums(vector x, array[] int last) {
@@ -28,6 +29,17 @@ functions {
     }
     return whole;
   }
+
+  // the products of [r W] of all levels: sum_j [r W]_j' H_j [r W]_j
+  matrix level_products(vector H, vector r, matrix W, vector WW, array[] int met, array[] int last,
+                        array[] int pair) {
+    int D = cols(W);
+    vector[num_elements(r)] u = H .* r;
+    vector[D] Wr = W' * u;
+    vector[size(met)] products = WW .* H[met];
+    matrix[D, D] whole = to_matrix(group_sums(products, last)[pair], D, D);
+    return append_row(append_col(dot_product(r, u), Wr'), append_col(Wr, whole));
+  }
 }
 data {
   int<lower=1> N; // observations of SCT
@@ -37,19 +49,17 @@ data {
   int<lower=1> E; // effects of temp
   int<lower=E> D; // columns of W
   vector<lower=0>[D] unit; // what the columns of W were divided by
-  real rr_0; // r'r
-  vector[D] Wr_0; // W'r
-  matrix[D, D] WW_0; // W'W
+  matrix[D + 1, D + 1] S_0; // products of [r W] in what no effect of line has a part in
 
   int<lower=1> J_line; // levels of line
-  vector[J_line] ZZ_line_11; // Z'Z of every level
-  vector[J_line] Zr_line_1; // Z'r of every level
-  matrix[J_line, D] ZW_line_1; // Z'W of every level
-  int<lower=1> M; // products of two columns of Z'W that meet in a level
+  vector[J_line] T_line; // the length of Z in every level, Z = U T
+  vector[J_line] r_line; // U'r of every level
+  matrix[J_line, D] W_of_line; // U'W of every level
+  int<lower=1> M; // products of two columns of it that meet in a level
   array[M] int<lower=1, upper=J_line> met; // that level
   array[(D * (D + 1)) %/% 2] int<lower=1, upper=M> last; // the last product of every pair of columns
   array[D * D] int<lower=1> pair; // the pair that every element of W'W is
-  vector[M] T_line_11; // the products
+  vector[M] WW_line; // the products
 
   int<lower=1> J_temp; // levels of temp
   int<lower=1> Q_temp; // effects per level, tarsus
@@ -82,21 +92,13 @@ parameters {
   real<lower=0> sigma; // residual sd
 }
 model {
-  real A_line = sd_line / sigma;
-  vector[J_line] h_11 = A_line * ZZ_line_11;
-  vector[J_line] m_11 = 1 + A_line * h_11;
-  vector[J_line] d_1 = m_11;
-  vector[J_line] i_1 = inv_sqrt(d_1);
-  vector[J_line] b_11 = A_line * i_1;
-  vector[J_line] g_11 = b_11 .* b_11;
-  vector[J_line] u_1 = g_11 .* Zr_line_1; // G Z'r
-  real rr = rr_0;
-  vector[D] Wr = Wr_0;
-  matrix[D, D] WW = WW_0;
-  rr -= dot_product(Zr_line_1, u_1);
-  Wr -= ZW_line_1' * u_1;
-  vector[M] products = T_line_11 .* g_11[met];
-  WW -= to_matrix(group_sums(products, last)[pair], D, D);
+  real A = sd_line / sigma;
+  vector[J_line] H = inv(1 + square(A * T_line));
+  matrix[D + 1, D + 1] S = S_0;
+  S += level_products(H, r_line, W_of_line, WW_line, met, last, pair);
+  real rr = S[1, 1];
+  vector[D] Wr = S[2 : , 1];
+  matrix[D, D] WW = S[2 : , 2 : ];
   matrix[D, D] F = diag_matrix(rep_vector(1, D)); // root of the effects' covariance
   F = with_root(F, 1, diag_pre_multiply(sd_temp, L_temp), J_temp);
   F = diag_pre_multiply(unit, F);
@@ -106,7 +108,7 @@ model {
   matrix[D, D] L_P = cholesky_decompose(P);
   vector[D] v = mdivide_left_tri_low(L_P, h);
   target += -N * log(sigma) - 0.5 * rr / square(sigma);
-  target += -0.5 * (sum(log(d_1)));
+  target += -0.5 * (-sum(log(H)));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_line ~ student_t(3, 0, sd_line_scale);
@@ -119,21 +121,13 @@ generated quantities {
   matrix[J_temp, Q_temp] b_temp;
   vector[J_line] b_line;
   {
-    real A_line = sd_line / sigma;
-    vector[J_line] h_11 = A_line * ZZ_line_11;
-    vector[J_line] m_11 = 1 + A_line * h_11;
-    vector[J_line] d_1 = m_11;
-    vector[J_line] i_1 = inv_sqrt(d_1);
-    vector[J_line] b_11 = A_line * i_1;
-    vector[J_line] g_11 = b_11 .* b_11;
-    vector[J_line] u_1 = g_11 .* Zr_line_1; // G Z'r
-    real rr = rr_0;
-    vector[D] Wr = Wr_0;
-    matrix[D, D] WW = WW_0;
-    rr -= dot_product(Zr_line_1, u_1);
-    Wr -= ZW_line_1' * u_1;
-    vector[M] products = T_line_11 .* g_11[met];
-    WW -= to_matrix(group_sums(products, last)[pair], D, D);
+    real A = sd_line / sigma;
+    vector[J_line] H = inv(1 + square(A * T_line));
+    matrix[D + 1, D + 1] S = S_0;
+    S += level_products(H, r_line, W_of_line, WW_line, met, last, pair);
+    real rr = S[1, 1];
+    vector[D] Wr = S[2 : , 1];
+    matrix[D, D] WW = S[2 : , 2 : ];
     matrix[D, D] F = diag_matrix(rep_vector(1, D)); // root of the effects' covariance
     F = with_root(F, 1, diag_pre_multiply(sd_temp, L_temp), J_temp);
     F = diag_pre_multiply(unit, F);
@@ -148,10 +142,11 @@ generated quantities {
     beta = R_inverse * (theta_hat + c[E + 1 : D]);
     vector[D] effects = c ./ unit;
     b_temp = to_matrix(effects[1 : J_temp * Q_temp], J_temp, Q_temp);
-    vector[J_line] e_1 = Zr_line_1 - ZW_line_1 * c; // Z'(y - the rest)
-    vector[J_line] z_1 = to_vector(normal_rng(rep_vector(0, J_line), sigma));
-    b_line = g_11 .* e_1;
-    b_line += b_11 .* z_1;
+    // from the prior, moved to what the rows say
+    vector[J_line] u = to_vector(normal_rng(rep_vector(0, J_line), sigma * A));
+    vector[J_line] left = r_line - W_of_line * c;
+    left -= T_line .* u + to_vector(normal_rng(rep_vector(0, J_line), sigma));
+    b_line = u + square(A) * T_line .* H .* left;
   }
 
   corr_matrix[Q_temp] R_temp;

@@ -5,29 +5,81 @@
 //
 // beta and b_Subject are integrated out: NUTS sees the variances alone, and they are drawn exactly.
 // Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
-// With S = [r Q]' [r Q] - sum_j (Z_j' [r Q])' G_j (Z_j' [r Q]), S / sigma^2 holds the precision P of the rest and P times its mean.
-// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of Subject over sigma^2 and j a level.
+// With S the products of [r Q], rotated rows weighted by H_j, S / sigma^2 holds the precision P of the rest and P times its mean.
+// Every level is rotated, Z_j = U_j T_j, so that 2 rows hold all that the effects of Subject have a part in; these rows have precision
+// H_j = (I + T_j A A' T_j')^-1, with A A' the covariance of the effects of Subject over sigma^2.
+functions {
+  // N (I + T A A' T') N' = D of every level: N_21, D_1, D_2
+  array[] vector level_roots(matrix A, array[] vector T) {
+    int J = num_elements(T[1]);
+    vector[J] p_11 = A[1, 1] * T[1];
+    vector[J] p_12 = A[2, 2] * T[2];
+    vector[J] p_21 = rep_vector(0, J);
+    vector[J] p_22 = A[2, 2] * T[3];
+    vector[J] d_1 = 1 + square(p_11) + square(p_12);
+    vector[J] l_21 = (p_21 .* p_11 + p_22 .* p_12) ./ d_1;
+    p_21 -= l_21 .* p_11;
+    p_22 -= l_21 .* p_12;
+    vector[J] n_21 = -l_21;
+    vector[J] d_2 = 1 + square(p_21) + square(p_22) + square(n_21);
+    return {n_21, d_1, d_2};
+  }
+  // the products of [r Q] of all levels: sum_j [r Q]_j' H_j [r Q]_j
+  matrix level_products(array[] vector N, array[] vector r, array[] matrix Q, array[] matrix QQ) {
+    int K = cols(Q[1]);
+    int J = num_elements(r[1]);
+    vector[J] w_1 = inv(N[2]);
+    vector[J] w_2 = inv(N[3]);
+    vector[J] y_1 = r[1];
+    vector[J] y_2 = r[2] + N[1] .* r[1];
+    vector[J] u_1 = w_1 .* y_1 + N[1] .* w_2 .* y_2;
+    vector[J] u_2 = w_2 .* y_2;
+    vector[J] h_11 = w_1 + square(N[1]) .* w_2;
+    vector[J] h_21 = N[1] .* w_2;
+    vector[J] h_22 = w_2;
+    real rr = dot_product(w_1, square(y_1));
+    rr += dot_product(w_2, square(y_2));
+    vector[K] Qr = Q[1]' * u_1;
+    Qr += Q[2]' * u_2;
+    vector[K * K] products = QQ[1] * h_11;
+    products += QQ[2] * h_21;
+    products += QQ[3] * h_22;
+    return append_row(append_col(rr, Qr'), append_col(Qr, to_matrix(products, K, K)));
+  }
+  // effects given the rows e, drawn: u + A A' T' H (e - T u - noise) with u from their prior
+  matrix level_draws_rng(array[] vector e, real sigma, matrix A, array[] vector T, array[] vector N) {
+    int J = num_elements(e[1]);
+    matrix[J, 2] u;
+    array[2] vector[J] y;
+    for (k in 1 : 2) {
+      u[ : , k] = to_vector(normal_rng(rep_vector(0, J), sigma));
+      y[k] = e[k] - to_vector(normal_rng(rep_vector(0, J), sigma));
+    }
+    u = u * A';
+    y[1] -= T[1] .* u[ : , 1] + T[2] .* u[ : , 2];
+    y[2] -= T[3] .* u[ : , 2];
+    vector[J] x_1 = y[1] ./ N[2];
+    vector[J] x_2 = (y[2] + N[1] .* y[1]) ./ N[3];
+    x_1 += N[1] .* x_2;
+    matrix[J, 2] moved;
+    moved[ : , 1] = T[1] .* x_1;
+    moved[ : , 2] = T[2] .* x_1 + T[3] .* x_2;
+    return u + moved * (A * A');
+  }
+}
 data {
   int<lower=1> N; // observations of Reaction
   int<lower=1> K; // population effects, Days
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
-  real rr_0; // r'r
-  vector[K] Qr_0; // Q'r
-  matrix[K, K] QQ_0; // Q'Q
+  matrix[K + 1, K + 1] S_0; // products of [r Q] in what no effect of Subject has a part in
 
   int<lower=1> J_Subject; // levels of Subject
   int<lower=1> Q_Subject; // effects per level, 1 and 0 + Days
-  vector[J_Subject] ZZ_Subject_11; // Z'Z of every level
-  vector[J_Subject] ZZ_Subject_21;
-  vector[J_Subject] ZZ_Subject_22;
-  vector[J_Subject] Zr_Subject_1; // Z'r of every level
-  vector[J_Subject] Zr_Subject_2;
-  matrix[J_Subject, K] ZQ_Subject_1; // Z'Q of every level
-  matrix[J_Subject, K] ZQ_Subject_2;
-  matrix[K * K, J_Subject] T_Subject_11; // products of Z'Q, as in Q'Q
-  matrix[K * K, J_Subject] T_Subject_21;
-  matrix[K * K, J_Subject] T_Subject_22;
+  array[3] vector[J_Subject] T_Subject; // the triangle of Z in every level, Z = U T
+  array[2] vector[J_Subject] r_Subject; // U'r of every level
+  array[2] matrix[J_Subject, K] Q_of_Subject; // U'Q of every level
+  array[3] matrix[K * K, J_Subject] QQ_Subject; // the products of its columns
 
   // prior locations and scales
   int<lower=1> K_prior; // statements on beta
@@ -50,44 +102,19 @@ parameters {
   real<lower=0> sigma; // residual sd
 }
 model {
-  matrix[Q_Subject, Q_Subject] A_Subject = diag_matrix(sd_Subject) / sigma;
-  vector[J_Subject] h_11 = A_Subject[1, 1] * ZZ_Subject_11;
-  vector[J_Subject] h_12 = A_Subject[2, 2] * ZZ_Subject_21;
-  vector[J_Subject] h_21 = A_Subject[1, 1] * ZZ_Subject_21;
-  vector[J_Subject] h_22 = A_Subject[2, 2] * ZZ_Subject_22;
-  vector[J_Subject] m_11 = 1 + A_Subject[1, 1] * h_11;
-  vector[J_Subject] m_21 = A_Subject[2, 2] * h_21;
-  vector[J_Subject] m_22 = 1 + A_Subject[2, 2] * h_22;
-  vector[J_Subject] d_1 = m_11;
-  vector[J_Subject] i_1 = inv_sqrt(d_1);
-  vector[J_Subject] l_21 = m_21 .* i_1;
-  vector[J_Subject] d_2 = m_22 - square(l_21);
-  vector[J_Subject] i_2 = inv_sqrt(d_2);
-  vector[J_Subject] b_11 = A_Subject[1, 1] * i_1;
-  vector[J_Subject] b_12 = rep_vector(0, J_Subject);
-  vector[J_Subject] b_21 = -i_2 .* (l_21 .* b_11);
-  vector[J_Subject] b_22 = (A_Subject[2, 2] - l_21 .* b_12) .* i_2;
-  vector[J_Subject] g_11 = b_11 .* b_11 + b_21 .* b_21;
-  vector[J_Subject] g_21 = b_12 .* b_11 + b_22 .* b_21;
-  vector[J_Subject] g_22 = b_12 .* b_12 + b_22 .* b_22;
-  vector[J_Subject] u_1 = g_11 .* Zr_Subject_1 + g_21 .* Zr_Subject_2; // G Z'r
-  vector[J_Subject] u_2 = g_21 .* Zr_Subject_1 + g_22 .* Zr_Subject_2;
-  real rr = rr_0;
-  vector[K] Qr = Qr_0;
-  matrix[K, K] QQ = QQ_0;
-  rr -= dot_product(Zr_Subject_1, u_1);
-  rr -= dot_product(Zr_Subject_2, u_2);
-  Qr -= ZQ_Subject_1' * u_1;
-  Qr -= ZQ_Subject_2' * u_2;
-  QQ -= to_matrix(T_Subject_11 * g_11, K, K);
-  QQ -= to_matrix(T_Subject_21 * g_21, K, K);
-  QQ -= to_matrix(T_Subject_22 * g_22, K, K);
+  matrix[Q_Subject, Q_Subject] A = diag_matrix(sd_Subject) / sigma;
+  array[3] vector[J_Subject] N_D = level_roots(A, T_Subject);
+  matrix[K + 1, K + 1] S = S_0;
+  S += level_products(N_D, r_Subject, Q_of_Subject, QQ_Subject);
+  real rr = S[1, 1];
+  vector[K] Qr = S[2 : , 1];
+  matrix[K, K] QQ = S[2 : , 2 : ];
   matrix[K, K] P = QQ / square(sigma) + prior_precision;
   vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v = mdivide_left_tri_low(L_P, h);
   target += -N * log(sigma) - 0.5 * rr / square(sigma);
-  target += -0.5 * (sum(log(d_1)) + sum(log(d_2)));
+  target += -0.5 * (sum(log(N_D[2])) + sum(log(N_D[3])));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_Subject ~ student_t(3, 0, sd_Subject_scale);
@@ -97,38 +124,13 @@ generated quantities {
   vector[K] beta;
   matrix[J_Subject, Q_Subject] b_Subject;
   {
-    matrix[Q_Subject, Q_Subject] A_Subject = diag_matrix(sd_Subject) / sigma;
-    vector[J_Subject] h_11 = A_Subject[1, 1] * ZZ_Subject_11;
-    vector[J_Subject] h_12 = A_Subject[2, 2] * ZZ_Subject_21;
-    vector[J_Subject] h_21 = A_Subject[1, 1] * ZZ_Subject_21;
-    vector[J_Subject] h_22 = A_Subject[2, 2] * ZZ_Subject_22;
-    vector[J_Subject] m_11 = 1 + A_Subject[1, 1] * h_11;
-    vector[J_Subject] m_21 = A_Subject[2, 2] * h_21;
-    vector[J_Subject] m_22 = 1 + A_Subject[2, 2] * h_22;
-    vector[J_Subject] d_1 = m_11;
-    vector[J_Subject] i_1 = inv_sqrt(d_1);
-    vector[J_Subject] l_21 = m_21 .* i_1;
-    vector[J_Subject] d_2 = m_22 - square(l_21);
-    vector[J_Subject] i_2 = inv_sqrt(d_2);
-    vector[J_Subject] b_11 = A_Subject[1, 1] * i_1;
-    vector[J_Subject] b_12 = rep_vector(0, J_Subject);
-    vector[J_Subject] b_21 = -i_2 .* (l_21 .* b_11);
-    vector[J_Subject] b_22 = (A_Subject[2, 2] - l_21 .* b_12) .* i_2;
-    vector[J_Subject] g_11 = b_11 .* b_11 + b_21 .* b_21;
-    vector[J_Subject] g_21 = b_12 .* b_11 + b_22 .* b_21;
-    vector[J_Subject] g_22 = b_12 .* b_12 + b_22 .* b_22;
-    vector[J_Subject] u_1 = g_11 .* Zr_Subject_1 + g_21 .* Zr_Subject_2; // G Z'r
-    vector[J_Subject] u_2 = g_21 .* Zr_Subject_1 + g_22 .* Zr_Subject_2;
-    real rr = rr_0;
-    vector[K] Qr = Qr_0;
-    matrix[K, K] QQ = QQ_0;
-    rr -= dot_product(Zr_Subject_1, u_1);
-    rr -= dot_product(Zr_Subject_2, u_2);
-    Qr -= ZQ_Subject_1' * u_1;
-    Qr -= ZQ_Subject_2' * u_2;
-    QQ -= to_matrix(T_Subject_11 * g_11, K, K);
-    QQ -= to_matrix(T_Subject_21 * g_21, K, K);
-    QQ -= to_matrix(T_Subject_22 * g_22, K, K);
+    matrix[Q_Subject, Q_Subject] A = diag_matrix(sd_Subject) / sigma;
+    array[3] vector[J_Subject] N_D = level_roots(A, T_Subject);
+    matrix[K + 1, K + 1] S = S_0;
+    S += level_products(N_D, r_Subject, Q_of_Subject, QQ_Subject);
+    real rr = S[1, 1];
+    vector[K] Qr = S[2 : , 1];
+    matrix[K, K] QQ = S[2 : , 2 : ];
     matrix[K, K] P = QQ / square(sigma) + prior_precision;
     vector[K] h = Qr / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);
@@ -136,13 +138,10 @@ generated quantities {
     vector[K] z = to_vector(normal_rng(rep_vector(0, K), 1));
     vector[K] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of Q
     beta = R_inverse * (theta_hat + c);
-    vector[J_Subject] e_1 = Zr_Subject_1 - ZQ_Subject_1 * c; // Z'(y - the rest)
-    vector[J_Subject] e_2 = Zr_Subject_2 - ZQ_Subject_2 * c;
-    vector[J_Subject] z_1 = to_vector(normal_rng(rep_vector(0, J_Subject), sigma));
-    vector[J_Subject] z_2 = to_vector(normal_rng(rep_vector(0, J_Subject), sigma));
-    b_Subject[ : , 1] = g_11 .* e_1 + g_21 .* e_2;
-    b_Subject[ : , 1] += b_11 .* z_1 + b_21 .* z_2;
-    b_Subject[ : , 2] = g_21 .* e_1 + g_22 .* e_2;
-    b_Subject[ : , 2] += b_12 .* z_1 + b_22 .* z_2;
+    array[2] vector[J_Subject] left = r_Subject;
+    for (k in 1 : 2) {
+      left[k] -= Q_of_Subject[k] * c;
+    }
+    b_Subject = level_draws_rng(left, sigma, A, T_Subject, N_D);
   }
 }

@@ -9,9 +9,7 @@ data {
   int<lower=1> K; // population effects, 0 + line
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
-  real rr_0; // r'r
-  vector[K] Qr_0; // Q'r
-  matrix[K, K] QQ_0; // Q'Q
+  matrix[K + 1, K + 1] S_0; // products of [r Q]
 
   // prior locations and scales
   int<lower=1> K_prior; // statements on beta
@@ -31,9 +29,10 @@ parameters {
   real<lower=0> sigma; // residual sd
 }
 model {
-  real rr = rr_0;
-  vector[K] Qr = Qr_0;
-  matrix[K, K] QQ = QQ_0;
+  matrix[K + 1, K + 1] S = S_0;
+  real rr = S[1, 1];
+  vector[K] Qr = S[2 : , 1];
+  matrix[K, K] QQ = S[2 : , 2 : ];
   matrix[K, K] P = QQ / square(sigma) + prior_precision;
   vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
@@ -46,9 +45,10 @@ model {
 generated quantities {
   vector[K] beta;
   {
-    real rr = rr_0;
-    vector[K] Qr = Qr_0;
-    matrix[K, K] QQ = QQ_0;
+    matrix[K + 1, K + 1] S = S_0;
+    real rr = S[1, 1];
+    vector[K] Qr = S[2 : , 1];
+    matrix[K, K] QQ = S[2 : , 2 : ];
     matrix[K, K] P = QQ / square(sigma) + prior_precision;
     vector[K] h = Qr / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);

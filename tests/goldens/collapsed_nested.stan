@@ -7,13 +7,25 @@
 // beta and b_batch and b_batch_cask are integrated out: NUTS sees the variances alone, and they are drawn exactly.
 // Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
 // W = [Z Q], Z the columns of batch; their effects are a root F of their covariance times standard normals.
-// With S = [r W]' [r W] - sum_j (Z_j' [r W])' G_j (Z_j' [r W]), S / sigma^2 holds the precision P of the rest and P times its mean.
-// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of batch:cask over sigma^2 and j a level.
+// With S the products of [r W], rotated rows weighted by H_j, S / sigma^2 holds the precision P of the rest and P times its mean.
+// Every level is rotated, Z_j = U_j T_j, so that one row holds all that the effects of batch:cask have a part in; these rows have precision
+// H_j = (I + T_j A A' T_j')^-1, with A A' the covariance of the effects over sigma^2.
 functions {
   // the sums of the runs of x that end at last
   vector group_sums(vector x, array[] int last) {
     vector[size(last)] total = cumulative_sum(x)[last];
     return append_row(total[1], total[2 : ] - total[ : size(last) - 1]);
+  }
+
+  // the products of [r W] of all levels: sum_j [r W]_j' H_j [r W]_j
+  matrix level_products(vector H, vector r, matrix W, vector WW, array[] int met, array[] int last,
+                        array[] int pair) {
+    int D = cols(W);
+    vector[num_elements(r)] u = H .* r;
+    vector[D] Wr = W' * u;
+    vector[size(met)] products = WW .* H[met];
+    matrix[D, D] whole = to_matrix(group_sums(products, last)[pair], D, D);
+    return append_row(append_col(dot_product(r, u), Wr'), append_col(Wr, whole));
   }
 }
 data {
@@ -23,19 +35,17 @@ data {
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
   int<lower=1> E; // effects of batch
   int<lower=E> D; // columns of W
-  real rr_0; // r'r
-  vector[D] Wr_0; // W'r
-  matrix[D, D] WW_0; // W'W
+  matrix[D + 1, D + 1] S_0; // products of [r W] in what no effect of batch:cask has a part in
 
   int<lower=1> J_batch_cask; // levels of batch:cask
-  vector[J_batch_cask] ZZ_batch_cask_11; // Z'Z of every level
-  vector[J_batch_cask] Zr_batch_cask_1; // Z'r of every level
-  matrix[J_batch_cask, D] ZW_batch_cask_1; // Z'W of every level
-  int<lower=1> M; // products of two columns of Z'W that meet in a level
+  vector[J_batch_cask] T_batch_cask; // the length of Z in every level, Z = U T
+  vector[J_batch_cask] r_batch_cask; // U'r of every level
+  matrix[J_batch_cask, D] W_of_batch_cask; // U'W of every level
+  int<lower=1> M; // products of two columns of it that meet in a level
   array[M] int<lower=1, upper=J_batch_cask> met; // that level
   array[(D * (D + 1)) %/% 2] int<lower=1, upper=M> last; // the last product of every pair of columns
   array[D * D] int<lower=1> pair; // the pair that every element of W'W is
-  vector[M] T_batch_cask_11; // the products
+  vector[M] WW_batch_cask; // the products
 
   int<lower=1> J_batch; // levels of batch
 
@@ -66,21 +76,13 @@ parameters {
   real<lower=0> sigma; // residual sd
 }
 model {
-  real A_batch_cask = sd_batch_cask / sigma;
-  vector[J_batch_cask] h_11 = A_batch_cask * ZZ_batch_cask_11;
-  vector[J_batch_cask] m_11 = 1 + A_batch_cask * h_11;
-  vector[J_batch_cask] d_1 = m_11;
-  vector[J_batch_cask] i_1 = inv_sqrt(d_1);
-  vector[J_batch_cask] b_11 = A_batch_cask * i_1;
-  vector[J_batch_cask] g_11 = b_11 .* b_11;
-  vector[J_batch_cask] u_1 = g_11 .* Zr_batch_cask_1; // G Z'r
-  real rr = rr_0;
-  vector[D] Wr = Wr_0;
-  matrix[D, D] WW = WW_0;
-  rr -= dot_product(Zr_batch_cask_1, u_1);
-  Wr -= ZW_batch_cask_1' * u_1;
-  vector[M] products = T_batch_cask_11 .* g_11[met];
-  WW -= to_matrix(group_sums(products, last)[pair], D, D);
+  real A = sd_batch_cask / sigma;
+  vector[J_batch_cask] H = inv(1 + square(A * T_batch_cask));
+  matrix[D + 1, D + 1] S = S_0;
+  S += level_products(H, r_batch_cask, W_of_batch_cask, WW_batch_cask, met, last, pair);
+  real rr = S[1, 1];
+  vector[D] Wr = S[2 : , 1];
+  matrix[D, D] WW = S[2 : , 2 : ];
   vector[D] s = rep_vector(1, D); // scales of the effects
   s[1 : J_batch] = rep_vector(sd_batch, J_batch);
   matrix[D, D] P = add_diag(quad_form_diag(WW, s) / square(sigma), shrunk) + prior_precision;
@@ -88,7 +90,7 @@ model {
   matrix[D, D] L_P = cholesky_decompose(P);
   vector[D] v = mdivide_left_tri_low(L_P, h);
   target += -N * log(sigma) - 0.5 * rr / square(sigma);
-  target += -0.5 * (sum(log(d_1)));
+  target += -0.5 * (-sum(log(H)));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_batch_cask ~ student_t(3, 0, sd_batch_cask_scale);
@@ -100,21 +102,13 @@ generated quantities {
   vector[J_batch] b_batch;
   vector[J_batch_cask] b_batch_cask;
   {
-    real A_batch_cask = sd_batch_cask / sigma;
-    vector[J_batch_cask] h_11 = A_batch_cask * ZZ_batch_cask_11;
-    vector[J_batch_cask] m_11 = 1 + A_batch_cask * h_11;
-    vector[J_batch_cask] d_1 = m_11;
-    vector[J_batch_cask] i_1 = inv_sqrt(d_1);
-    vector[J_batch_cask] b_11 = A_batch_cask * i_1;
-    vector[J_batch_cask] g_11 = b_11 .* b_11;
-    vector[J_batch_cask] u_1 = g_11 .* Zr_batch_cask_1; // G Z'r
-    real rr = rr_0;
-    vector[D] Wr = Wr_0;
-    matrix[D, D] WW = WW_0;
-    rr -= dot_product(Zr_batch_cask_1, u_1);
-    Wr -= ZW_batch_cask_1' * u_1;
-    vector[M] products = T_batch_cask_11 .* g_11[met];
-    WW -= to_matrix(group_sums(products, last)[pair], D, D);
+    real A = sd_batch_cask / sigma;
+    vector[J_batch_cask] H = inv(1 + square(A * T_batch_cask));
+    matrix[D + 1, D + 1] S = S_0;
+    S += level_products(H, r_batch_cask, W_of_batch_cask, WW_batch_cask, met, last, pair);
+    real rr = S[1, 1];
+    vector[D] Wr = S[2 : , 1];
+    matrix[D, D] WW = S[2 : , 2 : ];
     vector[D] s = rep_vector(1, D); // scales of the effects
     s[1 : J_batch] = rep_vector(sd_batch, J_batch);
     matrix[D, D] P = add_diag(quad_form_diag(WW, s) / square(sigma), shrunk) + prior_precision;
@@ -126,9 +120,10 @@ generated quantities {
     c = s .* c;
     beta = R_inverse * (theta_hat + c[E + 1 : D]);
     b_batch = c[1 : J_batch];
-    vector[J_batch_cask] e_1 = Zr_batch_cask_1 - ZW_batch_cask_1 * c; // Z'(y - the rest)
-    vector[J_batch_cask] z_1 = to_vector(normal_rng(rep_vector(0, J_batch_cask), sigma));
-    b_batch_cask = g_11 .* e_1;
-    b_batch_cask += b_11 .* z_1;
+    // from the prior, moved to what the rows say
+    vector[J_batch_cask] u = to_vector(normal_rng(rep_vector(0, J_batch_cask), sigma * A));
+    vector[J_batch_cask] left = r_batch_cask - W_of_batch_cask * c;
+    left -= T_batch_cask .* u + to_vector(normal_rng(rep_vector(0, J_batch_cask), sigma));
+    b_batch_cask = u + square(A) * T_batch_cask .* H .* left;
   }
 }

@@ -5,23 +5,32 @@
 //
 // beta and b_Subject are integrated out: NUTS sees the variances alone, and they are drawn exactly.
 // Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat.
-// With S = [r Q]' [r Q] - sum_j (Z_j' [r Q])' G_j (Z_j' [r Q]), S / sigma^2 holds the precision P of the rest and P times its mean.
-// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of Subject over sigma^2 and j a level.
+// With S the products of [r Q], rotated rows weighted by H_j, S / sigma^2 holds the precision P of the rest and P times its mean.
+// Every level is rotated, Z_j = U_j T_j, so that one row holds all that the effects of Subject have a part in; these rows have precision
+// H_j = (I + T_j A A' T_j')^-1, with A A' the covariance of the effects over sigma^2.
 // b_Subject = root_Subject times effects of independent levels; they are what is integrated out.
+functions {
+  // the products of [r Q] of all levels: sum_j [r Q]_j' H_j [r Q]_j
+  matrix level_products(vector H, vector r, matrix Q, matrix QQ) {
+    int K = cols(Q);
+    vector[num_elements(r)] u = H .* r;
+    vector[K] Qr = Q' * u;
+    matrix[K, K] products = to_matrix(QQ * H, K, K);
+    return append_row(append_col(dot_product(r, u), Qr'), append_col(Qr, products));
+  }
+}
 data {
   int<lower=1> N; // observations of Reaction
   int<lower=1> K; // population effects, Days
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
-  real rr_0; // r'r
-  vector[K] Qr_0; // Q'r
-  matrix[K, K] QQ_0; // Q'Q
+  matrix[K + 1, K + 1] S_0; // products of [r Q] in what no effect of Subject has a part in
 
   int<lower=1> J_Subject; // levels of Subject
-  vector[J_Subject] ZZ_Subject_11; // Z'Z of every level
-  vector[J_Subject] Zr_Subject_1; // Z'r of every level
-  matrix[J_Subject, K] ZQ_Subject_1; // Z'Q of every level
-  matrix[K * K, J_Subject] T_Subject_11; // products of Z'Q, as in Q'Q
+  vector[J_Subject] T_Subject; // the length of Z in every level, Z = U T
+  vector[J_Subject] r_Subject; // U'r of every level
+  matrix[J_Subject, K] Q_of_Subject; // U'Q of every level
+  matrix[K * K, J_Subject] QQ_Subject; // the products of its columns
   matrix[J_Subject, J_Subject] root_Subject; // root of the covariance of its levels
 
   // prior locations and scales
@@ -45,26 +54,19 @@ parameters {
   real<lower=0> sigma; // residual sd
 }
 model {
-  real A_Subject = sd_Subject / sigma;
-  vector[J_Subject] h_11 = A_Subject * ZZ_Subject_11;
-  vector[J_Subject] m_11 = 1 + A_Subject * h_11;
-  vector[J_Subject] d_1 = m_11;
-  vector[J_Subject] i_1 = inv_sqrt(d_1);
-  vector[J_Subject] b_11 = A_Subject * i_1;
-  vector[J_Subject] g_11 = b_11 .* b_11;
-  vector[J_Subject] u_1 = g_11 .* Zr_Subject_1; // G Z'r
-  real rr = rr_0;
-  vector[K] Qr = Qr_0;
-  matrix[K, K] QQ = QQ_0;
-  rr -= dot_product(Zr_Subject_1, u_1);
-  Qr -= ZQ_Subject_1' * u_1;
-  QQ -= to_matrix(T_Subject_11 * g_11, K, K);
+  real A = sd_Subject / sigma;
+  vector[J_Subject] H = inv(1 + square(A * T_Subject));
+  matrix[K + 1, K + 1] S = S_0;
+  S += level_products(H, r_Subject, Q_of_Subject, QQ_Subject);
+  real rr = S[1, 1];
+  vector[K] Qr = S[2 : , 1];
+  matrix[K, K] QQ = S[2 : , 2 : ];
   matrix[K, K] P = QQ / square(sigma) + prior_precision;
   vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v = mdivide_left_tri_low(L_P, h);
   target += -N * log(sigma) - 0.5 * rr / square(sigma);
-  target += -0.5 * (sum(log(d_1)));
+  target += -0.5 * (-sum(log(H)));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_Subject ~ student_t(3, 0, sd_Subject_scale);
@@ -74,20 +76,13 @@ generated quantities {
   vector[K] beta;
   vector[J_Subject] b_Subject;
   {
-    real A_Subject = sd_Subject / sigma;
-    vector[J_Subject] h_11 = A_Subject * ZZ_Subject_11;
-    vector[J_Subject] m_11 = 1 + A_Subject * h_11;
-    vector[J_Subject] d_1 = m_11;
-    vector[J_Subject] i_1 = inv_sqrt(d_1);
-    vector[J_Subject] b_11 = A_Subject * i_1;
-    vector[J_Subject] g_11 = b_11 .* b_11;
-    vector[J_Subject] u_1 = g_11 .* Zr_Subject_1; // G Z'r
-    real rr = rr_0;
-    vector[K] Qr = Qr_0;
-    matrix[K, K] QQ = QQ_0;
-    rr -= dot_product(Zr_Subject_1, u_1);
-    Qr -= ZQ_Subject_1' * u_1;
-    QQ -= to_matrix(T_Subject_11 * g_11, K, K);
+    real A = sd_Subject / sigma;
+    vector[J_Subject] H = inv(1 + square(A * T_Subject));
+    matrix[K + 1, K + 1] S = S_0;
+    S += level_products(H, r_Subject, Q_of_Subject, QQ_Subject);
+    real rr = S[1, 1];
+    vector[K] Qr = S[2 : , 1];
+    matrix[K, K] QQ = S[2 : , 2 : ];
     matrix[K, K] P = QQ / square(sigma) + prior_precision;
     vector[K] h = Qr / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);
@@ -95,10 +90,11 @@ generated quantities {
     vector[K] z = to_vector(normal_rng(rep_vector(0, K), 1));
     vector[K] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of Q
     beta = R_inverse * (theta_hat + c);
-    vector[J_Subject] e_1 = Zr_Subject_1 - ZQ_Subject_1 * c; // Z'(y - the rest)
-    vector[J_Subject] z_1 = to_vector(normal_rng(rep_vector(0, J_Subject), sigma));
-    b_Subject = g_11 .* e_1;
-    b_Subject += b_11 .* z_1;
+    // from the prior, moved to what the rows say
+    vector[J_Subject] u = to_vector(normal_rng(rep_vector(0, J_Subject), sigma * A));
+    vector[J_Subject] left = r_Subject - Q_of_Subject * c;
+    left -= T_Subject .* u + to_vector(normal_rng(rep_vector(0, J_Subject), sigma));
+    b_Subject = u + square(A) * T_Subject .* H .* left;
   }
 
   b_Subject = root_Subject * b_Subject;

@@ -29,9 +29,7 @@ data {
   int<lower=1> E; // effects of Subject
   int<lower=E> D; // columns of W
   vector<lower=0>[D] unit; // what the columns of W were divided by
-  real rr_0; // r'r
-  vector[D] Wr_0; // W'r
-  matrix[D, D] WW_0; // W'W
+  matrix[D + 1, D + 1] S_0; // products of [r W]
 
   int<lower=1> J_Subject; // levels of Subject
   int<lower=1> Q_Subject; // effects per level, 1 + Days
@@ -62,9 +60,10 @@ parameters {
   real<lower=0> sigma; // residual sd
 }
 model {
-  real rr = rr_0;
-  vector[D] Wr = Wr_0;
-  matrix[D, D] WW = WW_0;
+  matrix[D + 1, D + 1] S = S_0;
+  real rr = S[1, 1];
+  vector[D] Wr = S[2 : , 1];
+  matrix[D, D] WW = S[2 : , 2 : ];
   matrix[D, D] F = diag_matrix(rep_vector(1, D)); // root of the effects' covariance
   F = with_root(F, 1, diag_pre_multiply(sd_Subject, L_Subject), J_Subject);
   F = diag_pre_multiply(unit, F);
@@ -84,9 +83,10 @@ generated quantities {
   vector[K] beta;
   matrix[J_Subject, Q_Subject] b_Subject;
   {
-    real rr = rr_0;
-    vector[D] Wr = Wr_0;
-    matrix[D, D] WW = WW_0;
+    matrix[D + 1, D + 1] S = S_0;
+    real rr = S[1, 1];
+    vector[D] Wr = S[2 : , 1];
+    matrix[D, D] WW = S[2 : , 2 : ];
     matrix[D, D] F = diag_matrix(rep_vector(1, D)); // root of the effects' covariance
     F = with_root(F, 1, diag_pre_multiply(sd_Subject, L_Subject), J_Subject);
     F = diag_pre_multiply(unit, F);

@@ -8,13 +8,74 @@
 // beta and b_line and b_temp are integrated out: NUTS sees the rest, and they are drawn exactly.
 // Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat, e = r less the sampled terms.
 // W = [Z Q], Z the columns of temp; their effects are a root F of their covariance times standard normals.
-// With S = [e W]' [e W] - sum_j (Z_j' [e W])' G_j (Z_j' [e W]), S / sigma^2 holds the precision P of the rest and P times its mean.
-// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of line over sigma^2 and j a level.
+// With S the products of [e W], rotated rows weighted by H_j, S / sigma^2 holds the precision P of the rest and P times its mean.
+// Every level is rotated, Z_j = U_j T_j, so that 2 rows hold all that the effects of line have a part in; these rows have precision
+// H_j = (I + T_j A A' T_j')^-1, with A A' the covariance of the effects of line over sigma^2.
 functions {
   // the sums of the runs of x that end at last
   vector group_sums(vector x, array[] int last) {
     vector[size(last)] total = cumulative_sum(x)[last];
     return append_row(total[1], total[2 : ] - total[ : size(last) - 1]);
+  }
+
+  // N (I + T A A' T') N' = D of every level: N_21, D_1, D_2
+  array[] vector level_roots(matrix A, array[] vector T) {
+    int J = num_elements(T[1]);
+    vector[J] p_11 = A[1, 1] * T[1] + A[2, 1] * T[2];
+    vector[J] p_12 = A[2, 2] * T[2];
+    vector[J] p_21 = A[2, 1] * T[3];
+    vector[J] p_22 = A[2, 2] * T[3];
+    vector[J] d_1 = 1 + square(p_11) + square(p_12);
+    vector[J] l_21 = (p_21 .* p_11 + p_22 .* p_12) ./ d_1;
+    p_21 -= l_21 .* p_11;
+    p_22 -= l_21 .* p_12;
+    vector[J] n_21 = -l_21;
+    vector[J] d_2 = 1 + square(p_21) + square(p_22) + square(n_21);
+    return {n_21, d_1, d_2};
+  }
+  // the products of [r W] of all levels: sum_j [r W]_j' H_j [r W]_j
+  matrix level_products(array[] vector N, array[] vector r, array[] matrix W, array[] vector WW,
+                        array[] int met, array[] int last, array[] int pair) {
+    int D = cols(W[1]);
+    int J = num_elements(r[1]);
+    vector[J] w_1 = inv(N[2]);
+    vector[J] w_2 = inv(N[3]);
+    vector[J] y_1 = r[1];
+    vector[J] y_2 = r[2] + N[1] .* r[1];
+    vector[J] u_1 = w_1 .* y_1 + N[1] .* w_2 .* y_2;
+    vector[J] u_2 = w_2 .* y_2;
+    vector[J] h_11 = w_1 + square(N[1]) .* w_2;
+    vector[J] h_21 = N[1] .* w_2;
+    vector[J] h_22 = w_2;
+    real rr = dot_product(w_1, square(y_1));
+    rr += dot_product(w_2, square(y_2));
+    vector[D] Wr = W[1]' * u_1;
+    Wr += W[2]' * u_2;
+    vector[size(met)] products = WW[1] .* h_11[met];
+    products += WW[2] .* h_21[met];
+    products += WW[3] .* h_22[met];
+    matrix[D, D] whole = to_matrix(group_sums(products, last)[pair], D, D);
+    return append_row(append_col(rr, Wr'), append_col(Wr, whole));
+  }
+  // effects given the rows e, drawn: u + A A' T' H (e - T u - noise) with u from their prior
+  matrix level_draws_rng(array[] vector e, real sigma, matrix A, array[] vector T, array[] vector N) {
+    int J = num_elements(e[1]);
+    matrix[J, 2] u;
+    array[2] vector[J] y;
+    for (k in 1 : 2) {
+      u[ : , k] = to_vector(normal_rng(rep_vector(0, J), sigma));
+      y[k] = e[k] - to_vector(normal_rng(rep_vector(0, J), sigma));
+    }
+    u = u * A';
+    y[1] -= T[1] .* u[ : , 1] + T[2] .* u[ : , 2];
+    y[2] -= T[3] .* u[ : , 2];
+    vector[J] x_1 = y[1] ./ N[2];
+    vector[J] x_2 = (y[2] + N[1] .* y[1]) ./ N[3];
+    x_1 += N[1] .* x_2;
+    matrix[J, 2] moved;
+    moved[ : , 1] = T[1] .* x_1;
+    moved[ : , 2] = T[2] .* x_1 + T[3] .* x_2;
+    return u + moved * (A * A');
   }
 }
 data {
@@ -25,25 +86,20 @@ data {
   int<lower=1> E; // effects of temp
   int<lower=E> D; // columns of W
   vector[N] r; // y - Q theta_hat, rows sorted by line
-  matrix[N, D] W;
+  matrix[N, D] W; // less what effects of line have a part in
   matrix[D, D] WW_0; // W'W
 
   int<lower=1> J_line; // levels of line
   int<lower=1> Q_line; // effects per level, tarsus
-  vector[J_line] ZZ_line_11; // Z'Z of every level
-  vector[J_line] ZZ_line_21;
-  vector[J_line] ZZ_line_22;
+  array[3] vector[J_line] T_line; // the triangle of Z in every level, Z = U T
+  array[2] vector[N] U_line;
   array[J_line] int<lower=1, upper=N> last_line; // its last row
-  vector[N] Z_line_2;
-  matrix[J_line, D] ZW_line_1; // Z'W of every level
-  matrix[J_line, D] ZW_line_2;
-  int<lower=1> M; // products of two columns of Z'W that meet in a level
+  array[2] matrix[J_line, D] W_of_line; // U'W of every level
+  int<lower=1> M; // products of two columns of it that meet in a level
   array[M] int<lower=1, upper=J_line> met; // that level
   array[(D * (D + 1)) %/% 2] int<lower=1, upper=M> last; // the last product of every pair of columns
   array[D * D] int<lower=1> pair; // the pair that every element of W'W is
-  vector[M] T_line_11; // the products
-  vector[M] T_line_21;
-  vector[M] T_line_22;
+  array[3] vector[M] WW_line; // the products
 
   int<lower=1> J_temp; // levels of temp
 
@@ -91,41 +147,21 @@ transformed parameters {
 model {
   vector[N] e = r;
   e -= rows_dot_product(Z_genotype, b_genotype[genotype]);
-  matrix[Q_line, Q_line] A_line = diag_pre_multiply(sd_line, L_line) / sigma;
-  vector[J_line] h_11 = A_line[1, 1] * ZZ_line_11 + A_line[2, 1] * ZZ_line_21;
-  vector[J_line] h_12 = A_line[2, 2] * ZZ_line_21;
-  vector[J_line] h_21 = A_line[1, 1] * ZZ_line_21 + A_line[2, 1] * ZZ_line_22;
-  vector[J_line] h_22 = A_line[2, 2] * ZZ_line_22;
-  vector[J_line] m_11 = 1 + A_line[1, 1] * h_11 + A_line[2, 1] * h_21;
-  vector[J_line] m_21 = A_line[2, 2] * h_21;
-  vector[J_line] m_22 = 1 + A_line[2, 2] * h_22;
-  vector[J_line] d_1 = m_11;
-  vector[J_line] i_1 = inv_sqrt(d_1);
-  vector[J_line] l_21 = m_21 .* i_1;
-  vector[J_line] d_2 = m_22 - square(l_21);
-  vector[J_line] i_2 = inv_sqrt(d_2);
-  vector[J_line] b_11 = A_line[1, 1] * i_1;
-  vector[J_line] b_12 = A_line[2, 1] * i_1;
-  vector[J_line] b_21 = -i_2 .* (l_21 .* b_11);
-  vector[J_line] b_22 = (A_line[2, 2] - l_21 .* b_12) .* i_2;
-  vector[J_line] g_11 = b_11 .* b_11 + b_21 .* b_21;
-  vector[J_line] g_21 = b_12 .* b_11 + b_22 .* b_21;
-  vector[J_line] g_22 = b_12 .* b_12 + b_22 .* b_22;
-  vector[J_line] Zr_line_1 = group_sums(e, last_line);
-  vector[J_line] Zr_line_2 = group_sums(Z_line_2 .* e, last_line);
-  vector[J_line] u_1 = g_11 .* Zr_line_1 + g_21 .* Zr_line_2; // G Z'r
-  vector[J_line] u_2 = g_21 .* Zr_line_1 + g_22 .* Zr_line_2;
-  real rr = dot_self(e);
-  vector[D] Wr = W' * e;
-  matrix[D, D] WW = WW_0;
-  rr -= dot_product(Zr_line_1, u_1);
-  rr -= dot_product(Zr_line_2, u_2);
-  Wr -= ZW_line_1' * u_1;
-  Wr -= ZW_line_2' * u_2;
-  vector[M] products = T_line_11 .* g_11[met];
-  products += T_line_21 .* g_21[met];
-  products += T_line_22 .* g_22[met];
-  WW -= to_matrix(group_sums(products, last)[pair], D, D);
+  matrix[Q_line, Q_line] A = diag_pre_multiply(sd_line, L_line) / sigma;
+  array[3] vector[J_line] N_D = level_roots(A, T_line);
+  array[2] vector[J_line] r_line;
+  for (k in 1 : 2) {
+    r_line[k] = group_sums(U_line[k] .* e, last_line);
+  }
+  real ee = dot_self(e);
+  ee -= dot_self(r_line[1]);
+  ee -= dot_self(r_line[2]);
+  vector[D] We = W' * e;
+  matrix[D + 1, D + 1] S = append_row(append_col(ee, We'), append_col(We, WW_0));
+  S += level_products(N_D, r_line, W_of_line, WW_line, met, last, pair);
+  real rr = S[1, 1];
+  vector[D] Wr = S[2 : , 1];
+  matrix[D, D] WW = S[2 : , 2 : ];
   vector[D] s = rep_vector(1, D); // scales of the effects
   s[1 : J_temp] = rep_vector(sd_temp, J_temp);
   matrix[D, D] P = add_diag(quad_form_diag(WW, s) / square(sigma), shrunk) + prior_precision;
@@ -133,7 +169,7 @@ model {
   matrix[D, D] L_P = cholesky_decompose(P);
   vector[D] v = mdivide_left_tri_low(L_P, h);
   target += -N * log(sigma) - 0.5 * rr / square(sigma);
-  target += -0.5 * (sum(log(d_1)) + sum(log(d_2)));
+  target += -0.5 * (sum(log(N_D[2])) + sum(log(N_D[3])));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_line ~ student_t(3, 0, sd_line_scale);
@@ -151,41 +187,21 @@ generated quantities {
   {
     vector[N] e = r;
     e -= rows_dot_product(Z_genotype, b_genotype[genotype]);
-    matrix[Q_line, Q_line] A_line = diag_pre_multiply(sd_line, L_line) / sigma;
-    vector[J_line] h_11 = A_line[1, 1] * ZZ_line_11 + A_line[2, 1] * ZZ_line_21;
-    vector[J_line] h_12 = A_line[2, 2] * ZZ_line_21;
-    vector[J_line] h_21 = A_line[1, 1] * ZZ_line_21 + A_line[2, 1] * ZZ_line_22;
-    vector[J_line] h_22 = A_line[2, 2] * ZZ_line_22;
-    vector[J_line] m_11 = 1 + A_line[1, 1] * h_11 + A_line[2, 1] * h_21;
-    vector[J_line] m_21 = A_line[2, 2] * h_21;
-    vector[J_line] m_22 = 1 + A_line[2, 2] * h_22;
-    vector[J_line] d_1 = m_11;
-    vector[J_line] i_1 = inv_sqrt(d_1);
-    vector[J_line] l_21 = m_21 .* i_1;
-    vector[J_line] d_2 = m_22 - square(l_21);
-    vector[J_line] i_2 = inv_sqrt(d_2);
-    vector[J_line] b_11 = A_line[1, 1] * i_1;
-    vector[J_line] b_12 = A_line[2, 1] * i_1;
-    vector[J_line] b_21 = -i_2 .* (l_21 .* b_11);
-    vector[J_line] b_22 = (A_line[2, 2] - l_21 .* b_12) .* i_2;
-    vector[J_line] g_11 = b_11 .* b_11 + b_21 .* b_21;
-    vector[J_line] g_21 = b_12 .* b_11 + b_22 .* b_21;
-    vector[J_line] g_22 = b_12 .* b_12 + b_22 .* b_22;
-    vector[J_line] Zr_line_1 = group_sums(e, last_line);
-    vector[J_line] Zr_line_2 = group_sums(Z_line_2 .* e, last_line);
-    vector[J_line] u_1 = g_11 .* Zr_line_1 + g_21 .* Zr_line_2; // G Z'r
-    vector[J_line] u_2 = g_21 .* Zr_line_1 + g_22 .* Zr_line_2;
-    real rr = dot_self(e);
-    vector[D] Wr = W' * e;
-    matrix[D, D] WW = WW_0;
-    rr -= dot_product(Zr_line_1, u_1);
-    rr -= dot_product(Zr_line_2, u_2);
-    Wr -= ZW_line_1' * u_1;
-    Wr -= ZW_line_2' * u_2;
-    vector[M] products = T_line_11 .* g_11[met];
-    products += T_line_21 .* g_21[met];
-    products += T_line_22 .* g_22[met];
-    WW -= to_matrix(group_sums(products, last)[pair], D, D);
+    matrix[Q_line, Q_line] A = diag_pre_multiply(sd_line, L_line) / sigma;
+    array[3] vector[J_line] N_D = level_roots(A, T_line);
+    array[2] vector[J_line] r_line;
+    for (k in 1 : 2) {
+      r_line[k] = group_sums(U_line[k] .* e, last_line);
+    }
+    real ee = dot_self(e);
+    ee -= dot_self(r_line[1]);
+    ee -= dot_self(r_line[2]);
+    vector[D] We = W' * e;
+    matrix[D + 1, D + 1] S = append_row(append_col(ee, We'), append_col(We, WW_0));
+    S += level_products(N_D, r_line, W_of_line, WW_line, met, last, pair);
+    real rr = S[1, 1];
+    vector[D] Wr = S[2 : , 1];
+    matrix[D, D] WW = S[2 : , 2 : ];
     vector[D] s = rep_vector(1, D); // scales of the effects
     s[1 : J_temp] = rep_vector(sd_temp, J_temp);
     matrix[D, D] P = add_diag(quad_form_diag(WW, s) / square(sigma), shrunk) + prior_precision;
@@ -197,14 +213,11 @@ generated quantities {
     c = s .* c;
     beta = R_inverse * (theta_hat + c[E + 1 : D]);
     b_temp = c[1 : J_temp];
-    vector[J_line] e_1 = Zr_line_1 - ZW_line_1 * c; // Z'(y - the rest)
-    vector[J_line] e_2 = Zr_line_2 - ZW_line_2 * c;
-    vector[J_line] z_1 = to_vector(normal_rng(rep_vector(0, J_line), sigma));
-    vector[J_line] z_2 = to_vector(normal_rng(rep_vector(0, J_line), sigma));
-    b_line[ : , 1] = g_11 .* e_1 + g_21 .* e_2;
-    b_line[ : , 1] += b_11 .* z_1 + b_21 .* z_2;
-    b_line[ : , 2] = g_21 .* e_1 + g_22 .* e_2;
-    b_line[ : , 2] += b_12 .* z_1 + b_22 .* z_2;
+    array[2] vector[J_line] left = r_line;
+    for (k in 1 : 2) {
+      left[k] -= W_of_line[k] * c;
+    }
+    b_line = level_draws_rng(left, sigma, A, T_line, N_D);
   }
 
   corr_matrix[Q_line] R_line;

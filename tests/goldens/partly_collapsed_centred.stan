@@ -7,13 +7,23 @@
 //
 // beta and b_line are integrated out: NUTS sees the rest, and they are drawn exactly.
 // Q = X R_inverse has orthogonal columns, theta_hat are their least-squares effects, r = y - Q theta_hat, e = r less the sampled terms.
-// With S = [e Q]' [e Q] - sum_j (Z_j' [e Q])' G_j (Z_j' [e Q]), S / sigma^2 holds the precision P of the rest and P times its mean.
-// G_j = A (I + A' Z_j'Z_j A)^-1 A', with A A' the covariance of the effects of line over sigma^2 and j a level.
+// With S the products of [e Q], rotated rows weighted by H_j, S / sigma^2 holds the precision P of the rest and P times its mean.
+// Every level is rotated, Z_j = U_j T_j, so that one row holds all that the effects of line have a part in; these rows have precision
+// H_j = (I + T_j A A' T_j')^-1, with A A' the covariance of the effects over sigma^2.
 functions {
   // the sums of the runs of x that end at last
   vector group_sums(vector x, array[] int last) {
     vector[size(last)] total = cumulative_sum(x)[last];
     return append_row(total[1], total[2 : ] - total[ : size(last) - 1]);
+  }
+
+  // the products of [r Q] of all levels: sum_j [r Q]_j' H_j [r Q]_j
+  matrix level_products(vector H, vector r, matrix Q, matrix QQ) {
+    int K = cols(Q);
+    vector[num_elements(r)] u = H .* r;
+    vector[K] Qr = Q' * u;
+    matrix[K, K] products = to_matrix(QQ * H, K, K);
+    return append_row(append_col(dot_product(r, u), Qr'), append_col(Qr, products));
   }
 }
 data {
@@ -22,14 +32,15 @@ data {
   matrix[K, K] R_inverse; // X R_inverse has orthogonal columns
   vector[K] theta_hat; // least-squares effects of Q = X R_inverse
   vector[N] r; // y - Q theta_hat, rows sorted by line
-  matrix[N, K] Q;
+  matrix[N, K] Q; // less what effects of line have a part in
   matrix[K, K] QQ_0; // Q'Q
 
   int<lower=1> J_line; // levels of line
-  vector[J_line] ZZ_line_11; // Z'Z of every level
+  vector[J_line] T_line; // the length of Z in every level, Z = U T
+  vector[N] U_line;
   array[J_line] int<lower=1, upper=N> last_line; // its last row
-  matrix[J_line, K] ZQ_line_1; // Z'Q of every level
-  matrix[K * K, J_line] T_line_11; // products of Z'Q, as in Q'Q
+  matrix[J_line, K] Q_of_line; // U'Q of every level
+  matrix[K * K, J_line] QQ_line; // the products of its columns
 
   int<lower=1> J_genotype; // levels of genotype
   int<lower=1> Q_genotype; // effects per level
@@ -72,27 +83,23 @@ model {
   vector[N] e = r;
   e -= rows_dot_product(Z_genotype, b_genotype[genotype]);
   e -= b_temp[temp];
-  real A_line = sd_line / sigma;
-  vector[J_line] h_11 = A_line * ZZ_line_11;
-  vector[J_line] m_11 = 1 + A_line * h_11;
-  vector[J_line] d_1 = m_11;
-  vector[J_line] i_1 = inv_sqrt(d_1);
-  vector[J_line] b_11 = A_line * i_1;
-  vector[J_line] g_11 = b_11 .* b_11;
-  vector[J_line] Zr_line_1 = group_sums(e, last_line);
-  vector[J_line] u_1 = g_11 .* Zr_line_1; // G Z'r
-  real rr = dot_self(e);
-  vector[K] Qr = Q' * e;
-  matrix[K, K] QQ = QQ_0;
-  rr -= dot_product(Zr_line_1, u_1);
-  Qr -= ZQ_line_1' * u_1;
-  QQ -= to_matrix(T_line_11 * g_11, K, K);
+  real A = sd_line / sigma;
+  vector[J_line] H = inv(1 + square(A * T_line));
+  vector[J_line] r_line = group_sums(U_line .* e, last_line);
+  real ee = dot_self(e);
+  ee -= dot_self(r_line);
+  vector[K] We = Q' * e;
+  matrix[K + 1, K + 1] S = append_row(append_col(ee, We'), append_col(We, QQ_0));
+  S += level_products(H, r_line, Q_of_line, QQ_line);
+  real rr = S[1, 1];
+  vector[K] Qr = S[2 : , 1];
+  matrix[K, K] QQ = S[2 : , 2 : ];
   matrix[K, K] P = QQ / square(sigma) + prior_precision;
   vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
   vector[K] v = mdivide_left_tri_low(L_P, h);
   target += -N * log(sigma) - 0.5 * rr / square(sigma);
-  target += -0.5 * (sum(log(d_1)));
+  target += -0.5 * (-sum(log(H)));
   target += 0.5 * dot_self(v) - sum(log(diagonal(L_P)));
 
   sd_line ~ student_t(3, 0, sd_line_scale);
@@ -114,21 +121,17 @@ generated quantities {
     vector[N] e = r;
     e -= rows_dot_product(Z_genotype, b_genotype[genotype]);
     e -= b_temp[temp];
-    real A_line = sd_line / sigma;
-    vector[J_line] h_11 = A_line * ZZ_line_11;
-    vector[J_line] m_11 = 1 + A_line * h_11;
-    vector[J_line] d_1 = m_11;
-    vector[J_line] i_1 = inv_sqrt(d_1);
-    vector[J_line] b_11 = A_line * i_1;
-    vector[J_line] g_11 = b_11 .* b_11;
-    vector[J_line] Zr_line_1 = group_sums(e, last_line);
-    vector[J_line] u_1 = g_11 .* Zr_line_1; // G Z'r
-    real rr = dot_self(e);
-    vector[K] Qr = Q' * e;
-    matrix[K, K] QQ = QQ_0;
-    rr -= dot_product(Zr_line_1, u_1);
-    Qr -= ZQ_line_1' * u_1;
-    QQ -= to_matrix(T_line_11 * g_11, K, K);
+    real A = sd_line / sigma;
+    vector[J_line] H = inv(1 + square(A * T_line));
+    vector[J_line] r_line = group_sums(U_line .* e, last_line);
+    real ee = dot_self(e);
+    ee -= dot_self(r_line);
+    vector[K] We = Q' * e;
+    matrix[K + 1, K + 1] S = append_row(append_col(ee, We'), append_col(We, QQ_0));
+    S += level_products(H, r_line, Q_of_line, QQ_line);
+    real rr = S[1, 1];
+    vector[K] Qr = S[2 : , 1];
+    matrix[K, K] QQ = S[2 : , 2 : ];
     matrix[K, K] P = QQ / square(sigma) + prior_precision;
     vector[K] h = Qr / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);
@@ -136,10 +139,11 @@ generated quantities {
     vector[K] z = to_vector(normal_rng(rep_vector(0, K), 1));
     vector[K] c = mdivide_right_tri_low((v + z)', L_P)'; // the coefficients of Q
     beta = R_inverse * (theta_hat + c);
-    vector[J_line] e_1 = Zr_line_1 - ZQ_line_1 * c; // Z'(y - the rest)
-    vector[J_line] z_1 = to_vector(normal_rng(rep_vector(0, J_line), sigma));
-    b_line = g_11 .* e_1;
-    b_line += b_11 .* z_1;
+    // from the prior, moved to what the rows say
+    vector[J_line] u = to_vector(normal_rng(rep_vector(0, J_line), sigma * A));
+    vector[J_line] left = r_line - Q_of_line * c;
+    left -= T_line .* u + to_vector(normal_rng(rep_vector(0, J_line), sigma));
+    b_line = u + square(A) * T_line .* H .* left;
   }
 
   corr_matrix[Q_genotype] R_genotype;

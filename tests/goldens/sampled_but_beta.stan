@@ -44,9 +44,12 @@ transformed parameters {
 model {
   vector[N] e = r;
   e -= b_batch[batch];
-  real rr = dot_self(e);
-  vector[K] Qr = Q' * e;
-  matrix[K, K] QQ = QQ_0;
+  real ee = dot_self(e);
+  vector[K] We = Q' * e;
+  matrix[K + 1, K + 1] S = append_row(append_col(ee, We'), append_col(We, QQ_0));
+  real rr = S[1, 1];
+  vector[K] Qr = S[2 : , 1];
+  matrix[K, K] QQ = S[2 : , 2 : ];
   matrix[K, K] P = QQ / square(sigma) + prior_precision;
   vector[K] h = Qr / square(sigma) + prior_linear;
   matrix[K, K] L_P = cholesky_decompose(P);
@@ -63,9 +66,12 @@ generated quantities {
   {
     vector[N] e = r;
     e -= b_batch[batch];
-    real rr = dot_self(e);
-    vector[K] Qr = Q' * e;
-    matrix[K, K] QQ = QQ_0;
+    real ee = dot_self(e);
+    vector[K] We = Q' * e;
+    matrix[K + 1, K + 1] S = append_row(append_col(ee, We'), append_col(We, QQ_0));
+    real rr = S[1, 1];
+    vector[K] Qr = S[2 : , 1];
+    matrix[K, K] QQ = S[2 : , 2 : ];
     matrix[K, K] P = QQ / square(sigma) + prior_precision;
     vector[K] h = Qr / square(sigma) + prior_linear;
     matrix[K, K] L_P = cholesky_decompose(P);
