@@ -80,24 +80,24 @@ FUZZ = {"deadline": None, "suppress_health_check": list(HealthCheck), "database"
 R_CHARACTERS = "lmery xgf~+-*/^:|()=,.%'\"`<>01 c_\n#"
 
 
-@settings(max_examples=10_000, **FUZZ)
-@given(st.text(max_size=60))
-def test_any_text_is_read_or_refused(text):
-    read(text)
+@st.composite
+def mutated_calls(draw):
+    """A call with a few characters put in, or cut out."""
+    text = draw(st.sampled_from(CALLS))
+    for _ in range(draw(st.integers(1, 3))):
+        at, cut = draw(st.integers(0, len(text))), draw(st.integers(0, 3))
+        text = text[:at] + draw(st.text(alphabet=R_CHARACTERS, max_size=3)) + text[at + cut :]
+    return text
 
 
-@settings(max_examples=10_000, **FUZZ)
-@given(st.text(alphabet=R_CHARACTERS, max_size=40))
-def test_anything_like_r_is_read_or_refused(text):
-    read(text)
+TEXTS = {
+    "any": st.text(max_size=60),
+    "like R": st.text(alphabet=R_CHARACTERS, max_size=40),
+    "mutated": mutated_calls(),
+}
 
 
-@settings(max_examples=2_000, **FUZZ)
-@given(st.sampled_from(CALLS), st.data())
-def test_a_mutated_call_is_read_or_refused(call, data):
-    text = call
-    for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, len(text)))
-        cut = data.draw(st.integers(0, 3))
-        text = text[:at] + data.draw(st.text(alphabet=R_CHARACTERS, max_size=3)) + text[at + cut :]
-    read(text)
+@pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kind", TEXTS)
+def test_any_text_is_read_or_refused(kind, examples):
+    settings(max_examples=examples, **FUZZ)(given(TEXTS[kind])(read))()
