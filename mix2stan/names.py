@@ -101,7 +101,7 @@ class RowNames:
         """The rows that every name may mean."""
         found: dict[str, list[str]] = {}
         for row, others in self.rows.items():
-            for name in dict.fromkeys((row, *others)):
+            for name in dict.fromkeys((row, *map(_plain, others))):
                 found.setdefault(name, []).append(row)
         return {name: tuple(rows) for name, rows in found.items()}
 
@@ -111,7 +111,7 @@ class RowNames:
         Raises:
             FormulaError: if it may be one of several.
         """
-        plain = name.replace("`", "")
+        plain = _plain(name)
         # one whose name another word of the program has ends with an underscore
         for spelled in (name, plain, re.sub(r"_(?=\[|$)", "", plain, count=1)):
             if spelled in self.every:
@@ -122,7 +122,8 @@ class RowNames:
     def _single(self, name: str, rows: tuple[str, ...]) -> str:
         if len(rows) == 1:
             return rows[0]
-        called = [next((n for n in (*self.rows[row], row) if n != name), row) for row in rows]
+        others = [(*map(_plain, self.rows[row]), row) for row in rows]
+        called = [next((n for n in own if n != name), name) for own in others]
         hint = f"write {' or '.join(n for n in called if n != name)}"
         raise FormulaError(f"{name} may be {' or '.join(called)}", hint=hint)
 
@@ -130,9 +131,14 @@ class RowNames:
     def _cleaned(self) -> Mapping[str, tuple[str, ...]]:
         found: dict[str, list[str]] = {}
         for row, others in self.rows.items():
-            for word in dict.fromkeys(map(_cleaned, others)):
+            for word in dict.fromkeys(_cleaned(_plain(name)) for name in others):
                 found.setdefault(word, []).append(row)
         return {word: tuple(rows) for word, rows in found.items()}
+
+
+def _plain(name: str) -> str:
+    """A name without backticks."""
+    return name.replace("`", "")
 
 
 def _cleaned(name: str) -> str:

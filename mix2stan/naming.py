@@ -17,7 +17,7 @@ from mix2stan.names import STAN_WORDS
 from mix2stan.plan import plan
 from mix2stan.render import words
 
-__all__ = ["named"]
+__all__ = ["named", "renamed"]
 
 #: What a name is of (a response, a latent one, a term, the levels of its rows), and the name.
 Key = tuple[str, str]
@@ -44,14 +44,14 @@ def named(graph: ModelGraph) -> ModelGraph:
     if not keys:
         return graph
     letters = {key: chr(_LETTER + place) for place, key in enumerate(keys)}
-    programs = tuple(_words(_renamed(graph, letters)))
+    programs = tuple(_words(renamed(graph, letters)))
     tries = dict.fromkeys(letters.values(), 0)
     while True:
         names = {key: _name(key, tries[letter]) for key, letter in letters.items()}
         own = {ord(letter): names[key] for key, letter in letters.items()}
         clashing = {letter for found in programs for letter in _clashing(found, own)}
         if not clashing:
-            return _renamed(graph, names)
+            return renamed(graph, names)
         tries |= {letter: tries[letter] + 1 for letter in clashing}
 
 
@@ -103,7 +103,7 @@ def _clashing(found: frozenset[str], own: Mapping[int, str]) -> Iterator[str]:
             yield max(letter for letter in other + word if ord(letter) in own)
 
 
-def _renamed(graph: ModelGraph, names: Mapping[Key, str]) -> ModelGraph:
+def renamed(graph: ModelGraph, names: Mapping[Key, str]) -> ModelGraph:
     """The graph by other names."""
     blocks = {
         f"{parameter.name}_{group.id}": f"{parameter.name}_{names['term', group.id]}"
@@ -122,17 +122,17 @@ def _renamed(graph: ModelGraph, names: Mapping[Key, str]) -> ModelGraph:
     return replace(
         graph,
         response=replace(graph.response, layers=layers),
-        groups=tuple(_renamed_group(group, names) for group in graph.groups),
-        priors=tuple(_renamed_prior(prior, blocks) for prior in graph.priors),
+        groups=tuple(_of_group(group, names) for group in graph.groups),
+        priors=tuple(_of_prior(prior, blocks) for prior in graph.priors),
         strategy=replace(graph.strategy, errors=errors),
         members=tuple(
-            replace(m, name=names["response", m.name], graph=_renamed(m.graph, names))
+            replace(m, name=names["response", m.name], graph=renamed(m.graph, names))
             for m in graph.members
         ),
     )
 
 
-def _renamed_group(group: Group, names: Mapping[Key, str]) -> Group:
+def _of_group(group: Group, names: Mapping[Key, str]) -> Group:
     how = group.parameterisation
     shares = tuple(
         replace(share, response=names.get(("response", share.response), share.response))
@@ -147,5 +147,5 @@ def _renamed_group(group: Group, names: Mapping[Key, str]) -> Group:
     )
 
 
-def _renamed_prior(prior: Prior, blocks: Mapping[str, str]) -> Prior:
+def _of_prior(prior: Prior, blocks: Mapping[str, str]) -> Prior:
     return replace(prior, block=blocks.get(prior.block, prior.block))
