@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import mix2stan as m2s
-from mix2stan.naming import named, renamed
 from mix2stan.names import STAN_WORDS, unique_identifiers, words_of
+from mix2stan.naming import named, renamed
 from mix2stan.plan import plan
 from mix2stan.render import words
 from tests.programs import JOINT, PROGRAMS, model_of
