@@ -140,6 +140,18 @@ def test_the_draws_of_one_factor_are_not_the_levels_of_another(df):
     assert fit.ranef().loc["level"].shape == (5, 2)
 
 
+@pytest.mark.parametrize("name", ["obs", "chain", "draw"])
+def test_a_response_may_be_called_as_a_dimension(name, df):
+    frame = df.rename(columns={"y": name, "g": "draw" if name != "draw" else "chain"})
+    factor = frame.columns[5]
+    fit = m2s.model(f"lmer({name} ~ x + (1 | {factor}))", frame).sample(**QUICK)
+    assert fit.log_lik().sizes["obs"] == len(frame)
+    groups = fit.idata
+    assert groups.log_likelihood[f"{name}_"].sizes["obs"] == len(frame)
+    assert groups.observed_data[f"{name}_"].sizes["obs"] == len(frame)
+    assert fit.log_lik(by=factor).sizes[f"{factor}_"] == 6
+
+
 def test_responses_and_their_terms_may_end_alike(df):
     """``sd_x_sigma_a`` is of the response ``a``, not of ``sigma_a``."""
     frame = df.assign(a=df["y"], sigma_a=df["x"] + df["y"], x_sigma=df["h"])
@@ -246,6 +258,12 @@ def test_a_summary_is_of_the_term_that_has_the_name(alike_fit):
 def test_names_of_both_kinds_are_read_from_a_saved_fit(alike_fit, tmp_path):
     path = alike_fit.save(tmp_path / "fit.nc")
     assert m2s.load(path).hypothesis("sd_a.b[x] > 0")["probability"].tolist() == [1.0]
+
+
+def test_profiles_and_pictures_by_rs_names(alike_frame):
+    model = m2s.model("lmer(y ~ x + (1 | a.b))", alike_frame)
+    assert list(model.profile(["sd_a.b"]).limits.index) == ["sd_a_b[(Intercept)]"]
+    assert len(model.sample(**QUICK).plot.trace(["sd_a.b"]).axes) == 1
 
 
 def test_a_name_of_two_terms_is_refused_with_both(df):

@@ -10,7 +10,7 @@ from mix2stan.graph import Group, ModelGraph, term_labels
 from mix2stan.names import RowNames
 from mix2stan.residuals import error_blocks
 
-__all__ = ["block_names", "element_names", "row_names"]
+__all__ = ["block_names", "element_names", "in_r_names", "row_names"]
 
 
 def element_names(graph: ModelGraph, block: str, blocks: Collection[str]) -> list[str]:
@@ -52,15 +52,17 @@ def row_names(graph: ModelGraph, labels: Mapping[str, Sequence[str]]) -> RowName
     for block, elements in labels.items():
         own = [(group, label) for group, label in terms if parameter_of(group, block) is not None]
         for row in (*block_names(block), *elements):
-            found[row] = tuple(_in_r_names(row, group, label) for group, label in own)
+            found[row] = tuple(in_r_names(row, group, label) for group, label in own)
     return RowNames(found)
 
 
-def _in_r_names(row: str, group: Group, label: str) -> str:
+def in_r_names(row: str, group: Group, label: str) -> str:
+    """The row of a table by R's name of a term, itself if it does not look like one of it."""
     for parameter in COVARIANCES[group.covariance.kind].parameters:
         for word in (parameter.name, "cor"):
-            if row.startswith(f"{word}_{group.id}"):
-                return f"{word}_{label}{row.removeprefix(f'{word}_{group.id}')}"
+            own, bracket, element = row.partition("[")
+            if own == f"{word}_{group.id}":
+                return f"{word}_{label}{bracket}{element}"
     return row
 
 
