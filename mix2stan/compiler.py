@@ -19,6 +19,7 @@ from mix2stan.dialects import Request, lower, model_call
 from mix2stan.errors import DataError, FormulaError
 from mix2stan.graph import ModelGraph, note
 from mix2stan.matrices import Data
+from mix2stan.naming import named
 from mix2stan.parser import parse
 from mix2stan.passes import Context, run_passes
 from mix2stan.plan import Plan, plan
@@ -90,7 +91,7 @@ def compile_model(
             complete_first=request.rows_first,
         )
         graph = note(request.graph, *remarks(request, bound))
-        graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))
+        graph = named(run_passes(graph, Context(bound, prior_choice(prior), strategy)))
         program = plan(graph)
         code, entries = render(program), stan_data(graph, bound)
         return Compiled(text, rows, graph, bound, program, code, entries)

@@ -26,6 +26,7 @@ from mix2stan.graph import Group, ModelGraph, Residual, Strategy
 from mix2stan.inits import starting_points
 from mix2stan.likelihood import constant_of_rows, refuse_layers, switched_off
 from mix2stan.matrices import Data
+from mix2stan.naming import named
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.priors.residual import has_kinks, range_starts
@@ -245,6 +246,7 @@ class Likelihood:
 
     def with_graph(self, graph: ModelGraph) -> Likelihood:
         """The likelihood of another model of the same rows, its strategy the same."""
+        graph = named(graph)
         return replace(self, graph=graph, stan_code=render(plan(graph)))
 
     @property
@@ -283,7 +285,7 @@ def likelihood_of(compiled: Compiled, method: Method) -> Likelihood:
         raise Unsupported(f"{method} estimates cannot be had: sigma is known", hint=hint)
     if method == "REML":
         graph = replace(graph, residual=_identified(graph, compiled.data))
-    graph = integrate_all(graph, compiled.data)
+    graph = named(integrate_all(graph, compiled.data))
     return Likelihood(method, graph, render(plan(graph)), compiled.data)
 
 

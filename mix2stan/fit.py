@@ -15,6 +15,7 @@ from mix2stan.diagnostics import Problem, find_problems
 from mix2stan.documents import Block, Paragraph, result_page, table_of
 from mix2stan.errors import Mix2stanError
 from mix2stan.labels import GroupLabels, Labels
+from mix2stan.names import RowNames
 from mix2stan.postfit.methods import AfterFit
 from mix2stan.schema import Schema
 from mix2stan.summaries import summarise
@@ -321,6 +322,21 @@ class Fit(AfterFit):
             else:
                 names[name] = tuple(f"{name}[{label}]" for label in labels) or (name,)
         return names
+
+    @cached_property
+    def _rows(self) -> RowNames:
+        """The rows of ``summary("all")``, and what else they may be called, as brms has it too."""
+        coefficients = self.names("fixef")
+        found: dict[str, tuple[str, ...]] = {}
+        for variable, rows in self.names("all").items():
+            alone = coefficients.get(variable, rows)
+            for row, name in zip(rows, alone, strict=True):
+                spoken = row
+                for group in self.labels.groups:
+                    spoken = group.in_r_names(variable, spoken)
+                others = (spoken, name)
+                found[row] = (*others, *(n.replace("(Intercept)", "Intercept") for n in others))
+        return RowNames(found)
 
     def _fixef_names(self) -> dict[str, tuple[str, ...]]:
         """R's names of the coefficients by Stan variable."""

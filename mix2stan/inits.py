@@ -21,7 +21,6 @@ from mix2stan.glm_fit import least_squares
 from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.latent import error_term
 from mix2stan.links import LINKS
-from mix2stan.names import index_name
 from mix2stan.priors.residual import residual_starts
 from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed, stand_in
@@ -201,6 +200,7 @@ def _move(
     groups: tuple[Group, ...], X: Array, values: Array, data: dict[str, Any], start: dict[str, Any]
 ) -> None:
     """Turn the effects of terms that are centred on something into the sums that are sampled."""
+    indices = {group.id: group.index for group in groups}
     for group in sorted(groups, key=lambda g: g.factor.levels):
         how, name = group.parameterisation, group.id
         if not how.moved:
@@ -210,7 +210,7 @@ def _move(
         for parent in how.parents:
             above = next(v for v in (f"m_{parent}", f"b_{parent}", f"z_{parent}") if v in start)
             scale = start[f"sd_{parent}"] if above[0] == "z" else 1.0
-            mean = mean + scale * start[above][data[index_name(parent)][rows] - 1]
+            mean = mean + scale * start[above][data[indices[parent]][rows] - 1]
         start[f"m_{name}"] = mean + start.pop(f"b_{name}")
 
 

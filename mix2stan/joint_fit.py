@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from mix2stan.members import (
     joint_table,
     one_at_a_time,
 )
+from mix2stan.names import RowNames
 from mix2stan.schema import Schema
 
 __all__ = ["JointFit", "load_joint"]
@@ -159,6 +161,16 @@ class JointFit(Fit):
         return folder
 
     # -- inside ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _rows(self) -> RowNames:
+        found: dict[str, tuple[str, ...]] = {}
+        for member in self._graph.members:
+            fit, common = self._fits[member.name], common_variables(member.graph)
+            for variable, rows in fit.names("all").items():
+                own = (lambda name: name) if variable in common else member.row
+                found |= {own(row): tuple(map(own, fit._rows.rows[row])) for row in rows}
+        return RowNames(found)
 
     def _of_each(self, table: Callable[[Fit], T]) -> T:
         tables: Any = {name: table(fit) for name, fit in self._fits.items()}

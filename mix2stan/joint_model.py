@@ -25,6 +25,7 @@ from mix2stan.members import (
     own_values,
 )
 from mix2stan.model import Model
+from mix2stan.names import words_of
 
 if TYPE_CHECKING:
     from mix2stan.engines import Draws
@@ -104,9 +105,9 @@ class JointModel(Model):
 
         fits = {}
         for member in self.meaning.members:
-            variables = own_values(self.meaning, member, draws.variables)
-            own = replace(draws, variables=variables)
-            fits[member.name] = self.responses[member.name]._fitted(own)
+            model = self.responses[member.name]
+            variables = own_values(member, words_of(model.stan_code), draws.variables)
+            fits[member.name] = model._fitted(replace(draws, variables=variables))
         return JointFit(fits, self.meaning)
 
     def _near(self, chains: int, seed: int) -> list[dict[str, Any]]:

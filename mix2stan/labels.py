@@ -10,11 +10,16 @@ import numpy as np
 
 from mix2stan.covariances import COVARIANCES, constants_of
 from mix2stan.families import single_parameters, threshold_labels
-from mix2stan.graph import Group, ModelGraph
+from mix2stan.graph import Group, ModelGraph, term_labels
 from mix2stan.matrices import Data
 from mix2stan.residuals import error_blocks, reported
 
-__all__ = ["GroupLabels", "Labels", "labels_of"]
+__all__ = ["GroupLabels", "Labels", "dims_of", "labels_of"]
+
+
+def dims_of(term: str) -> tuple[str, str]:
+    """The dimensions of the levels and of the coefficients of a term, by its Stan identifier."""
+    return f"{term}_level", f"{term}_effect"
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class GroupLabels:
     ``owner`` is the parameter whose predictor it is of, empty for the mean's. ``known_sds`` are
     standard deviations that are not drawn; ``further`` are the parameters besides standard
     deviations and correlations: the Stan name, and the labels of its elements, none for a single
-    number.
+    number.  ``label`` is what the identifier was made of, by R's names.
     """
 
     id: str
@@ -35,6 +40,20 @@ class GroupLabels:
     known_sds: tuple[float, ...] = ()
     owner: str = ""
     further: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    label: str = ""
+
+    def in_r_names(self, variable: str, row: str) -> str:
+        """The row of a table by R's name of the term, itself if the variable is not of it.
+
+        >>> group = GroupLabels("a_b", "a.b", "scalar", (), (), label="a.b")
+        >>> group.in_r_names("sd_a_b", "sd_a_b[x]")
+        'sd_a.b[x]'
+        """
+        own = {f"{word}_{self.id}" for word in ("b", "sd", "R")}
+        if not self.label or variable not in own | {name for name, _ in self.further}:
+            return row
+        word = variable.removesuffix(f"_{self.id}").replace("R", "cor")
+        return f"{word}_{self.label}{row.removeprefix(f'{word}_{self.id}')}"
 
     @property
     def correlated(self) -> bool:
@@ -49,7 +68,7 @@ class GroupLabels:
     @property
     def dims(self) -> tuple[str, str]:
         """Names of the dimensions of levels and of coefficients."""
-        return f"{self.id}_level", f"{self.id}_effect"
+        return dims_of(self.id)
 
 
 @dataclass(frozen=True)
@@ -143,6 +162,8 @@ class Labels:
                 tuple(g["known_sds"]),
                 g["owner"],
                 tuple((name, tuple(labels)) for name, labels in g["further"]),
+                # files of before have none
+                g.get("label", ""),
             )
             for g in raw["groups"]
         )
@@ -174,8 +195,9 @@ def labels_of(graph: ModelGraph, data: Data, priors: Mapping[str, str]) -> Label
             _known_sds(g),
             g.owner,
             _further(g),
+            label,
         )
-        for g in graph.groups
+        for g, label in zip(graph.groups, term_labels(graph.groups), strict=True)
     )
     return Labels(
         graph.call,

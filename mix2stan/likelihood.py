@@ -26,6 +26,7 @@ from mix2stan.graph import (
     Strategy,
 )
 from mix2stan.matrices import Data
+from mix2stan.naming import named
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
 from mix2stan.plan import plan
 from mix2stan.render import render
@@ -65,7 +66,7 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
     if "u" in point:
         return joint_log_likelihood(compiled, point, engine)
     refuse_layers(compiled.graph)
-    graph = likelihood_graph(compiled.graph, compiled.data)
+    graph = named(likelihood_graph(compiled.graph, compiled.data))
     y = compiled.data.response(compiled.graph) - _population(compiled, point.get("beta", {}))
     values = residual_values(graph.residual, point["residual"])
     for found in term_values(graph.groups, point, compiled.data):
@@ -103,12 +104,15 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
         replace(g, parameterisation=Parameterisation(), integrated=False)
         for g in compiled.graph.groups
     )
-    graph = replace(
-        compiled.graph,
-        groups=plain,
-        priors=switched_off(compiled.graph.priors),
-        strategy=Strategy("joint"),
+    graph = named(
+        replace(
+            compiled.graph,
+            groups=plain,
+            priors=switched_off(compiled.graph.priors),
+            strategy=Strategy("joint"),
+        )
     )
+    plain = graph.groups
     if len(effects) != len(plain):
         raise Mix2stanError(f"the point has {len(effects)} blocks of u for {len(plain)} terms")
     data = stan_data(graph, compiled.data)

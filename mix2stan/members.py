@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import pandas as pd
@@ -46,25 +46,17 @@ def joint_name(member: Member, variable: str) -> str:
     return variable if variable in common_variables(member.graph) else member.own(variable)
 
 
-def own_values(graph: ModelGraph, member: Member, values: Mapping[str, T]) -> dict[str, T]:
+def own_values(member: Member, names: Iterable[str], values: Mapping[str, T]) -> dict[str, T]:
     """The values of one response, by its own names.
 
     Args:
-        graph: the model of several responses.
-        member: one of them.
-        values: by the names they have among all; what does not end with the name of a response is
-            common to all that have such a term, as are the names of data.
+        member: the response.
+        names: all words of its program.
+        values: by the names they have among all.
     """
-    found: dict[str, T] = {}
-    for name, value in values.items():
-        whose = max(
-            (m.name for m in graph.members if name.endswith(f"_{m.name}")), key=len, default=""
-        )
-        if whose == member.name:
-            found[name.removesuffix(f"_{whose}")] = value
-        elif not whose:
-            found[name] = value
-    return found
+    common = common_variables(member.graph)
+    joint = {name: name if name in common else member.own(name) for name in names}
+    return {name: values[whole] for name, whole in joint.items() if whole in values}
 
 
 def joint_table(parts: Sequence[tuple[Member, pd.DataFrame, Collection[str]]]) -> pd.DataFrame:

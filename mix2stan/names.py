@@ -1,4 +1,4 @@
-"""Stan identifiers from the names in somebody's data.
+"""Stan identifiers from the names in somebody's data, and what is meant by a name.
 
 A column can be called anything (``größe``, ``real``, ``x; target += 1e9``); a Stan identifier is
 ASCII letters, digits and underscores, starts with a letter, and is not a word of the language.
@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
-__all__ = ["identifier", "index_name", "unique_identifiers"]
+from mix2stan.errors import FormulaError
+
+__all__ = ["STAN_WORDS", "RowNames", "identifier", "unique_identifiers", "words_of"]
 
 _MAX_LENGTH = 30
 
-_STAN_WORDS = frozenset(
+#: Words of the language, of its past and of its future, and those of C++: names of nothing.
+STAN_WORDS = frozenset(
     """
     functions data transformed parameters model generated quantities for in while repeat until if
     then else true false target lp__ get_lp increment_log_prob return break continue void int real
@@ -28,29 +33,8 @@ _STAN_WORDS = frozenset(
     signed sizeof switch template this throw try typename union unsigned using virtual volatile xor
     """.split()
 )
-#: What would be another name of a program after a prefix, as ``L_P`` and ``K_prior``.
-_OWN_ENDINGS = frozenset(
-    "P prior rest theta theta_hat heavy zero one positive inner observed left right interval 0".split()
-)
-#: Names of a program that an identifier alone may equal: words, and letters with numbers.
-_OWN_NAMES = re.compile(
-    r"""[A-Za-z] | [A-Za-z]{1,3}\d?(_\d+)+ | rr | rows? | eta | beta | theta | sigma | mu | phi | nu
-    | We | WW | QQ | Wr | Qr | WW_0 | QQ_0 | .*_0 | zi | hu | zoi | coi | alpha | shape | known | trials
-    | decov | follows | lag | strata | stratum | axes | first | last | place | position | time | longest
-    | patterns | begin | end | linear | spherical | stationary | arma | correlations | effects | middle
-    | common_correlation | autoregressive_root | toeplitz_correlation | antedependence_root
-    | common_antedependence_root | known_block_root | loadings | log_bessel_k | matern | group_sums
-    | with_root | shrunk
-    | unit | met | pair | products | observed | left | right | interval | observations | count
-    | cuts | thresholds | cutpoints | latent_sd | rows_of | categorical_rows | inherited
-    | inherited_matrix | own | parent | squares | column | cut_zero | cut_one | zero | one | positive
-    | inner | rest | gap | gap_heavy | root_weight | mix_intercept | log_root | prior_precision
-    | prior_linear | inverse_\w+ | scaled_inverse_\w+
-    | (b|z|m|u|e|h|l|d|i|g|A|C|D|E|J|K|L|M|N|Q|R|S|T|U|V|W|X|Z|ZZ|ZR|ZQ|ZW|Zr|sd|mean|row|rows|last|by
-      |level|columns|root|precision|column|parent|first|start|var|cor|y|beta|theta|eta|known
-      |unit|free|index|known_sd|known_root|ante|loading|rest|slope)_\w+""",
-    re.VERBOSE,
-)
+_WORD = re.compile(r"\w+")
+_UNSAID = re.compile(r'//[^\n]*|"[^"\n]*"')
 
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "ł": "l"})
 
@@ -67,29 +51,97 @@ def identifier(name: str) -> str:
         word = "group"
     if not word[0].isalpha():
         word = f"g{word}" if word[0] == "_" else f"g_{word}"
-    return f"{word}_" if word in _STAN_WORDS or word in _OWN_ENDINGS else word
-
-
-def index_name(word: str) -> str:
-    """The Stan name of what an identifier alone stands for: one that nothing else of a program has.
-
-    >>> index_name("Subject"), index_name("s"), index_name("b_a")
-    ('Subject', 'index_s', 'index_b_a')
-    """
-    return f"index_{word}" if _OWN_NAMES.fullmatch(word) else word
+    return f"{word}_" if word in STAN_WORDS else word
 
 
 def unique_identifiers(names: Iterable[str]) -> tuple[str, ...]:
-    """One identifier per name, all different, also where two names clean up to the same word.
+    """One identifier per name, all different, also where names clean up to the same word.
 
-    >>> unique_identifiers(["a b", "a.b", "y"])
-    ('a_b', 'a_b_2', 'y')
+    A name that is an identifier keeps it; where others clean up to the same word none of them has it.
+
+    >>> unique_identifiers(["a.b", "a_b", "y"]), unique_identifiers(["a.b", "a b"])
+    (('a_b_2', 'a_b', 'y'), ('a_b_1', 'a_b_2'))
     """
+    names = list(names)
+    words = [identifier(name) for name in names]
+    exact = {name for name, word in zip(names, words, strict=True) if name == word}
     taken: list[str] = []
-    for name in names:
-        word, n = identifier(name), 1
-        while word in taken:
+    for name, word in zip(names, words, strict=True):
+        own = name in exact and name not in taken
+        found, n = word, 1 if word in exact else 0
+        while not own and (found in taken or found in exact or (not n and words.count(word) > 1)):
             n += 1
-            word = f"{identifier(name).rstrip('_')}_{n}"
-        taken.append(word)
+            found = f"{word.rstrip('_')}_{n}"
+        taken.append(found)
     return tuple(taken)
+
+
+def words_of(stan_code: str) -> frozenset[str]:
+    """The words of Stan text: its names, and those of the language; comments and strings have none.
+
+    >>> sorted(words_of('real sd_g; // of g'))
+    ['real', 'sd_g']
+    """
+    return frozenset(_WORD.findall(_UNSAID.sub(" ", stan_code)))
+
+
+@dataclass(frozen=True)
+class RowNames:
+    """The rows of a table, and what else they may be called: by R's names of the terms.
+
+    >>> rows = RowNames({"sd_a_b": ("sd_a_b",), "sd_a_b_2": ("sd_a.b",)})
+    >>> rows.meant("sd_a.b"), rows.meant("`sd_a_b`"), rows.meant("sd_c")
+    ('sd_a_b_2', 'sd_a_b', None)
+    """
+
+    rows: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def every(self) -> Mapping[str, tuple[str, ...]]:
+        """The rows that every name may mean."""
+        found: dict[str, list[str]] = {}
+        for row, others in self.rows.items():
+            for name in dict.fromkeys((row, *map(_plain, others))):
+                found.setdefault(name, []).append(row)
+        return {name: tuple(rows) for name, rows in found.items()}
+
+    def meant(self, name: str) -> str | None:
+        """The row that a name means, None if there is none; backticks may be around any part of it.
+
+        Raises:
+            FormulaError: if it may be one of several.
+        """
+        plain = _plain(name)
+        # one whose name another word of the program has ends with an underscore
+        for spelled in (name, plain, re.sub(r"_(?=\[|$)", "", plain, count=1)):
+            if spelled in self.every:
+                return self._single(name, self.every[spelled])
+        alike = self._cleaned.get(_cleaned(plain), ())
+        return self._single(name, alike) if len(alike) > 1 else None
+
+    def _single(self, name: str, rows: tuple[str, ...]) -> str:
+        if len(rows) == 1:
+            return rows[0]
+        others = [(*map(_plain, self.rows[row]), row) for row in rows]
+        called = [next((n for n in own if n != name), name) for own in others]
+        hint = f"write {' or '.join(n for n in called if n != name)}"
+        raise FormulaError(f"{name} may be {' or '.join(called)}", hint=hint)
+
+    @cached_property
+    def _cleaned(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        for row, others in self.rows.items():
+            for word in dict.fromkeys(_cleaned(_plain(name)) for name in others):
+                found.setdefault(word, []).append(row)
+        return {word: tuple(rows) for word, rows in found.items()}
+
+
+def _plain(name: str) -> str:
+    """A name without backticks."""
+    return name.replace("`", "")
+
+
+def _cleaned(name: str) -> str:
+    """A name whose term is an identifier; what is in brackets stays."""
+    term, bracket, element = name.partition("[")
+    return re.sub(r"[^A-Za-z0-9]+", "_", term) + bracket + element

@@ -25,7 +25,9 @@ from mix2stan.documents import result_page, table_of
 from mix2stan.engines import Engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.estimates import Estimates, Likelihood, likelihood_of
-from mix2stan.graph import Columns, Population
+from mix2stan.graph import Columns, Population, term_labels
+from mix2stan.names import RowNames
+from mix2stan.priors.names import in_r_names
 
 __all__ = ["Profile", "profile"]
 
@@ -80,10 +82,7 @@ def profile(
     curves = _curves(likelihood, estimates, engine)
     wanted = [n for n in estimates.values.index if n in curves]
     if parameters is not None:
-        for name in parameters:
-            if name not in curves:
-                raise _no_profile(name, estimates, wanted)
-        wanted = list(parameters)
+        wanted = [_wanted(name, likelihood, estimates, list(curves)) for name in parameters]
     quantile = float(ndtri((1 + level) / 2))
     rows, limits = [], []
     for name in wanted:
@@ -94,6 +93,22 @@ def profile(
     table = pd.DataFrame(limits, index=pd.Index(wanted, dtype=object), columns=names)
     points = pd.DataFrame(rows, columns=["parameter", "value", "zeta"])
     return Profile(compiled.graph.call, estimates, points, table)
+
+
+def _wanted(name: str, likelihood: Likelihood, estimates: Estimates, known: list[str]) -> str:
+    """The parameter that a name means, in which a term may be called as R calls it."""
+    groups = likelihood.graph.groups
+    terms = tuple(zip(groups, term_labels(groups), strict=True))
+    rows: dict[str, tuple[str, ...]] = {}
+    for row in known:
+        names = [row, *(in_r_names(row, *term) for term in terms)]
+        # a summary of draws has the only sd of a term without its column
+        names += [n.removesuffix("[(Intercept)]") for n in names if row.startswith("sd_")]
+        rows[row] = tuple(names)
+    found = RowNames(rows).meant(name)
+    if found is None:
+        raise _no_profile(name, estimates, known)
+    return found
 
 
 def _no_profile(name: str, estimates: Estimates, known: Sequence[str]) -> Mix2stanError:

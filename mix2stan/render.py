@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import jinja2
 
 from mix2stan.folders import resource_folder
+from mix2stan.names import words_of
 from mix2stan.plan import Component, Part, Plan
 
-__all__ = ["render"]
+__all__ = ["render", "words"]
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,21 @@ Names = Callable[[str], str]
 def render(plan: Plan) -> str:
     """The Stan program of a plan; it depends on the plan alone."""
     names = _private_names(plan)
-    blocks = [_header(plan, names)]
+    return "\n".join([_header(plan, names), *_blocks(plan, names)]) + "\n"
+
+
+def words(plan: Plan) -> frozenset[str]:
+    """All words of the Stan program of a plan, those of its header aside."""
+    return words_of("\n".join(_blocks(plan, _private_names(plan))))
+
+
+def _blocks(plan: Plan, names: Mapping[str, Names]) -> Iterator[str]:
     for name, layout in _PROGRAM:
         paragraphs = [text for item in layout for text in _texts(plan, item, names)]
         if paragraphs:
             body = "\n\n".join(paragraphs)
             indented = "\n".join(f"  {line}" if line else "" for line in body.split("\n"))
-            blocks.append(f"{name} {{\n{indented}\n}}")
-    return "\n".join(blocks) + "\n"
+            yield f"{name} {{\n{indented}\n}}"
 
 
 def _private_names(plan: Plan) -> dict[str, Names]:

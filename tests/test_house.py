@@ -41,6 +41,7 @@ FLOORS = (
     ("structured_data",),
     ("latent_data",),
     ("render", "stan_data", "labels", "members"),
+    ("naming",),
     ("engines", "inits", "chains"),
     ("export", "compiler", "progress"),
     ("partitions",),

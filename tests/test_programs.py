@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import mix2stan as m2s
 from tests.programs import GOLDENS, JOINT, PROGRAMS, model_of
 from tests.support.cmdstan_home import stanc
 
@@ -60,3 +61,21 @@ def test_the_data_are_those_declared(name):
     statements = re.sub(r"//.*", "", block.group(1)).split(";")
     declared = {s.split()[-1] for s in statements if s.strip()}
     assert declared == set(model.stan_data)
+
+
+#: Of which the embedded engine interprets a part.
+INTERPRETED = "parameters { real x; } generated quantities { complex z = to_complex(x, 1); }"
+
+
+def test_the_engine_says_what_it_would_interpret(stanli, monkeypatch):
+    monkeypatch.setenv("STANLI_NO_INTERPRETER", "1")
+    with pytest.raises(m2s.EngineError, match="no compiled path"):
+        stanli.compile(INTERPRETED, {})
+
+
+@pytest.mark.parametrize("name", PROGRAMS | JOINT)
+def test_no_part_of_it_is_interpreted(name, stanli, monkeypatch):
+    """That would be 40 times slower."""
+    monkeypatch.setenv("STANLI_NO_INTERPRETER", "1")
+    model = model_of(name)
+    stanli.compile(model.stan_code, model.stan_data)

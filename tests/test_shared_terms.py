@@ -100,8 +100,8 @@ def test_categories_and_zeros_share_effects_too(df):
     model = m2s.model("brm(c ~ x + (1 |p| g), family = categorical())", df)
     (term,) = model.meaning.groups
     assert list(term.columns.names) == ["mu_green[(Intercept)]", "mu_red[(Intercept)]"]
-    assert "Z_g[ : , 1] .* b_g[index_g, 1]" in model.stan_code
-    assert "Z_g[ : , 2] .* b_g[index_g, 2]" in model.stan_code
+    assert "Z_g[ : , 1] .* b_g[g, 1]" in model.stan_code
+    assert "Z_g[ : , 2] .* b_g[g, 2]" in model.stan_code
     assert m2s.compare(model, m2s.model(model.translate("brms"), df)).same
     apart = m2s.model("brm(c ~ x + (1 | g), family = categorical())", df)
     assert not m2s.compare(model, apart).same

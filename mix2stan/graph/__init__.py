@@ -27,6 +27,7 @@ from mix2stan.graph.terms import (
     Predictor,
     Relationship,
     Share,
+    term_labels,
 )
 
 __all__ = [
@@ -60,4 +61,5 @@ __all__ = [
     "WishartPrior",
     "joined",
     "note",
+    "term_labels",
 ]

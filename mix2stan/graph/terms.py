@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from mix2stan.errors import Span
 from mix2stan.graph.priors import WishartPrior
-from mix2stan.names import index_name
 from mix2stan.syntax import NOWHERE, Node
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Predictor",
     "Relationship",
     "Share",
+    "term_labels",
 ]
 
 
@@ -166,7 +167,8 @@ class Group:
     """A group-level term of one predictor, or of several: then its formulas have ``shares``.
 
     ``owner`` is the parameter whose predictor it is of, empty for the mean's, and the first of them;
-    ``id`` is its Stan identifier, unique in the model; ``span`` where it stands in the call;
+    ``id`` is its Stan identifier, unique in the model, and ``index`` the Stan name of the levels of all
+    rows; ``span`` where it stands in the call;
     ``integrated`` whether its effects are integrated out, and drawn exactly afterwards;
     ``parameterisation`` how they are sampled otherwise.  Where errors have a structure, ``inside``
     are the other grouping factors whose levels hold its own whole.  ``prior`` is that of its
@@ -178,6 +180,7 @@ class Group:
     covariance: Covariance
     owner: str = ""
     id: str = field(default="", compare=False)
+    index: str = field(default="", compare=False, repr=False)
     integrated: bool = field(default=False, compare=False)
     inside: tuple[Factor, ...] = field(default=(), compare=False, repr=False)
     span: Span = field(default=NOWHERE, compare=False, repr=False)
@@ -204,11 +207,6 @@ class Group:
         return any(share.response for share in self.shares)
 
     @property
-    def index(self) -> str:
-        """The Stan name of the levels of all rows."""
-        return index_name(self.id)
-
-    @property
     def coupled(self) -> bool:
         """Whether the effects of different levels have to be looked at together."""
         return self.factor.relationship is not None or bool(self.factor.signs)
@@ -221,6 +219,25 @@ class Group:
             pairs = zip(self.shares, self.columns.formulas, strict=True)
             columns = " and ".join(f"{s}: {formula}" for s, formula in pairs)
         return f"{self.covariance}({columns}):{self.factor}{among}"
+
+
+def term_labels(groups: Iterable[Group]) -> tuple[str, ...]:
+    """What terms are called: after their factor; a second term of one factor after its columns too.
+
+    A term of another parameter than the mean has its name before it; one that several responses have
+    in common has none.
+    """
+    groups = tuple(groups)
+    taken = [str(group.factor) for group in groups if group.common]
+    labels = []
+    for group in groups:
+        owner = f"{group.owner}_" if group.owner and not group.shares else ""
+        label = f"{owner}{group.factor}"
+        if not group.common:
+            label = "_".join((label, *group.columns.names[:1])) if label in taken else label
+            taken.append(label)
+        labels.append(label)
+    return tuple(labels)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from mix2stan.compiler import Compiled, DataArgument, compile_model, remarks
 from mix2stan.dialects import Request, lower, model_call
 from mix2stan.errors import FormulaError
 from mix2stan.graph import note
+from mix2stan.naming import named
 from mix2stan.parser import parse
 from mix2stan.partitions.reading import names_a_row, read, refusal
 from mix2stan.partitions.reduction import reduce_rows
@@ -73,6 +74,7 @@ def compile_partitions(
         )
         if graph.strategy.samples_effects:
             raise refusal(source, graph.strategy.reason or "its effects are sampled")
+        graph = named(graph)
         program = plan(graph)
         code, entries = render(program), stan_data(graph, reduced)
         return Compiled(text, given, graph, reduced, program, code, entries)

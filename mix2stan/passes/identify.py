@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mix2stan.graph import ModelGraph
+from mix2stan.graph import ModelGraph, term_labels
 from mix2stan.names import unique_identifiers
 from mix2stan.passes.context import Context
 
@@ -12,16 +12,11 @@ __all__ = ["identify"]
 
 
 def identify(graph: ModelGraph, context: Context) -> ModelGraph:
-    """Name terms after their grouping factor; a second term of one factor after its columns too."""
+    """Name terms after what they are called."""
     # what several responses have in common has its name already, which is that of all
-    labels = [group.id for group in graph.groups if group.id]
-    given = len(labels)
-    for group in graph.groups:
-        if group.id:
-            continue
-        owner = f"{group.owner}_" if group.owner and not group.shares else ""
-        label = f"{owner}{group.factor}"
-        labels.append(f"{label}_{group.columns.names[0]}" if label in labels else label)
-    ids = iter(unique_identifiers(labels)[given:])
-    groups = (g if g.id else replace(g, id=next(ids)) for g in graph.groups)
-    return replace(graph, groups=tuple(groups))
+    given = [group.id for group in graph.groups if group.id]
+    labels = zip(graph.groups, term_labels(graph.groups), strict=True)
+    free = [label for group, label in labels if not group.id]
+    ids = iter(unique_identifiers([*given, *free])[len(given) :])
+    named = ((g, g.id or next(ids)) for g in graph.groups)
+    return replace(graph, groups=tuple(replace(g, id=name, index=name) for g, name in named))

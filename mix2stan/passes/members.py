@@ -5,12 +5,12 @@ What they have in common is one term: its prior has every response's numbers for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mix2stan.covariances import parameter_of
 from mix2stan.errors import FormulaError, Unsupported, suggestion
-from mix2stan.graph import Group, Member, ModelGraph, Prior, Strategy
+from mix2stan.graph import Group, Member, ModelGraph, Prior, Strategy, term_labels
 from mix2stan.passes.context import Context
 from mix2stan.priors.choice import PriorChoice
 from mix2stan.priors.shared import merged
@@ -38,13 +38,15 @@ def complete_members(
     if context.strategy not in _STRATEGIES:
         message = f"strategy = {context.strategy!r} of several responses cannot be expressed"
         raise Unsupported(message, hint="strategy = 'noncentred' is what they have")
-    names = [member.name for member in graph.members]
+    names = {str(m.graph.response.expression): m.name for m in graph.members}
+    names |= {member.name: member.name for member in graph.members}
+    terms = [label for m in graph.members for label in term_labels(m.graph.groups)]
     done = []
     for member in graph.members:
         own = replace(
             context,
             data=context.data.of(member.graph.response.expression),
-            prior=_prior_of(context.prior, member.name, names),
+            prior=_prior_of(context.prior, member.name, names, terms),
             strategy="noncentred",
         )
         found = replace(complete(member.graph, own), strategy=Strategy("noncentred", _REASON))
@@ -58,18 +60,31 @@ def complete_members(
     return replace(graph, members=members, notes=(*graph.notes, *notes))
 
 
-def _prior_of(choice: PriorChoice, name: str, names: list[str]) -> PriorChoice:
-    """What is said of one response, as ``a.sigma``, or of a term, which has no name before it."""
+def _prior_of(
+    choice: PriorChoice, name: str, names: Mapping[str, str], terms: Sequence[str]
+) -> PriorChoice:
+    """What is said of one response, as ``a.sigma``, or of a term, which has no name before it.
+
+    Args:
+        choice: what is said of all.
+        name: the response.
+        names: what every response may be called, and its name.
+        terms: what group terms are called, where there may be dots too.
+    """
     densities = []
     for parameter, written in choice.densities:
-        owner, dot, own = parameter.partition(".")
-        if not dot:
+        plain = parameter.replace("`", "")
+        owner = max((n for n in names if plain.startswith(f"{n}.")), key=len, default="")
+        head = plain.partition("[")[0]
+        if owner:
+            own = plain.removeprefix(f"{owner}.")
+            densities += [(own, written)] if names[owner] == name else []
+        elif "." not in head or any("." in term and term in head for term in terms):
             densities.append((parameter, written))
-        elif owner == name:
-            densities.append((own, written))
-        elif owner not in names:
-            hint = suggestion(owner, names, what="the responses")
-            raise FormulaError(f"prior: there is no response {owner!r}", hint=hint)
+        else:
+            unknown = head.partition(".")[0]
+            hint = suggestion(unknown, names, what="the responses")
+            raise FormulaError(f"prior: there is no response {unknown!r}", hint=hint)
     return replace(choice, densities=tuple(densities))
 
 

@@ -42,11 +42,12 @@ def _elements(fit: Fit, names: Sequence[str] | None) -> dict[str, Array]:
         table = summarise([([label], draws[..., None]) for label, draws in found.items()])
         worst = table["ess_bulk"].nsmallest(_MOST).index
         return {label: draws for label, draws in found.items() if label in worst}
-    for name in names:
-        if name not in found:
+    rows = {name: fit._rows.meant(name) for name in names}
+    for name, row in rows.items():
+        if row is None:
             hint = suggestion(name, found, what="the parameters")
             raise Mix2stanError(f"there is no parameter {name!r}", hint=hint)
-    return {name: found[name] for name in names}
+    return {name: found[row] for name, row in rows.items() if row is not None}
 
 
 def trace(make: Make, fit: Fit, parameters: Sequence[str] | None) -> Figure:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mix2stan.postfit.sample import beside
 from mix2stan.responses import observed
 
 if TYPE_CHECKING:
@@ -26,4 +27,5 @@ def observed_data(fit: Fit) -> Any:
     coords = {"obs": schema.fitted.labels}
     dims = ("obs",) if seen.counts is None else ("obs", "category")
     coords |= {} if seen.counts is None else {"category": np.array(seen.levels)}
-    return xr.Dataset({fit.labels.response: (dims, seen.values)}, coords=coords)
+    name = beside(fit.labels.response, ("chain", "draw", *dims))
+    return xr.Dataset({name: (dims, seen.values)}, coords=coords)

@@ -239,16 +239,17 @@ class AfterFit:
 
         Args:
             texts: R text, one or several, such as ``"Days > 5"`` or
-                ``"sd_Subject[Days] > 0.5 * sigma"``: names of ``summary("all")``, or R's names of the
-                coefficients (in backticks where they are no R expressions of their own), numbers,
-                ``+ - * / ^ ( )`` and ``abs exp log sqrt``.
+                ``"sd_Subject[Days] > 0.5 * sigma"``: names of ``summary("all")``, the same with R's
+                name of a term (``sd_a:b``), or R's names of the coefficients (in backticks where they
+                are no R expressions of their own; ``Intercept`` too), numbers, ``+ - * / ^ ( )`` and
+                ``abs exp log sqrt``.
 
         Returns:
             A row per text: the summary of left minus right, then ``probability`` and
             ``evidence_ratio``, the posterior odds, infinite where all draws agree.
 
         Raises:
-            FormulaError: if a text is no comparison, or a name no quantity of the fit.
+            FormulaError: if a text is no comparison, or a name no quantity of the fit, or one of two.
 
         >>> fit.hypothesis("sd_Subject[Days] > 0.1 * sigma")["probability"].round(2).tolist()
         [1.0]

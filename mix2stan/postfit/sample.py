@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from mix2stan.postfit.integrals import root_of
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
 
-__all__ = ["Sample", "sample_of"]
+__all__ = ["Sample", "beside", "sample_of"]
 
 Array = NDArray[np.float64]
 
@@ -92,6 +93,7 @@ class Sample:
         """
         import xarray as xr
 
+        dim = beside(dim, ("chain", "draw"))
         cube = values.reshape(len(values), self.chains, len(self.kept), *values.shape[2:])
         coords = {
             "chain": self.fit.posterior["chain"].values,
@@ -102,7 +104,17 @@ class Sample:
         if categories:
             coords["category"] = list(categories)
             dims.append("category")
+        name = beside(name, dims)
         return xr.DataArray(np.moveaxis(cube, 0, 2), dims=dims, coords=coords, name=name)
+
+
+def beside(name: str, others: Collection[str]) -> str:
+    """The name of a variable or dimension, another where one beside it has it.
+
+    >>> beside("y", ["chain", "obs"]), beside("obs", ["chain", "obs"])
+    ('y', 'obs_')
+    """
+    return f"{name}_" if name in others else name
 
 
 def sample_of(fit: Fit, draws: int | None = None) -> Sample:

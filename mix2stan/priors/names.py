@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
-from mix2stan.covariances import Parameter, parameter_of
+from mix2stan.covariances import COVARIANCES, Parameter, parameter_of
 from mix2stan.families import threshold_labels
-from mix2stan.graph import Group, ModelGraph
+from mix2stan.graph import Group, ModelGraph, term_labels
+from mix2stan.names import RowNames
 from mix2stan.residuals import error_blocks
 
-__all__ = ["block_names", "element_names"]
+__all__ = ["block_names", "element_names", "in_r_names", "row_names"]
 
 
 def element_names(graph: ModelGraph, block: str, blocks: Collection[str]) -> list[str]:
@@ -42,6 +43,27 @@ def block_names(block: str) -> tuple[str, ...]:
     if block == "cor_L":
         return ("cor_L", "cor")
     return (f"cor_{block[2:]}", block) if block.startswith("L_") else (block,)
+
+
+def row_names(graph: ModelGraph, labels: Mapping[str, Sequence[str]]) -> RowNames:
+    """The names of all blocks and of their elements, ``labels``, with what R's names make of them."""
+    found: dict[str, tuple[str, ...]] = {}
+    terms = tuple(zip(graph.groups, term_labels(graph.groups), strict=True))
+    for block, elements in labels.items():
+        own = [(group, label) for group, label in terms if parameter_of(group, block) is not None]
+        for row in (*block_names(block), *elements):
+            found[row] = tuple(in_r_names(row, group, label) for group, label in own)
+    return RowNames(found)
+
+
+def in_r_names(row: str, group: Group, label: str) -> str:
+    """The row of a table by R's name of a term, itself if it does not look like one of it."""
+    for parameter in COVARIANCES[group.covariance.kind].parameters:
+        for word in (parameter.name, "cor"):
+            own, bracket, element = row.partition("[")
+            if own == f"{word}_{group.id}":
+                return f"{word}_{label}{bracket}{element}"
+    return row
 
 
 def _structural(group: Group, parameter: Parameter, block: str) -> list[str]:

@@ -12,7 +12,7 @@ from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.families import PARAMETERS
 from mix2stan.graph import ModelGraph, Prior
 from mix2stan.priors.densities import LKJ, Written
-from mix2stan.priors.names import block_names, element_names
+from mix2stan.priors.names import block_names, element_names, row_names
 from mix2stan.priors.rows import DENSITIES, SINGLE
 from mix2stan.residuals import error_blocks
 from mix2stan.syntax import format_number
@@ -45,10 +45,11 @@ def state(
     Args:
         graph: the resolved model.
         priors: a prior of every block.
-        wanted: densities by the names in the table of priors, or of whole blocks.
+        wanted: densities by the names in the table of priors, or of whole blocks; terms may be called
+            as R calls them.
 
     Raises:
-        FormulaError: if there is no such parameter, or the density is not one for it.
+        FormulaError: if there is no such parameter, or several, or the density is not one for it.
         Unsupported: if it cannot be expressed.
     """
     blocks: dict[str, list[Prior]] = {}
@@ -58,7 +59,8 @@ def state(
     whole = {name: block for block in blocks for name in block_names(block)}
     single = {name: (block, i) for block in blocks for i, name in enumerate(labels[block])}
     stated: dict[str, dict[int, _Element]] = {block: {} for block in blocks}
-    chosen = list(wanted)
+    rows = row_names(graph, labels)
+    chosen = [(rows.meant(name) or name, written) for name, written in wanted]
     for name, written in [w for w in chosen if w[0] in whole]:
         block = whole[name]
         _check(graph, block, name, written)
