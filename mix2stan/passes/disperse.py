@@ -26,6 +26,7 @@ from mix2stan.graph import (
     VarianceFunction,
 )
 from mix2stan.passes.context import Context
+from mix2stan.passes.priors import named_set
 from mix2stan.syntax import NOWHERE, Node
 
 __all__ = ["disperse"]
@@ -47,7 +48,9 @@ def disperse(graph: ModelGraph, context: Context) -> ModelGraph:
     if graph.response.expression in parts.variables:
         message = "the response cannot be a term of its own dispersion"
         raise FormulaError(message, span=formula.span)
-    spaces = None if parts.offsets else _spaces(parts, context)
+    # brms has priors of the logarithm's coefficients
+    apart = parts.offsets or named_set(graph, context) == "brms"
+    spaces = None if apart else _spaces(parts, context)
     multiplied = spaces is not None and (parts.intercept or any(f and not x for f, x in spaces))
     if spaces is None or not multiplied:
         population = Population(Columns((formula,)), parts.offsets)

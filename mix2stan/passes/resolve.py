@@ -46,6 +46,9 @@ def _resolve_predictor(
     """
     columns = predictor.population.columns
     names, X = context.data.names(columns.formulas), context.data.matrix(columns)
+    if not columns.constant:
+        X = X[:, [name != "(Intercept)" for name in names]]
+        names = tuple(name for name in names if name != "(Intercept)")
     if thresholds:
         X = np.where([name == "(Intercept)" for name in names], 0.0, X)
         X = np.hstack([np.ones((len(X), 1)), X])

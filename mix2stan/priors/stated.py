@@ -30,11 +30,12 @@ class _Element:
     density: str
     values: tuple[tuple[str, float], ...]
     source: str
+    unit: str = ""
 
     @property
-    def kind(self) -> tuple[str, tuple[str, ...]]:
+    def kind(self) -> tuple[str, str, tuple[str, ...]]:
         """What elements share that can be stated at once."""
-        return self.density, tuple(slot for slot, _ in self.values)
+        return self.density, self.unit, tuple(slot for slot, _ in self.values)
 
 
 def state(
@@ -61,8 +62,7 @@ def state(
     chosen = list(wanted)
     for name, written in [w for w in chosen if w[0] in whole]:
         block = whole[name]
-        _check(graph, block, name, written)
-        element = _element(graph, block, written)
+        element = _checked(graph, block, name, written)
         stated[block] |= dict.fromkeys(range(len(labels[block])), element)
     for name, written in [w for w in chosen if w[0] not in whole]:
         if name not in single:
@@ -70,13 +70,23 @@ def state(
             hint = suggestion(name, known, what="the parameters")
             raise FormulaError(f"there is no parameter {name!r} to have a prior", hint=hint)
         block, place = single[name]
-        _check(graph, block, name, written)
-        stated[block][place] = _element(graph, block, written)
+        stated[block][place] = _checked(graph, block, name, written)
     _check_joint(blocks, labels, stated)
     found: list[Prior] = []
     for block, old in blocks.items():
         found += _merged(old, len(labels[block]), stated[block]) if stated[block] else old
     return tuple(found)
+
+
+def _checked(graph: ModelGraph, block: str, name: str, written: Written) -> _Element:
+    """What is written; what cannot be is refused where it stands."""
+    try:
+        _check(graph, block, name, written)
+    except FormulaError as error:
+        if written.span is None:
+            raise
+        raise type(error)(error.message, span=written.span, hint=error.hint) from None
+    return _element(graph, block, written)
 
 
 def _element(graph: ModelGraph, block: str, written: Written) -> _Element:
@@ -93,7 +103,7 @@ def _element(graph: ModelGraph, block: str, written: Written) -> _Element:
         values |= {"lower": least} if written.lower is not None and least > low else {}
         values |= {"upper": most} if written.upper is not None and most < high else {}
     source = _SOURCE if DENSITIES[row].proper else f"{_SOURCE}; improper"
-    return _Element(row, tuple(values.items()), source)
+    return _Element(row, tuple(values.items()), source, written.unit)
 
 
 def _merged(old: list[Prior], size: int, stated: dict[int, _Element]) -> list[Prior]:
@@ -102,7 +112,7 @@ def _merged(old: list[Prior], size: int, stated: dict[int, _Element]) -> list[Pr
     for prior in old:
         for i, place in enumerate(prior.places or range(size)):
             numbers = tuple((s, v[0 if s in SINGLE else i]) for s, v in prior.values)
-            elements[place] = _Element(prior.density, numbers, prior.source)
+            elements[place] = _Element(prior.density, numbers, prior.source, prior.unit)
     elements |= stated
     kinds = dict.fromkeys(e.kind for _, e in sorted(elements.items()))
     priors = []
@@ -111,11 +121,11 @@ def _merged(old: list[Prior], size: int, stated: dict[int, _Element]) -> list[Pr
         own = [elements[i] for i in places]
         values = tuple(
             (slot, tuple(dict(e.values)[slot] for e in (own[:1] if slot in SINGLE else own)))
-            for slot in kind[1]
+            for slot in kind[2]
         )
         sources = list(dict.fromkeys(e.source for e in own))
         for source in sources[:1]:
-            priors.append(Prior(old[0].block, kind[0], values, source, places))
+            priors.append(Prior(old[0].block, kind[0], values, source, places, unit=kind[1]))
         if len(sources) > 1:
             priors[-1] = replace(priors[-1], source="; ".join(sources))
     return [replace(priors[0], places=())] if len(priors) == 1 else _unbounded(priors)
@@ -167,11 +177,13 @@ def _check(graph: ModelGraph, block: str, name: str, written: Written) -> None:
             )
         hint = f"{name} is a number: normal(0, 5) is a density of it, or exponential(1)"
         raise FormulaError(f"{text} is a density of correlation matrices, not of {name}", hint=hint)
-    if correlation or written.row == "flat":
+    cut = written.lower is not None or written.upper is not None or written.row == "between"
+    if correlation and cut:
+        raise Unsupported(f"{name} cannot have the bounds of {text}", hint="lkj(2) has none")
+    if correlation or (written.row == "flat" and not cut):
         return
     low, high = support_of(graph, block)
     least, most = written.support
-    cut = written.lower is not None or written.upper is not None or written.row == "between"
     if most <= low or least >= high:
         message = f"{text} leaves nothing of {name}, which is between {_ends(low, high)}"
         raise FormulaError(message)
