@@ -129,7 +129,7 @@ def _stated(arguments: Arguments) -> StatedPrior:
         group,
         parameter,
         response,
-        span,
+        span=span,
     )
 
 

@@ -65,7 +65,9 @@ def population_of(right: Node, fixed: Node, part: Part, offsets: Sequence[Node])
         offsets: known parts.
     """
     columns, constant = Columns((fixed,)), _has_constant(fixed)
-    if not (part.cells or constant) and summands(fixed) != (Number(0.0),):
+    offset = any(isinstance(p, Call) and p.function == "offset" for p in summands(fixed))
+    anything = len(summands(fixed)) > 1 + offset
+    if not (part.cells or constant) and anything:
         whole = Operator("+", (*summands(fixed), Number(1.0)), span=fixed.span)
         columns = Columns((whole,), constant=False)
     centred = part.centred and not has_own_intercept(right)

@@ -24,8 +24,9 @@ from mix2stan.priors.traits import by_response
 from mix2stan.priors.wishart import unlike
 from mix2stan.responses import in_brms, link_scale, observed
 
-__all__ = ["ANOTHER_SET", "named_set", "set_priors"]
+__all__ = ["ANOTHER_SET", "WITHOUT_OWN", "named_set", "set_priors"]
 
+WITHOUT_OWN = "the prior of the call is not used, as a set of priors was asked for"
 #: What is said where a call has no priors, and its package would have others.
 ANOTHER_SET = "the priors are mix2stan's own; the default priors of {0} are the set prior = '{0}'"
 
@@ -149,8 +150,7 @@ def _without_own(graph: ModelGraph) -> ModelGraph:
     if graph.prior is None and not graph.own:
         return graph
     groups = tuple(replace(g, prior=None) for g in graph.groups)
-    remark = "the prior of the call is not used, as a set of priors was asked for"
-    return note(replace(graph, groups=groups, prior=None, stated=(), own=False), remark)
+    return note(replace(graph, groups=groups, prior=None, stated=(), own=False), WITHOUT_OWN)
 
 
 def _own(graph: ModelGraph, context: Context) -> ModelGraph:

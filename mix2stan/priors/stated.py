@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mix2stan.covariances import parameter_of
@@ -17,7 +17,7 @@ from mix2stan.priors.rows import DENSITIES, SINGLE
 from mix2stan.residuals import error_blocks
 from mix2stan.syntax import format_number
 
-__all__ = ["state", "support_of"]
+__all__ = ["state", "support_of", "taken_together"]
 
 _INFINITY = math.inf
 _SOURCE = "as asked"
@@ -74,7 +74,8 @@ def state(
     _check_joint(blocks, labels, stated)
     found: list[Prior] = []
     for block, old in blocks.items():
-        found += _merged(old, len(labels[block]), stated[block]) if stated[block] else old
+        whole_block = _elements_of(old, len(labels[block])) | stated[block]
+        found += _by_density(block, whole_block) if stated[block] else old
     return tuple(found)
 
 
@@ -106,14 +107,33 @@ def _element(graph: ModelGraph, block: str, written: Written) -> _Element:
     return _Element(row, tuple(values.items()), source, written.unit)
 
 
-def _merged(old: list[Prior], size: int, stated: dict[int, _Element]) -> list[Prior]:
-    """One prior of the block if all elements have one density, else one for each density."""
+def taken_together(offered: Iterable[tuple[Sequence[Prior], Sequence[int]]], size: int) -> list[Prior]:
+    """The priors of a block of which several have stated some elements each.
+
+    Args:
+        offered: priors of the whole block, and the elements that are taken from them.
+        size: the number of elements.
+    """
     elements: dict[int, _Element] = {}
-    for prior in old:
+    block = ""
+    for priors, own in offered:
+        whole, block = _elements_of(priors, size), priors[0].block
+        elements |= {place: whole[place] for place in own}
+    return _by_density(block, elements)
+
+
+def _elements_of(priors: Iterable[Prior], size: int) -> dict[int, _Element]:
+    """The prior of every element of a block."""
+    elements: dict[int, _Element] = {}
+    for prior in priors:
         for i, place in enumerate(prior.places or range(size)):
             numbers = tuple((s, v[0 if s in SINGLE else i]) for s, v in prior.values)
             elements[place] = _Element(prior.density, numbers, prior.source, prior.unit)
-    elements |= stated
+    return elements
+
+
+def _by_density(block: str, elements: Mapping[int, _Element]) -> list[Prior]:
+    """One prior of the block if all elements have one density, else one for each density."""
     kinds = dict.fromkeys(e.kind for _, e in sorted(elements.items()))
     priors = []
     for kind in kinds:
@@ -125,7 +145,7 @@ def _merged(old: list[Prior], size: int, stated: dict[int, _Element]) -> list[Pr
         )
         sources = list(dict.fromkeys(e.source for e in own))
         for source in sources[:1]:
-            priors.append(Prior(old[0].block, kind[0], values, source, places, unit=kind[1]))
+            priors.append(Prior(block, kind[0], values, source, places, unit=kind[1]))
         if len(sources) > 1:
             priors[-1] = replace(priors[-1], source="; ".join(sources))
     return [replace(priors[0], places=())] if len(priors) == 1 else _unbounded(priors)
