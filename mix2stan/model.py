@@ -59,6 +59,13 @@ class Model(Refits):
         """The model, for what can be asked of one response."""
         return self._compiled
 
+    @cached_property
+    def _of_likelihood(self) -> Compiled:
+        """The model as its likelihood is computed, which no prior changes."""
+        if not self._single.graph.apart:
+            return self._single
+        return compile_given(self.text, self.given, "default")
+
     @property
     def given(self) -> Given | str | Path:
         """The data as they were given, frames of other libraries as pandas'."""
@@ -346,7 +353,8 @@ class Model(Refits):
         from mix2stan.engines import pick_engine
         from mix2stan.likelihood import log_likelihood
 
-        return log_likelihood(self._single, point, pick_engine(engine))
+        compiled = self._single if "u" in point else self._of_likelihood
+        return log_likelihood(compiled, point, pick_engine(engine))
 
     def reml(self, engine: str | None = "auto") -> Estimates:
         """Restricted maximum likelihood, as lme4's and nlme's default.
@@ -382,7 +390,7 @@ class Model(Refits):
         from mix2stan.engines import pick_engine
         from mix2stan.estimates import estimate
 
-        return estimate(self._single, method, pick_engine(engine))
+        return estimate(self._of_likelihood, method, pick_engine(engine))
 
     def _starts(
         self, given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, chains: int, seed: int

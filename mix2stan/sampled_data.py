@@ -15,8 +15,6 @@ from mix2stan.graph import Group, ModelGraph, Predictor
 from mix2stan.kinship_data import kinship_data
 from mix2stan.layer_data import layer_data, without_layers
 from mix2stan.matrices import Data
-from mix2stan.priors.stacked import intercept_names, means_of_responses
-from mix2stan.priors.text import prior_texts
 from mix2stan.responses import known_part, noise_of, observed, powers_of
 
 __all__ = ["Cells", "cells", "group_data", "response_data", "sampled_data"]
@@ -158,26 +156,10 @@ def _population(graph: ModelGraph, predictor: Predictor, data: Data, rows: Index
         entries[f"R_inverse{s}"] = _orthogonaliser(columns.names, groups, X)
         if any(p.block == f"intercept{s}" and p.values for p in graph.priors):
             entries[f"X_mean{s}"] = X.mean(axis=0)
-    if not s and any(p.block == "intercepts" for p in graph.priors):
-        entries |= _of_responses(graph, data)
     moved = {c for g in groups for c in g.parameterisation.columns}
     rest = [k for k in range(X.shape[1]) if k not in moved]
     if moved and rest:
         entries |= {f"K_rest{s}": len(rest), f"rest{s}": np.array(rest) + 1}
-    return entries
-
-
-def _of_responses(graph: ModelGraph, data: Data) -> dict[str, Any]:
-    """What the priors of several responses' intercepts, and of the other coefficients, are about."""
-    entries: dict[str, Any] = {}
-    texts = prior_texts(graph.priors)
-    if not texts["intercepts"].flat:
-        means = means_of_responses(graph, data)
-        entries |= {"K_means": len(means), "X_means": means}
-    if "beta" in texts and not texts["beta"].flat:
-        names = graph.population.columns.names
-        others = [i for i, n in enumerate(names, start=1) if n not in intercept_names(graph)]
-        entries |= {"K_others": len(others), "others": np.array(others)}
     return entries
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mix2stan.errors import Span
 from mix2stan.syntax import NOWHERE
 
-__all__ = ["CallPrior", "Prior", "Rows", "StatedPrior", "WishartPrior"]
+__all__ = ["CallPrior", "Prior", "Rows", "ScaledPrior", "StatedPrior", "WishartPrior"]
 
 
 #: A matrix, row by row.
@@ -83,6 +83,24 @@ class StatedPrior:
             "dpar": self.parameter,
         }
         return ", ".join([f"class {self.kind}", *(f"{k} {v}" for k, v in parts.items() if v)])
+
+
+@dataclass(frozen=True)
+class ScaledPrior:
+    """rstanarm's prior of an argument, ``prior = normal(0, 1, autoscale = TRUE)``.
+
+    Attributes:
+        argument: the name of the argument, which says what it is about.
+        density: a row of :data:`mix2stan.priors.rows.DENSITIES`, or ``decov``.
+        values: its numbers by R's names, without those that the call leaves open.
+        autoscale: whether its scales are in units of the data.
+    """
+
+    argument: str
+    density: str
+    values: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    autoscale: bool = False
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -48,15 +48,16 @@ def disperse(graph: ModelGraph, context: Context) -> ModelGraph:
     if graph.response.expression in parts.variables:
         message = "the response cannot be a term of its own dispersion"
         raise FormulaError(message, span=formula.span)
-    # brms has priors of the logarithm's coefficients
-    apart = parts.offsets or named_set(graph, context) == "brms"
-    spaces = None if apart else _spaces(parts, context)
+    spaces = None if parts.offsets else _spaces(parts, context)
     multiplied = spaces is not None and (parts.intercept or any(f and not x for f, x in spaces))
-    if spaces is None or not multiplied:
+    # brms has priors of the logarithm's coefficients
+    apart = named_set(graph, context) == "brms"
+    if spaces is None or not multiplied or apart:
         population = Population(Columns((formula,)), parts.offsets)
         predictor = Predictor("sigma", PARAMETERS["sigma"].links[0], population)
         residual = replace(graph.residual, dispersion=None)
-        return replace(graph, residual=residual, predictors=(*graph.predictors, predictor))
+        predictors = (*graph.predictors, predictor)
+        return replace(graph, residual=residual, predictors=predictors, apart=multiplied)
     order = {v: i for i, v in enumerate(parts.variables)}
     functions = [
         _function(sorted(factors, key=order.__getitem__), next(iter(numbers), None))

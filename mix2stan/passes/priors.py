@@ -15,6 +15,7 @@ from mix2stan.passes.context import Context
 from mix2stan.priors.classes import of_classes
 from mix2stan.priors.predictors import Predicted, predictor_priors
 from mix2stan.priors.residual import residual_priors
+from mix2stan.priors.scaled import with_scaled
 from mix2stan.priors.sets import default_priors
 from mix2stan.priors.shared import merged
 from mix2stan.priors.stacked import of_each_response
@@ -52,6 +53,8 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     if graph.defaults and named == "default" and not wanted:
         graph = note(graph, ANOTHER_SET.format(graph.defaults))
     priors = default_priors(graph, summaries, named)
+    if graph.scaled:
+        priors = tuple(with_scaled(priors, graph, summaries))
     if thresholds:
         priors = tuple(p for p in priors if p.block != "intercept")
     errors = list(residual_priors(graph, data, flat=named == "flat"))
@@ -150,7 +153,7 @@ def _without_own(graph: ModelGraph) -> ModelGraph:
     if graph.prior is None and not graph.own:
         return graph
     groups = tuple(replace(g, prior=None) for g in graph.groups)
-    return note(replace(graph, groups=groups, prior=None, stated=(), own=False), WITHOUT_OWN)
+    return note(replace(graph, groups=groups, prior=None, stated=(), scaled=(), own=False), WITHOUT_OWN)
 
 
 def _own(graph: ModelGraph, context: Context) -> ModelGraph:
