@@ -77,9 +77,11 @@ def _elsewhere(models: Sequence[ModelGraph], names: Sequence[str]) -> set[Node]:
 
 def _is_interval(code: Column) -> NDArray[np.bool_]:
     """The rows that brms' codes say are known to be in an interval: they need its end."""
-    if code.kind in ("factor", "ordered"):
-        return np.array([*(level == "interval" for level in code.levels), False])[code.values]
-    return np.asarray(code.numbers() == _INTERVAL)
+    if code.kind not in ("factor", "ordered"):
+        return np.asarray(code.numbers() == _INTERVAL)
+    # the last is that of a missing code
+    of_levels = np.array([*(level == "interval" for level in code.levels), False], dtype=bool)
+    return np.asarray(of_levels[code.values])
 
 
 def _check_terms(graph: ModelGraph, frame: Frame, keep: NDArray[np.bool_] | None) -> None:

@@ -113,9 +113,7 @@ def model_frame(
     for node, column in columns.items():
         if node not in unbounded:
             _check_finite(node, column, chosen)
-    excused = {
-        node: ~of(columns[other]) for node, (other, of) in needed.items() if node in columns
-    }
+    excused = {node: ~of(columns[other]) for node, (other, of) in needed.items() if node in columns}
     rows, _ = _complete_rows(columns, len(chosen), excused)
     dropped = asked - len(rows)
     if dropped and na_action == "na.fail":

@@ -105,7 +105,9 @@ def _check_asked(arguments: Arguments) -> None:
     fit = arguments.get("fit")
     if fit not in (None, Constant("NA")):
         message = "'fit' has the model of another call"
-        raise Unsupported(message, span=fit.span, hint="leave it away: no program is compiled twice")
+        raise Unsupported(
+            message, span=fit.span, hint="leave it away: no program is compiled twice"
+        )
 
 
 def _of_one(within: Part, family: Node | None) -> ModelGraph:

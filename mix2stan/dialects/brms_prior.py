@@ -59,7 +59,9 @@ def stated_priors(node: Node | None, orthogonal: Sequence[bool] = ()) -> tuple[S
             hint = "brms refuses it too: leave one of them away"
             raise FormulaError(f"there are two priors of {one}", span=one.span, hint=hint)
         if any(orthogonal) and one.kind == "b" and not one.parameter and one.density:
-            message = "with decomp = 'QR' priors of class b are of the coefficients of other columns"
+            message = (
+                "with decomp = 'QR' priors of class b are of the coefficients of other columns"
+            )
             hint = "leave decomp away: columns are made orthogonal in any case"
             raise Unsupported(f"{message}, which cannot be expressed", span=one.span, hint=hint)
     return tuple(one for one in found if one.density)
@@ -70,7 +72,9 @@ def _read(node: Node | None) -> Iterable[StatedPrior]:
         case None | Constant(name="NULL") | Call(function="empty_prior"):
             return ()
         case Name(name=name):
-            hint = f'put it into the call, or {name} <- prior(…) before it, or data = {{"{name}": …}}'
+            hint = (
+                f'put it into the call, or {name} <- prior(…) before it, or data = {{"{name}": …}}'
+            )
             message = f"the prior {name} is not known: its text is not here"
             raise FormulaError(message, span=node.span, hint=hint)
         case Parens(inner=inner):
@@ -91,7 +95,9 @@ def _apart(call: Call) -> list[Call]:
     columns = [list(islice(cycle(v), longest)) for v in vectors]
     names = [argument.name for argument in call.args]
     return [
-        replace(call, args=tuple(Argument(n, v, span=v.span) for n, v in zip(names, row, strict=True)))
+        replace(
+            call, args=tuple(Argument(n, v, span=v.span) for n, v in zip(names, row, strict=True))
+        )
         for row in zip(*columns, strict=True)
     ] or [call]
 

@@ -134,11 +134,7 @@ def _check_levels(arguments: Arguments) -> None:
 
 def _terms(response: str, bars: tuple[Bar, ...]) -> list[_Term]:
     """The random terms of a response."""
-    return [
-        _Term(response, group, id_of(bar))
-        for bar in bars
-        for group in random_terms(bar)
-    ]
+    return [_Term(response, group, id_of(bar)) for bar in bars for group in random_terms(bar)]
 
 
 def _groups(terms: list[_Term], responses: int) -> list[Group]:

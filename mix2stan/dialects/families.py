@@ -23,7 +23,9 @@ _REFUSED = {
     "quasipoisson": "poisson with a term (1 | row), a level per row, is overdispersed",
     "negative.binomial": "glmer.nb() and glm.nb() estimate its shape",
     "mixture": "a family of one distribution can",
-    **dict.fromkeys(("wiener", "exgaussian", "shifted_lognormal"), "lognormal() and skew_normal() can"),
+    **dict.fromkeys(
+        ("wiener", "exgaussian", "shifted_lognormal"), "lognormal() and skew_normal() can"
+    ),
     "cox": "weibull() and exponential() can, with y | cens(c)",
     **dict.fromkeys(("gen_extreme_value", "frechet"), "weibull() and lognormal() can"),
     **dict.fromkeys(("custom_family", "custom"), "model.stan_code can be changed"),
@@ -31,7 +33,15 @@ _REFUSED = {
     "xbeta": "zero_one_inflated_beta() and ordbeta can",
     "hurdle_cumulative": "cumulative() can, a zero being a category",
     **dict.fromkeys(
-        ("discrete_weibull", "com_poisson", "compois", "genpois", "bell", "nbinom12", "negbinomial2"),
+        (
+            "discrete_weibull",
+            "com_poisson",
+            "compois",
+            "genpois",
+            "bell",
+            "nbinom12",
+            "negbinomial2",
+        ),
         "negbinomial() and nbinom1 can",
     ),
     **dict.fromkeys(("truncated_compois", "truncated_genpois"), "truncated_nbinom2 can"),

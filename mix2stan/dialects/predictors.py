@@ -87,8 +87,8 @@ def _check_parameter(family: str, parameter: str, node: Node) -> None:
     own = FAMILIES[family]
     if parameter == "disc" and own.ordinal is not None:
         message = "a discrimination of ordered categories cannot be expressed: disc"
-        hint = "the errors behind the categories have one variance for all rows"
-        raise Unsupported(message, span=node.span, hint=hint)
+        words = "the errors behind the categories have one variance for all rows"
+        raise Unsupported(message, span=node.span, hint=words)
     if parameter.startswith("mu") and own.unordered:
         message = f"a formula of one category cannot be expressed: {parameter}"
         raise Unsupported(message, span=node.span, hint="all categories have one formula")

@@ -1,4 +1,4 @@
-"""rstanarm's ``prior = normal(0, 1)``, ``prior_aux = exponential(1)``, ``prior_covariance = decov(2)``."""
+"""rstanarm's ``prior = normal(0, 1)``, ``prior_aux = exponential(1)`` and their like."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def scaled_priors(arguments: Arguments) -> tuple[ScaledPrior, ...]:
         if value is None:
             if name == "prior_covariance":
                 span = arguments.values[name].span
-                raise FormulaError("prior_covariance cannot be NULL", span=span, hint="write decov()")
+                raise FormulaError(
+                    "prior_covariance cannot be NULL", span=span, hint="write decov()"
+                )
             found.append(ScaledPrior(name, "flat", span=arguments.values[name].span))
         elif not (isinstance(value, Call) and value.function.startswith("default_prior_")):
             found.append(_read(name, value, functions))

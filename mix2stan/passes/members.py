@@ -60,15 +60,17 @@ def complete_members(
     _check_correlations(graph, members)
     of_all = {*graph.notes, ANOTHER_SET.format(graph.defaults), WITHOUT_OWN}
     notes = dict.fromkeys(
-        note if note in of_all else f"{m.name}: {note}"
-        for m in members
-        for note in m.graph.notes
+        note if note in of_all else f"{m.name}: {note}" for m in members for note in m.graph.notes
     )
     return replace(graph, members=members, notes=(*graph.notes, *notes))
 
 
 #: Classes that a prior of no response is of all of them.
 _GLOBAL = ("b", "Intercept")
+
+
+#: What the blocks of parameters of these classes begin with.
+_HEADS = {"cor": ("L_",), "b": ("beta",), "Intercept": ("intercept", "thresholds")}
 
 
 def _check_stated(graph: ModelGraph, names: list[str]) -> None:
@@ -111,12 +113,13 @@ def _check_correlations(graph: ModelGraph, members: tuple[Member, ...]) -> None:
         FormulaError: if there is one.
     """
     for one in graph.stated:
-        heads = {"cor": "L_", "b": "beta", "Intercept": ("intercept", "thresholds")}
-        head = heads.get(one.kind, "")
+        head = _HEADS.get(one.kind, ())
         if not one.response and not any(
             p.block.startswith(head) for m in members for p in m.graph.priors
         ):
-            raise FormulaError(f"the model has no parameters of {one} to have a prior", span=one.span)
+            raise FormulaError(
+                f"the model has no parameters of {one} to have a prior", span=one.span
+            )
 
 
 def _prior_of(choice: PriorChoice, name: str, names: list[str]) -> PriorChoice:

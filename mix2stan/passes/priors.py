@@ -46,10 +46,8 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
         X, intercept = np.hstack([np.ones((data.rows, 1)), X]), True
     summaries = (_in_brms if named == "brms" else _summaries)(graph, context, X, intercept)
     wanted = context.prior.set
-    if wanted and wanted != graph.defaults:
-        graph = _without_own(graph)
-    else:
-        graph = _own(graph, context)
+    other = wanted is not None and wanted != graph.defaults
+    graph = _without_own(graph) if other else _own(graph, context)
     if graph.defaults and named == "default" and not wanted:
         graph = note(graph, ANOTHER_SET.format(graph.defaults))
     priors = default_priors(graph, summaries, named)
@@ -153,7 +151,9 @@ def _without_own(graph: ModelGraph) -> ModelGraph:
     if graph.prior is None and not graph.own:
         return graph
     groups = tuple(replace(g, prior=None) for g in graph.groups)
-    return note(replace(graph, groups=groups, prior=None, stated=(), scaled=(), own=False), WITHOUT_OWN)
+    return note(
+        replace(graph, groups=groups, prior=None, stated=(), scaled=(), own=False), WITHOUT_OWN
+    )
 
 
 def _own(graph: ModelGraph, context: Context) -> ModelGraph:

@@ -59,7 +59,9 @@ def _at(graph: ModelGraph, prior: Prior, values: Values) -> Array:
             return found[:, list(prior.places)] if prior.places else found
         if prior.block not in (f"intercept{s}", f"beta{s}"):
             continue
-        others = intercept_names(graph) if any(p.block == "intercepts" for p in graph.priors) else {}
+        others = (
+            intercept_names(graph) if any(p.block == "intercepts" for p in graph.priors) else {}
+        )
         beta = values[f"beta{s}"]
         intercept = any(p.block == f"intercept{s}" for p in graph.priors)
         if prior.block == f"intercept{s}":

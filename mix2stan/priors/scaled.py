@@ -104,7 +104,7 @@ def _of_dispersion(p: Prior, s: ScaledPrior, graph: ModelGraph, data: Summaries)
 
 def _of_covariance(p: Prior, s: ScaledPrior, graph: ModelGraph, data: Summaries) -> Prior | None:
     """``decov``: correlations are lkj, and the sd of one effect is a gamma in units of sigma."""
-    numbers = {slot: values for slot, values in s.values}
+    numbers = dict(s.values)
     if any(len(values) > 1 for values in numbers.values()):
         message = "a decov() with numbers for each term cannot be expressed"
         raise Unsupported(message, span=s.span, hint="it has one number for all")
@@ -118,7 +118,9 @@ def _of_covariance(p: Prior, s: ScaledPrior, graph: ModelGraph, data: Summaries)
         return block_prior(p.block, "lkj_eta", _SOURCE, eta=eta)
     if len(term.columns.names) > 1:
         if (concentration, shape, scale) != (1, 1, 1):
-            message = "decov() of correlated effects with a concentration, shape or scale of its own"
+            message = (
+                "decov() of correlated effects with a concentration, shape or scale of its own"
+            )
             hint = "its regularization can be said; or prior = {'sd_…': 'exponential(1)'}"
             raise Unsupported(f"{message} cannot be expressed", span=s.span, hint=hint)
         return None

@@ -107,7 +107,9 @@ def _element(graph: ModelGraph, block: str, written: Written) -> _Element:
     return _Element(row, tuple(values.items()), source, written.unit)
 
 
-def taken_together(offered: Iterable[tuple[Sequence[Prior], Sequence[int]]], size: int) -> list[Prior]:
+def taken_together(
+    offered: Iterable[tuple[Sequence[Prior], Sequence[int]]], size: int
+) -> list[Prior]:
     """The priors of a block of which several have stated some elements each.
 
     Args:
