@@ -30,7 +30,8 @@ _STAN_WORDS = frozenset(
 )
 #: What would be another name of a program after a prefix, as ``L_P`` and ``K_prior``.
 _OWN_ENDINGS = frozenset(
-    "P prior rest theta theta_hat heavy zero one positive inner observed left right interval 0".split()
+    "P prior rest theta theta_hat heavy zero one positive inner observed left right interval 0 "
+    "means others".split()
 )
 #: Names of a program that an identifier alone may equal: words, and letters with numbers.
 _OWN_NAMES = re.compile(
@@ -42,7 +43,7 @@ _OWN_NAMES = re.compile(
     | common_antedependence_root | known_block_root | loadings | log_bessel_k | matern | group_sums
     | with_root | shrunk
     | unit | met | pair | products | observed | left | right | interval | observations | count
-    | cuts | thresholds | cutpoints | latent_sd | rows_of | categorical_rows | inherited
+    | others | cuts | thresholds | cutpoints | latent_sd | rows_of | categorical_rows | inherited
     | inherited_matrix | own | parent | squares | column | cut_zero | cut_one | zero | one | positive
     | inner | rest | gap | gap_heavy | root_weight | mix_intercept | log_root | prior_precision
     | prior_linear | inverse_\w+ | scaled_inverse_\w+
