@@ -19,7 +19,7 @@ from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
-from mix2stan.partitions import compile_given
+from mix2stan.partitions import compile_given, of_likelihood
 from mix2stan.priors.choice import PriorArgument
 from mix2stan.priors.table import prior_table
 from mix2stan.refits import Refits
@@ -62,9 +62,7 @@ class Model(Refits):
     @cached_property
     def _of_likelihood(self) -> Compiled:
         """The model as its likelihood is computed, which no prior changes."""
-        if not self._single.graph.apart:
-            return self._single
-        return compile_given(self.text, self.given, "default")
+        return of_likelihood(self._single)
 
     @property
     def given(self) -> Given | str | Path:

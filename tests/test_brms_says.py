@@ -147,6 +147,11 @@ def test_no_prior_changes_a_likelihood():
     plain, brms = model(call), model(call, prior="brms")
     assert brms.ml().logLik == pytest.approx(plain.ml().logLik, abs=1e-9)
     assert brms.reml().logLik == pytest.approx(plain.reml().logLik, abs=1e-9)
+    assert m2s.compare(plain, brms).same
+    assert brms.translate("brms") == plain.translate("brms")
+    joint = "brm(bf(y ~ x, sigma ~ f) + bf(c ~ x, family = poisson()))"
+    one = model(joint, prior="brms").responses["y"]
+    assert one.ml().logLik == pytest.approx(model("brm(bf(y ~ x, sigma ~ f))").ml().logLik)
 
 
 # -- several responses -----------------------------------------------------------------------------
