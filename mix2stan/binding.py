@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.design import Evaluation, Frame, model_frame, rows_of_subset, terms
+from mix2stan.design import Column, Evaluation, Frame, model_frame, rows_of_subset, terms
 from mix2stan.errors import DataError, FormulaError, nearest
 from mix2stan.graph import UNITS, Group, ModelGraph
 from mix2stan.matrices import Data
 from mix2stan.syntax import Formula, Name, Node, Number
 
 __all__ = ["bind", "variables_of"]
+
+#: brms' code of an interval as a number.
+_INTERVAL = 2.0
 
 
 def bind(
@@ -40,6 +44,7 @@ def bind(
     keep = None if subset is None else rows_of_subset(subset, frame)
     wanted: dict[Node, None] = {}
     unbounded: tuple[Node, ...] = ()
+    ends: dict[Node, tuple[Node, Callable[[Column], NDArray[np.bool_]]]] = {}
     for one in models:
         _check_terms(one, frame, keep)
         wanted |= dict.fromkeys((*variables_of(one, names), *_removed(one, names, frame)))
@@ -47,15 +52,36 @@ def bind(
         if one.response.censoring is not None:
             known = one.response.censoring.variables()
             unbounded = (*unbounded, one.response.expression, *known)
+            if one.response.censoring.upper is not None and one.response.censoring.code is not None:
+                ends[one.response.censoring.upper] = (one.response.censoring.code, _is_interval)
     model = model_frame(
         tuple(wanted),
         frame,
         na_action=na_action,
         unbounded=unbounded,
+        needed={node: by for node, by in ends.items() if node not in _elsewhere(models, names)},
         keep=keep,
         complete_first=complete_first,
     )
     return Data(model, names, graph.response.expression, contrasts, frame, given)
+
+
+def _elsewhere(models: Sequence[ModelGraph], names: Sequence[str]) -> set[Node]:
+    """The variables of models without what says where intervals end."""
+    found: set[Node] = set()
+    for one in models:
+        plain = replace(one, response=replace(one.response, censoring=None))
+        found |= set(variables_of(plain, names))
+    return found
+
+
+def _is_interval(code: Column) -> NDArray[np.bool_]:
+    """The rows that brms' codes say are known to be in an interval: they need its end."""
+    if code.kind not in ("factor", "ordered"):
+        return np.asarray(code.numbers() == _INTERVAL)
+    # the last is that of a missing code
+    of_levels = np.array([*(level == "interval" for level in code.levels), False], dtype=bool)
+    return np.asarray(of_levels[code.values])
 
 
 def _check_terms(graph: ModelGraph, frame: Frame, keep: NDArray[np.bool_] | None) -> None:

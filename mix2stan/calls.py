@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from mix2stan.compiler import DataArgument
 from mix2stan.design import is_frame
-from mix2stan.errors import Mix2stanError
+from mix2stan.errors import FormulaError, Mix2stanError
 from mix2stan.model import Model, model
+from mix2stan.parser import parse
 from mix2stan.priors.choice import PriorArgument
 from mix2stan.relationships import Known
-from mix2stan.syntax import String, format_number, quote_name
+from mix2stan.syntax import Call, Operator, String, format_number, quote_name
 
 __all__ = ["MCMCglmm", "brm", "glm", "glmer", "glmer_nb", "glmmTMB", "gls", "lm", "lme", "lmer"]
 
@@ -30,6 +31,9 @@ def _reader(function: str, package: str, example: str) -> Callable[..., Model]:
         **arguments: Any,
     ) -> Model:
         parts, given = [formula], _Given()
+        if _is_r(prior):
+            parts.append(f"prior = {prior}")
+            prior = None
         for name, value in arguments.items():
             parts.append(f"{_r_name(name)} = {_r_text(name, value, given)}")
         text = f"{function}({', '.join(parts)})"
@@ -41,7 +45,8 @@ def _reader(function: str, package: str, example: str) -> Callable[..., Model]:
     Args:
         formula: the first formula, as R text.
         data: the data frame (of pandas, polars or Arrow), or a mapping from names to data frames.
-        prior: a set of default priors, or densities by parameter, see :func:`mix2stan.model`.
+        prior: a set of default priors, or densities by parameter, see :func:`mix2stan.model`; or the
+            package's own as R text, ``"set_prior('normal(0, 1)', class = 'b')"``.
         strategy: how to compute, see :func:`mix2stan.model`.
         **arguments: R's other arguments. Strings are R text (``random="~ us(1 + x):g"``), numbers
             and truth values R's, mappings ``list(name = value)``; ``na_action`` is ``na.action``.
@@ -59,6 +64,22 @@ def _reader(function: str, package: str, example: str) -> Callable[..., Model]:
     True
     """
     return read
+
+
+#: What R's priors are calls of: brms' and MCMCglmm's.
+_PRIORS = frozenset({"prior", "set_prior", "prior_string", "prior_", "c", "list", "gelman.prior"})
+
+
+def _is_r(prior: PriorArgument) -> TypeGuard[str]:
+    """Whether a prior is R text, and no set or densities by parameter."""
+    if not isinstance(prior, str):
+        return False
+    try:
+        (node,) = parse(prior).statements
+    except (FormulaError, ValueError):
+        return False
+    parts = node.operands if isinstance(node, Operator) and node.symbol == "+" else (node,)
+    return all(isinstance(part, Call) and part.function in _PRIORS for part in parts)
 
 
 def _r_name(name: str) -> str:

@@ -28,6 +28,7 @@ from mix2stan.meaning import (
     same_space,
     variance_key,
 )
+from mix2stan.partitions import of_likelihood
 from mix2stan.responses import Observed, known_part, observed
 
 __all__ = ["Comparison", "Holder", "compare", "compare_compiled", "read"]
@@ -118,6 +119,8 @@ def compare_compiled(a: Compiled, b: Compiled) -> Comparison:
     """Say whether two compiled models are the same."""
     if a.graph.members or b.graph.members:
         return _of_members(a, b)
+    # priors are no part of a model's meaning
+    a, b = of_likelihood(a), of_likelihood(b)
     notes: list[str] = []
     differences = _responses(a, b)
     if a.data.rows == b.data.rows:

@@ -27,7 +27,7 @@ from mix2stan.priors.choice import PriorArgument, prior_choice
 from mix2stan.relationships import Known
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
-from mix2stan.syntax import Argument, Call, Name, Node
+from mix2stan.syntax import Argument, Assignment, Call, Name, Node, quote_name
 
 __all__ = ["Compiled", "DataArgument", "Given", "compile_model", "members_of", "remarks"]
 
@@ -77,6 +77,7 @@ def compile_model(
     frames = {name: value for name, value in given.items() if isinstance(value, pd.DataFrame)}
     columns = frozenset(str(c) for frame in frames.values() for c in frame.columns)
     try:
+        text = with_given_prior(text, given)
         syntax = parse(text)
         call = model_call(syntax, columns)
         request = lower(call)
@@ -97,6 +98,20 @@ def compile_model(
         return Compiled(text, rows, graph, bound, program, code, entries)
     except FormulaError as error:
         raise error.at(text) from None
+
+
+def with_given_prior(text: str, given: Mapping[str, Any]) -> str:
+    """The text with what its ``prior = name`` stands for before it, where that was given as text."""
+    syntax = parse(text)
+    assigned = {s.name for s in syntax.statements if isinstance(s, Assignment)}
+    for statement in syntax.statements:
+        call = statement.value if isinstance(statement, Assignment) else statement
+        for argument in call.args if isinstance(call, Call) else ():
+            match argument:
+                case Argument(name="prior", value=Name(name=name)) if name not in assigned:
+                    if isinstance(given.get(name), str):
+                        return f"{quote_name(name)} <- {given[name]}\n{text}"
+    return text
 
 
 def members_of(compiled: Compiled) -> dict[str, Compiled]:

@@ -217,7 +217,7 @@ def likelihood_graph(graph: ModelGraph, data: Data) -> ModelGraph:
     obstacle = obstacle_to_collapsing(alone) if structured else None
     if obstacle is not None:
         raise Unsupported(f"the likelihood cannot be evaluated: {obstacle}")
-    blocks = [p for p in graph.priors if p.block not in ("intercept", "beta")]
+    blocks = [p for p in graph.priors if p.block not in ("intercept", "intercepts", "beta")]
     whole = integrate_all(alone, data)
     return replace(whole, priors=switched_off(blocks), strategy=Strategy("collapsed"))
 

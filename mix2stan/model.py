@@ -19,7 +19,7 @@ from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
-from mix2stan.partitions import compile_given
+from mix2stan.partitions import compile_given, of_likelihood
 from mix2stan.priors.choice import PriorArgument
 from mix2stan.priors.table import prior_table
 from mix2stan.refits import Refits
@@ -58,6 +58,11 @@ class Model(Refits):
     def _single(self) -> Compiled:
         """The model, for what can be asked of one response."""
         return self._compiled
+
+    @cached_property
+    def _of_likelihood(self) -> Compiled:
+        """The model as its likelihood is computed, which no prior changes."""
+        return of_likelihood(self._single)
 
     @property
     def given(self) -> Given | str | Path:
@@ -346,7 +351,8 @@ class Model(Refits):
         from mix2stan.engines import pick_engine
         from mix2stan.likelihood import log_likelihood
 
-        return log_likelihood(self._single, point, pick_engine(engine))
+        compiled = self._single if "u" in point else self._of_likelihood
+        return log_likelihood(compiled, point, pick_engine(engine))
 
     def reml(self, engine: str | None = "auto") -> Estimates:
         """Restricted maximum likelihood, as lme4's and nlme's default.
@@ -382,7 +388,7 @@ class Model(Refits):
         from mix2stan.engines import pick_engine
         from mix2stan.estimates import estimate
 
-        return estimate(self._single, method, pick_engine(engine))
+        return estimate(self._of_likelihood, method, pick_engine(engine))
 
     def _starts(
         self, given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, chains: int, seed: int

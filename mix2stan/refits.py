@@ -32,6 +32,11 @@ class Refits(ABC):
     def _single(self) -> Compiled:
         """The model of one response that is to be fitted again."""
 
+    @property
+    @abstractmethod
+    def _of_likelihood(self) -> Compiled:
+        """The same, as its likelihood is computed."""
+
     def bootstrap(
         self,
         n: int = 1000,
@@ -71,7 +76,7 @@ class Refits(ABC):
         from mix2stan.bootstrap import bootstrap
 
         return bootstrap(
-            self._single,
+            self._of_likelihood,
             n,
             method=method,
             type=type,
@@ -199,7 +204,7 @@ class Refits(ABC):
         from mix2stan.engines import pick_engine
         from mix2stan.profiles import profile
 
-        return profile(self._single, pick_engine(engine), parameters, level)
+        return profile(self._of_likelihood, pick_engine(engine), parameters, level)
 
     def confint(
         self, method: str = "profile", level: float = 0.95, engine: str = "stanli", **how: Any
@@ -229,4 +234,4 @@ class Refits(ABC):
         if method != "wald":
             hint = "profile, wald or bootstrap"
             raise Mix2stanError(f"there is no interval by {method!r}", hint=hint)
-        return estimate(self._single, "REML", pick_engine(engine)).wald(level)
+        return estimate(self._of_likelihood, "REML", pick_engine(engine)).wald(level)

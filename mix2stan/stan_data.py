@@ -16,6 +16,8 @@ from mix2stan.graph import ModelGraph
 from mix2stan.latent_data import latent_data
 from mix2stan.matrices import Data
 from mix2stan.priors.rows import MATRICES, SINGLE
+from mix2stan.priors.stacked import intercept_names, means_of_responses
+from mix2stan.priors.text import prior_texts
 from mix2stan.residual_data import residual_entries
 from mix2stan.residuals import error_blocks, known_errors
 from mix2stan.sampled_data import group_data, sampled_data
@@ -30,7 +32,7 @@ def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
         return _of_members(graph, data)
     if graph.strategy.samples_effects:
         entries = sampled_data(graph, data) | residual_entries(graph.residual, data)
-        return entries | _scales(graph)
+        return entries | _scales(graph) | _of_responses(graph, data)
     return _integrated(graph, data) | dict(graph.response.known)
 
 
@@ -80,6 +82,22 @@ def _scales(graph: ModelGraph, without: tuple[str, ...] = ()) -> dict[str, Any]:
         for slot, values in prior.values:
             one = scalar or slot in SINGLE
             entries[f"{prior.stem}_{slot}"] = values[0] if one else _shaped(slot, values)
+    return entries
+
+
+def _of_responses(graph: ModelGraph, data: Data) -> dict[str, Any]:
+    """What the priors of several responses' intercepts, and of the other coefficients, are about."""
+    entries: dict[str, Any] = {}
+    texts = prior_texts(graph.priors)
+    if "intercepts" not in texts:
+        return {}
+    if not texts["intercepts"].flat:
+        means = means_of_responses(graph, data)
+        entries |= {"K_means": len(means), "X_means": means}
+    if "beta" in texts and not texts["beta"].flat:
+        names = graph.population.columns.names
+        others = [i for i, n in enumerate(names, start=1) if n not in intercept_names(graph)]
+        entries |= {"K_others": len(others), "others": np.array(others)}
     return entries
 
 

@@ -508,6 +508,18 @@ PROGRAMS = {
         None,
         "auto",
     ),
+    "prior_brms_responses": Case(
+        "BTdata",
+        "brm(mvbind(tarsus, back) ~ hatchdate + (1 |p| dam), prior = "
+        "prior(normal(0, 1), class = b, resp = back))",
+        None,
+    ),
+    "prior_rstanarm_stated": Case(
+        "sleepstudy",
+        "stan_lmer(Reaction ~ Days + (1 | Subject), prior = student_t(3, 0, 10), "
+        "prior_covariance = decov(shape = 2))",
+        None,
+    ),
     "prior_flat": Case("sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat"),
 }
 

@@ -56,7 +56,7 @@ SAME = [
     ("stan_glmer(k ~ x + (1 | g), family = poisson)", "glmer(k ~ x + (1 | g), family = poisson)"),
     ("stan_glm(k ~ x, family = poisson)", "glm(k ~ x, family = poisson)"),
     ("stan_glmer.nb(k ~ x + (1 | g))", "glmer.nb(k ~ x + (1 | g))"),
-    ("stan_lm(y ~ x, prior = R2(0.5))", "lm(y ~ x)"),
+    ("stan_lm(y ~ x)", "lm(y ~ x)"),
 ]  # fmt: skip
 
 
@@ -108,15 +108,17 @@ def test_what_cannot_be_expressed_is_named(call, words):
         m2s.model(call, DATA)
 
 
-def test_a_prior_that_is_not_in_the_text_is_noted_as_not_used():
-    model = m2s.model("brm(y ~ x, prior = mine)", DATA)
-    assert any("own prior is not used" in note for note in model.notes)
-    model = m2s.model("brm(y ~ x, prior = prior(normal(0, 1)))", DATA, prior="brms")
+def test_a_set_that_is_asked_for_takes_the_place_of_the_priors_of_the_call():
+    call = "brm(y ~ x, prior = prior(normal(0, 1)))"
+    model = m2s.model(call, DATA, prior="flat")
     assert any("a set of priors was asked for" in note for note in model.notes)
     assert model.priors.loc["beta[x]", "density"] == "flat"
+    pd.testing.assert_frame_equal(
+        m2s.model(call, DATA, prior="brms").priors, m2s.model(call, DATA).priors
+    )
 
 
-#: The call's prior, and the same by the names of the table.
+#: The call's prior, and the same by the names of the table; the rest are brms'.
 PRIORS = [
     ("prior(normal(0, 1))", {"beta": "normal(0, 1)"}),
     ("set_prior('normal(0, 1)', class = 'b', coef = 'x')", {"beta[x]": "normal(0, 1)"}),
@@ -138,7 +140,10 @@ PRIORS = [
     ("prior(lkj(2), class = cor)", {"cor_g": "lkj(2)"}),
     ("prior(lkj_corr_cholesky(2), class = cor, group = g)", {"cor_g": "lkj(2)"}),
     ("prior(normal(0, 5), class = sigma, lb = 1)", {"sigma": "normal(0, 5) T[1, ]"}),
-    ("c(prior('', class = b), prior(normal(0, 1), class = sigma))", {"sigma": "normal(0, 1)"}),
+    (
+        "c(prior('', class = b), prior(normal(0, 1), class = sigma))",
+        {"beta": "flat", "sigma": "normal(0, 1)"},
+    ),
 ]
 
 
@@ -150,7 +155,7 @@ def test_priors_of_the_call_are_those_of_its_classes(prior, named):
         return
     formula = "y ~ x + (x | g) + (1 | h)"
     ours = m2s.model(f"brm({formula}, prior = {prior})", DATA).priors
-    theirs = m2s.model(f"brm({formula})", DATA, prior=named).priors
+    theirs = m2s.model(f"brm({formula})", DATA, prior={**named, "set": "brms"}).priors
     pd.testing.assert_frame_equal(ours, theirs)
 
 

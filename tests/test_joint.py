@@ -170,8 +170,10 @@ MISTAKES = {
     "brm(bf(c ~ x) + bf(c ~ 1), family = poisson())": "two formulas",
     "brm(bf(y ~ x + (1 |p| g)) + bf(c ~ (1 |p| h), family = poisson()))": "different grouping",
     "brm(bf(y ~ (1 |p| g)) + bf(w ~ (1 |p| g), family = categorical()))": "without an order",
-    "brm(bf(y ~ x) + bf(e ~ x, family = bernoulli()), prior = set_prior('normal(0, 1)'))": "by name",
-}
+    "brm(bf(y ~ x) + bf(e ~ x, family = bernoulli()), prior = prior(exponential(1), class = sigma))": "resp = y or e",
+    "brm(bf(y ~ x) + bf(e ~ x, family = bernoulli()), prior = prior(normal(0, 1), resp = q))": "no response 'q'",
+    "brm(bf(y ~ x) + bf(e ~ x, family = bernoulli()), prior = prior(lkj(2), class = cor))": "class cor",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("call", MISTAKES)

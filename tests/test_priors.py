@@ -33,6 +33,7 @@ DENSITIES = {
     "lognormal(2, 0.5)": stats.lognorm(0.5, scale=np.exp(2)),
     "uniform(0, 50)": stats.uniform(0, 50),
     "normal(3, 5) T[1, 60]": stats.norm(3, 5),
+    "std_normal()": stats.norm(),
 }
 
 

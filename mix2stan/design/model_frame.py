@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from mix2stan.syntax import Name, Node, walk
 __all__ = ["ModelFrame", "model_frame"]
 
 Key = TypeVar("Key")
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,7 @@ def model_frame(
     na_action: str = "na.omit",
     drop_levels: bool = True,
     unbounded: Collection[Node] = (),
+    needed: Mapping[Node, tuple[Node, Callable[[Column], NDArray[np.bool_]]]] = NOTHING,
     keep: NDArray[np.bool_] | None = None,
     complete_first: bool = False,
 ) -> ModelFrame:
@@ -86,6 +89,8 @@ def model_frame(
         frame: the data.
         na_action: ``"na.omit"`` or ``"na.exclude"`` to drop rows, ``"na.fail"`` to stop at them.
         unbounded: the variables that may be infinite.
+        needed: variables that only some rows need, each with another and what says from that which
+            rows; elsewhere they may be missing.
         drop_levels: whether unused levels go, as in the fitting functions but not ``model.matrix``.
         keep: the rows of ``subset``, all if None; positions are those in the frame.
         complete_first: whether rows that lack a column in use go before functions are evaluated.
@@ -108,7 +113,8 @@ def model_frame(
     for node, column in columns.items():
         if node not in unbounded:
             _check_finite(node, column, chosen)
-    rows, _ = _complete_rows(columns, len(chosen))
+    excused = {node: ~of(columns[other]) for node, (other, of) in needed.items() if node in columns}
+    rows, _ = _complete_rows(columns, len(chosen), excused)
     dropped = asked - len(rows)
     if dropped and na_action == "na.fail":
         culprit = next(str(n) for n, c in columns.items() if c.missing.any())
@@ -137,10 +143,13 @@ def _columns_of(expressions: Sequence[Node], frame: Frame) -> list[str]:
     return [name for name in named if name in frame.columns]
 
 
-def _complete_rows(columns: Mapping[Any, Column], n: int) -> tuple[NDArray[np.int64], int]:
+def _complete_rows(
+    columns: Mapping[Any, Column], n: int, excused: Mapping[Any, NDArray[np.bool_]] = NOTHING
+) -> tuple[NDArray[np.int64], int]:
+    """The rows that have all variables, but those of which they are excused, and how many have not."""
     complete = np.ones(n, dtype=bool)
-    for column in columns.values():
-        complete &= ~column.missing
+    for node, column in columns.items():
+        complete &= ~column.missing | excused.get(node, False)
     rows = np.flatnonzero(complete)
     return rows, n - len(rows)
 

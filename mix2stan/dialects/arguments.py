@@ -34,27 +34,61 @@ class Signature:
         ignored: those without meaning for a posterior; accepted, and listed as ignored.
         refused: those that would change the model in a way that cannot be expressed, each with
             what to do instead.
+        unshown: those whose numbers are data of the program, so that its text does not have them.
+
+    Every other argument has to be read: see :meth:`Arguments.finish`.
     """
 
     names: tuple[str, ...]
     ignored: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
+    unshown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """The arguments of one call by their full names."""
+    """The arguments of one call by their full names, and which of them anybody has asked for."""
 
     call: Call
     values: Mapping[str, Argument]
     ignored: tuple[str, ...]
+    unshown: frozenset[str] = frozenset()
+    read: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def get(self, name: str) -> Node | None:
-        """The argument's value, None if it is missing or ``NULL``."""
+        """The argument's value, None if it is missing or ``NULL``; it counts as read then."""
+        self.read.add(name)
         argument = self.values.get(name)
         if argument is None or argument.value == Constant("NULL"):
             return None
         return argument.value
+
+    def truth(self, name: str, default: bool) -> bool:
+        """The argument as a truth value.
+
+        Raises:
+            FormulaError: if it is none.
+        """
+        value = self.get(name)
+        if value is None:
+            return default
+        if value not in (Constant("TRUE"), Constant("FALSE")):
+            message = f"{name} of {self.call.function}() is TRUE or FALSE"
+            raise FormulaError(message, span=value.span)
+        return value == Constant("TRUE")
+
+    def finish(self) -> None:
+        """Refuse what was given and never asked for: nothing is passed over in silence.
+
+        Raises:
+            Unsupported: for an argument that was not read and is not without meaning.
+        """
+        for name, argument in self.values.items():
+            if name in self.read or name in self.ignored or argument.value == Constant("NULL"):
+                continue
+            message = f"'{name}' of {self.call.function}() cannot be expressed here"
+            hint = "leave it away if the model is the same without"
+            raise Unsupported(message, span=argument.span, hint=hint)
 
     def formula(self, name: str, example: str) -> Formula:
         """The argument as a formula; ``example`` shows what is expected where it is not one."""
@@ -131,7 +165,7 @@ def match_arguments(call: Call, signature: Signature) -> Arguments:
             message = f"'{name}' of {call.function}() cannot be expressed"
             raise Unsupported(message, span=argument.span, hint=signature.refused[name])
     ignored = tuple(n for n in signature.names if n in values and n in signature.ignored)
-    return Arguments(call, values, ignored)
+    return Arguments(call, values, ignored, signature.unshown)
 
 
 def _full_name(name: str, signature: Signature, call: Call, argument: Argument) -> str:
@@ -149,10 +183,13 @@ def request(arguments: Arguments, graph: ModelGraph, coded: bool = False) -> Req
     """The request of a lowered call: its graph, and the arguments all functions share.
 
     Where ``coded``, the call's contrasts are those of random terms too.
+
+    Raises:
+        Unsupported: for an argument of the call that nobody has read.
     """
     contrasts = _contrasts(arguments.get("contrasts"))
     plain = bool(contrasts) and not coded
-    return Request(
+    asked = Request(
         graph=_of_call(graph, _shown_call(arguments), plain),
         data=arguments.get("data"),
         subset=arguments.get("subset"),
@@ -160,6 +197,8 @@ def request(arguments: Arguments, graph: ModelGraph, coded: bool = False) -> Req
         contrasts=contrasts,
         ignored=arguments.ignored,
     )
+    arguments.finish()
+    return asked
 
 
 def _of_call(graph: ModelGraph, call: str, plain: bool) -> ModelGraph:
@@ -205,7 +244,7 @@ def _without_offsets(population: Population) -> Population:
 
 def _shown_call(arguments: Arguments) -> str:
     """The call without what does not matter to the model."""
-    hidden = {"data", "subset", "na.action", *arguments.ignored}
+    hidden = {"data", "subset", "na.action", *arguments.ignored, *arguments.unshown}
     hidden_args = [a for n, a in arguments.values.items() if n in hidden]
     kept = tuple(a for a in arguments.call.args if not any(a is h for h in hidden_args))
     return str(replace(arguments.call, args=kept, package=""))

@@ -12,11 +12,14 @@ from mix2stan.dialects.brms_prior import stated_priors
 from mix2stan.dialects.brms_response import describe, family_in_brms
 from mix2stan.dialects.brms_several import lower_several
 from mix2stan.dialects.brms_terms import (
+    check_cells,
     check_ids,
+    has_own_intercept,
+    id_of,
+    population_of,
     random_terms,
     related_levels,
     special_terms,
-    split_id,
     with_intercept,
 )
 from mix2stan.dialects.predictors import Further, further_predictor, with_known
@@ -27,28 +30,28 @@ from mix2stan.graph import (
     Covariance,
     Group,
     ModelGraph,
-    Population,
     Residual,
     Response,
     Share,
     note,
 )
-from mix2stan.syntax import Call, Formula, Name, Node, Number, walk
+from mix2stan.syntax import Call, Constant, Formula, Name, Node, Number, String, walk
 
 __all__ = ["FUNCTIONS"]
 
+#: What cannot change the posterior: how it is computed, kept and shown; ``data2`` has what is given
+#: by name.
 _IGNORED = (
-    "prior", "sample_prior", "sparse", "drop_unused_levels", "fit", "save_pars", "save_ranef",
-    "save_mevars", "save_all_pars", "inits", "init", "chains", "iter", "warmup", "thin", "cores",
-    "threads", "opencl", "normalize", "control", "algorithm", "backend", "future", "silent", "seed",
-    "save_model", "stan_model_args", "file", "file_compress", "file_refit", "empty", "rename",
-    "refresh", "data2",
+    "sparse", "drop_unused_levels", "save_pars", "save_ranef", "save_mevars", "save_all_pars",
+    "inits", "init", "chains", "iter", "warmup", "thin", "cores", "threads", "opencl", "normalize",
+    "control", "algorithm", "backend", "future", "silent", "seed", "save_model",
+    "stan_model_args", "file", "file_compress", "file_refit", "empty", "rename", "refresh", "data2",
 )  # fmt: skip
 
 _BRM = Signature(
     names=(
-        "formula", "data", "family", "prior", "autocor", "data2", "cov_ranef", "knots", "stanvars",
-        "stan_funs", *(name for name in _IGNORED if name not in ("prior", "data2")),
+        "formula", "data", "family", "prior", "autocor", "data2", "cov_ranef", "sample_prior",
+        "knots", "stanvars", "stan_funs", "fit", *(name for name in _IGNORED if name != "data2"),
     ),
     ignored=frozenset(_IGNORED),
     refused={
@@ -57,6 +60,7 @@ _BRM = Signature(
         "stanvars": "Stan code of one's own cannot be expressed; model.stan_code can be changed",
         "stan_funs": "Stan code of one's own cannot be expressed; model.stan_code can be changed",
     },
+    unshown=frozenset({"prior", "sample_prior", "fit"}),
 )  # fmt: skip
 
 
@@ -68,20 +72,42 @@ def lower_brm(call: Call) -> Request:
         Unsupported: for a term or a family that cannot be expressed.
     """
     arguments = match_arguments(call, _BRM)
+    _check_asked(arguments)
     said = formulas_of(arguments)
+    stated = stated_priors(arguments.get("prior"), [part.orthogonal for part in said.parts])
     if said.several:
         together = stackable(arguments, said)
-        return lower_several(arguments, said) if together else _members(arguments, said)
-    graph = _of_one(said.parts[0], arguments.get("family"))
-    groups = _groups(_bars(said.parts[0]), FAMILIES[graph.response.family].unordered)
-    return request(
-        arguments,
-        replace(
-            graph,
-            groups=related_levels(groups, arguments.get("cov_ranef")),
-            stated=stated_priors(arguments.get("prior")),
-        ),
-    )
+        asked = lower_several(arguments, said) if together else _members(arguments, said)
+        graph = asked.graph
+    else:
+        graph = _of_one(said.parts[0], arguments.get("family"))
+        groups = _groups(_bars(said.parts[0]), FAMILIES[graph.response.family].unordered)
+        groups = related_levels(groups, arguments.get("cov_ranef"))
+        asked = request(arguments, replace(graph, groups=groups))
+        graph = asked.graph
+    own = arguments.get("prior") is not None
+    return replace(asked, graph=replace(graph, stated=stated, defaults="brms", own=own))
+
+
+def _check_asked(arguments: Arguments) -> None:
+    """Refuse what asks for another posterior than that of the formula.
+
+    Raises:
+        Unsupported: for draws of the prior, or a model that was fitted before.
+    """
+    prior = arguments.get("sample_prior")
+    if prior == String("only"):
+        message = "sample_prior = 'only' asks for draws of the prior, and this is the posterior"
+        hint = "leave it away: model.sample_prior() draws from the prior"
+        raise Unsupported(message, span=prior.span, hint=hint)
+    if prior not in (None, String("yes"), String("no"), Constant("TRUE"), Constant("FALSE")):
+        raise FormulaError("sample_prior is 'yes', 'no' or 'only'", span=prior.span)
+    fit = arguments.get("fit")
+    if fit not in (None, Constant("NA")):
+        message = "'fit' has the model of another call"
+        raise Unsupported(
+            message, span=fit.span, hint="leave it away: no program is compiled twice"
+        )
 
 
 def _of_one(within: Part, family: Node | None) -> ModelGraph:
@@ -89,7 +115,8 @@ def _of_one(within: Part, family: Node | None) -> ModelGraph:
     given = within.family if within.family is not None else family
     described = describe(within.formula, family_in_brms(given))
     response = with_known(described.response, within.known)
-    fixed, _ = split_bars(with_intercept(within.formula.right))
+    right = within.formula.right
+    fixed, _ = split_bars(with_intercept(right))
     fixed, correlation = special_terms(fixed)
     residual, further = _further(within.formulas, response)
     _check_known(response, residual, further)
@@ -99,7 +126,7 @@ def _of_one(within: Part, family: Node | None) -> ModelGraph:
         raise Unsupported(message, span=correlation.span, hint="a term (1 | g) can")
     graph = ModelGraph(
         response,
-        Population(Columns((fixed,)), described.offsets),
+        population_of(right, fixed, within, described.offsets),
         residual=replace(residual, correlation=correlation),
         predictors=tuple(one.predictor for one in further),
     )
@@ -128,18 +155,21 @@ def _further(
         assert isinstance(formula.left, Name)
         fixed, bars = split_bars(with_intercept(formula.right))
         offset = any(isinstance(n, Call) and n.function == "offset" for n in walk(fixed))
-        if response.linear and formula.left.name == "sigma" and not bars and not offset:
-            if fixed != Number(1.0):
-                residual = Residual(dispersion=fixed)
+        centred = not has_own_intercept(formula.right)
+        if response.linear and formula.left.name == "sigma" and not bars and not offset and centred:
+            residual = Residual(dispersion=fixed)
             continue
-        found.append(further_predictor(response.family, formula.left.name, fixed))
+        one = further_predictor(response.family, formula.left.name, fixed)
+        population = replace(one.predictor.population, centred=centred)
+        found.append(one._replace(predictor=replace(one.predictor, population=population)))
     return residual, tuple(found)
 
 
 def _check_known(response: Response, residual: Residual, further: tuple[Further, ...]) -> None:
     """Refuse a parameter that is known and has a formula; se() makes sigma known."""
     named = {one.predictor.parameter for one in further}
-    named |= set() if residual.plain else {"sigma"}
+    constant = residual.plain or residual.dispersion == Number(1.0)
+    named |= set() if constant else {"sigma"}
     for name, _ in response.known:
         if name in named:
             message = f"{name} is known, and has a formula"
@@ -149,6 +179,7 @@ def _check_known(response: Response, residual: Residual, further: tuple[Further,
 def _bars(part: Part, response: str = "") -> dict[Share, tuple[Bar, ...]]:
     """The random terms of every predictor, those of one of several responses by its name too."""
     bars = {Share("", response=response, label=response): split_bars(part.formula.right)[1]}
+    check_cells(part, next(iter(bars.values())))
     for formula in part.formulas:
         assert isinstance(formula.left, Name)
         parameter = formula.left.name
@@ -171,8 +202,8 @@ def _groups(
     for share, bars in predictors.items():
         for bar in bars:
             for group in random_terms(bar):
-                _, name = split_id(bar.columns)
-                key = (str(name), str(group.factor)) if name is not None else object()
+                name = id_of(bar)
+                key = (name, str(group.factor)) if name is not None else object()
                 owned = replace(group, owner=share.parameter)
                 found.setdefault(key, []).append((share, owned))
     return tuple(

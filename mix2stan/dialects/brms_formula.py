@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from mix2stan.dialects.arguments import Arguments
 from mix2stan.dialects.bars import summands
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.syntax import Argument, Call, Constant, Formula, Name, Node, Number, Operator
+from mix2stan.syntax import (
+    Argument,
+    Call,
+    Constant,
+    Formula,
+    Name,
+    Node,
+    Number,
+    Operator,
+    String,
+)
 
 __all__ = ["Part", "Parts", "formulas_of", "responses_of"]
 
@@ -16,13 +27,18 @@ __all__ = ["Part", "Parts", "formulas_of", "responses_of"]
 class Part:
     """The formula of the mean, and what ``bf()`` says besides it.
 
-    ``formulas`` are those of parameters, ``known`` are parameters at known values.
+    ``formulas`` are those of parameters, ``known`` are parameters at known values.  Not ``centred``:
+    the intercept is a coefficient as the others; not ``cells``: factors without an intercept are coded
+    as beside one; ``orthogonal``: priors of coefficients are of those of orthogonal columns.
     """
 
     formula: Formula
     formulas: tuple[Formula, ...] = ()
     family: Node | None = None
     known: tuple[Argument, ...] = ()
+    centred: bool = True
+    cells: bool = True
+    orthogonal: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,7 @@ def formulas_of(arguments: Arguments) -> Parts:
             pieces = summands(node)
     for piece in pieces:
         match piece:
-            case Call(function="set_rescor", args=(value, *_)) if parts:
+            case Call(function="set_rescor", args=(value,)) if parts:
                 rescor = value.value
             case Call(function="bf" | "brmsformula"):
                 parts.append(_part(piece))
@@ -96,21 +112,98 @@ def _part(call: Call) -> Part:
     if not isinstance(first.value, Formula):
         message = f"{call.function}() needs a formula"
         raise FormulaError(message, span=call.span, hint="write bf(y ~ x + (1 | g))")
-    formulas: list[Formula] = []
-    known: list[Argument] = []
-    family = None
+    part = Part(first.value)
     for argument in others:
-        match argument.value:
-            case Formula(left=Name()) as formula if argument.name is None:
-                formulas.append(formula)
-            case value if argument.name == "family":
-                family = value
-            case Number() | Operator("-", (Number(),)) if argument.name is not None:
-                known.append(argument)
-            case _ if argument.name in ("center", "decomp") or argument.value == Constant("FALSE"):
-                pass
-            case value:
-                message = f"this part of {call.function}() cannot be expressed: {value}"
-                hint = "bf(y ~ x, sigma ~ x + (1 | g)), formulas of parameters, can"
-                raise Unsupported(message, span=argument.span, hint=hint)
-    return Part(first.value, tuple(formulas), family, tuple(known))
+        part = _SETTINGS.get(argument.name or "", _of_parameter)(part, argument)
+    return part
+
+
+def _of_parameter(part: Part, argument: Argument) -> Part:
+    """A formula of a parameter, or its value."""
+    match argument.value:
+        case Formula(left=Name()) as formula if argument.name is None:
+            return replace(part, formulas=(*part.formulas, formula))
+        case Number() | Operator("-", (Number(),)) if argument.name is not None:
+            return replace(part, known=(*part.known, argument))
+    named = "" if argument.name is None else f"{argument.name} = "
+    message = f"this part of bf() cannot be expressed: {named}{argument.value}"
+    hint = "bf(y ~ x, sigma ~ x + (1 | g)), formulas of parameters, can"
+    raise Unsupported(message, span=argument.span, hint=hint)
+
+
+def _family(part: Part, argument: Argument) -> Part:
+    return replace(part, family=argument.value)
+
+
+def _list(part: Part, argument: Argument) -> Part:
+    """``flist = list(sigma ~ x)``: further formulas."""
+    match argument.value:
+        case Constant(name="NULL"):
+            return part
+        case Call(function="list" | "c", args=args):
+            for one in args:
+                part = _of_parameter(part, one)
+            return part
+        case one:
+            return _of_parameter(part, Argument(None, one, span=argument.span))
+
+
+def _centre(part: Part, argument: Argument) -> Part:
+    return replace(part, centred=_truth(argument))
+
+
+def _cells(part: Part, argument: Argument) -> Part:
+    return replace(part, cells=_truth(argument))
+
+
+def _nonlinear(part: Part, argument: Argument) -> Part:
+    if _truth(argument):
+        message = "a non-linear formula of brms cannot be expressed: nl = TRUE"
+        hint = "means are linear in their coefficients: transform columns, as in I(x^2) or log(x)"
+        raise Unsupported(message, span=argument.span, hint=hint)
+    return part
+
+
+def _decomposed(part: Part, argument: Argument) -> Part:
+    if argument.value not in (String("QR"), String("none"), Constant("NULL")):
+        raise FormulaError("decomp is 'QR' or 'none'", span=argument.span)
+    return replace(part, orthogonal=argument.value == String("QR"))
+
+
+def _without_effect(part: Part, argument: Argument) -> Part:
+    """How brms computes: the posterior is the same."""
+    _truth(argument)
+    return part
+
+
+def _refused(hint: str) -> Callable[[Part, Argument], Part]:
+    def refuse(part: Part, argument: Argument) -> Part:
+        if argument.value == Constant("NULL"):
+            return part
+        message = f"'{argument.name}' of bf() cannot be expressed"
+        raise Unsupported(message, span=argument.span, hint=hint)
+
+    return refuse
+
+
+def _truth(argument: Argument) -> bool:
+    if argument.value not in (Constant("TRUE"), Constant("FALSE")):
+        message = f"{argument.name} of bf() is TRUE or FALSE"
+        raise FormulaError(message, span=argument.span)
+    return argument.value == Constant("TRUE")
+
+
+#: What the arguments of ``bf()`` say that are no parameters.
+_SETTINGS: dict[str, Callable[[Part, Argument], Part]] = {
+    "family": _family,
+    "flist": _list,
+    "center": _centre,
+    "cmc": _cells,
+    "nl": _nonlinear,
+    "decomp": _decomposed,
+    "sparse": _without_effect,
+    "loop": _without_effect,
+    "autocor": _refused("write ar(time = t, gr = g, cov = TRUE) in the formula"),
+    "unused": _refused("rows that lack a value can be left out of the data first"),
+    "mecor": _refused("covariates are taken as they are"),
+}

@@ -16,7 +16,7 @@ from mix2stan.dialects.families import family_of
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import Group, Member, ModelGraph, joined
 from mix2stan.names import unique_identifiers
-from mix2stan.syntax import Constant, Name, Node, Operator
+from mix2stan.syntax import Constant, Node, Operator
 
 __all__ = ["apart", "joint_request", "stackable"]
 
@@ -40,7 +40,7 @@ def apart(arguments: Arguments, said: Parts) -> dict[str, Part]:
 
     Raises:
         FormulaError: if errors are to be correlated, and there are none.
-        Unsupported: if they would be, and parameters have formulas, or priors are those of one.
+        Unsupported: if they would be, and parameters have formulas.
     """
     span = said.parts[-1].formula.span
     if said.rescor == Constant("TRUE"):
@@ -50,10 +50,6 @@ def apart(arguments: Arguments, said: Parts) -> dict[str, Part]:
     if _gaussian(arguments, said) and said.rescor is None:
         message = "correlated errors of several responses with more than means cannot be expressed"
         raise Unsupported(message, span=span, hint="add set_rescor(FALSE) to the formula")
-    prior = arguments.get("prior")
-    if prior is not None and not isinstance(prior, Name):
-        message = "priors of brms for one of several responses cannot be expressed"
-        raise Unsupported(message, span=prior.span, hint='by name they can: prior = {"b.sigma": …}')
     single = [
         replace(part, formula=replace(part.formula, left=response))
         for part in said.parts

@@ -12,12 +12,15 @@ from typing import NamedTuple
 
 from mix2stan.dialects.arguments import Arguments, Request, request
 from mix2stan.dialects.bars import Bar, split_bars, summands
-from mix2stan.dialects.brms_formula import Parts, responses_of
+from mix2stan.dialects.brms_formula import Part, Parts, responses_of
 from mix2stan.dialects.brms_terms import (
+    check_cells,
     check_ids,
+    has_own_intercept,
+    id_of,
+    population_of,
     random_terms,
     special_terms,
-    split_id,
     with_intercept,
 )
 from mix2stan.dialects.mcmcglmm_errors import correlated_responses, unequal_responses
@@ -53,7 +56,7 @@ class _Term(NamedTuple):
 
     response: str
     group: Group
-    id: Node | None
+    id: str | None
 
 
 def lower_several(arguments: Arguments, said: Parts) -> Request:
@@ -72,8 +75,10 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
     every: list[Bar] = []
     for part in said.parts:
         right, bars = split_bars(with_intercept(part.formula.right))
+        check_cells(part, bars)
         every += bars
         right, correlation = special_terms(right)
+        _check_coding(part, right, said)
         if correlation is not None:
             message = "series of several responses cannot be expressed"
             raise Unsupported(message, span=correlation.span, hint="set_rescor(TRUE) can")
@@ -88,12 +93,32 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
         Response(
             Name(", ".join(map(str, responses)), span=span), traits=tuple(map(str, responses))
         ),
-        Population(_side_by_side(fixed, len(responses))),
+        Population(_side_by_side(fixed, len(responses)), centred=_is_centred(said.parts[0])),
         tuple(_groups(terms, len(responses))),
         unequal_responses(span) if equal else correlated_responses(span),
     )
     stacked = tuple(Trait(str(response), response) for response in responses)
     return replace(request(arguments, graph), stacked=stacked)
+
+
+def _is_centred(part: Part) -> bool:
+    """Whether the intercept's prior is about the mean of the other columns."""
+    return part.centred and not has_own_intercept(part.formula.right)
+
+
+def _check_coding(part: Part, fixed: Node, said: Parts) -> None:
+    """Refuse what ``bf()`` says of columns and cannot be said of stacked ones.
+
+    Raises:
+        Unsupported: for cells coded as beside an intercept, or intercepts of two kinds.
+    """
+    if population_of(part.formula.right, fixed, part, ()).columns.constant is False:
+        message = "cmc = FALSE of several responses cannot be expressed"
+        raise Unsupported(message, span=fixed.span, hint="columns of zeros and ones can: 0 + b + c")
+    if _is_centred(part) != _is_centred(said.parts[0]):
+        message = "intercepts of which some are coefficients and others are not cannot be expressed"
+        hint = "write all formulas as y ~ 0 + Intercept + x, or none"
+        raise Unsupported(message, span=fixed.span, hint=hint)
 
 
 def _check_levels(arguments: Arguments) -> None:
@@ -109,11 +134,7 @@ def _check_levels(arguments: Arguments) -> None:
 
 def _terms(response: str, bars: tuple[Bar, ...]) -> list[_Term]:
     """The random terms of a response."""
-    return [
-        _Term(response, group, split_id(bar.columns)[1])
-        for bar in bars
-        for group in random_terms(bar)
-    ]
+    return [_Term(response, group, id_of(bar)) for bar in bars for group in random_terms(bar)]
 
 
 def _groups(terms: list[_Term], responses: int) -> list[Group]:
@@ -122,7 +143,7 @@ def _groups(terms: list[_Term], responses: int) -> list[Group]:
     for term in terms:
         (formula,) = term.group.columns.formulas
         factor, kind = str(term.group.factor), term.group.covariance.kind
-        shared = ("shared", str(term.id), factor)
+        shared = ("shared", term.id or "", factor)
         own = ("apart", kind, factor, str(formula))
         found.setdefault(own if term.id is None else shared, []).append(term)
     return [group for alike in found.values() for group in _together(alike, responses)]

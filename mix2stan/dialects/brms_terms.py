@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from mix2stan.dialects.arguments import Arguments, Signature, match_arguments
 from mix2stan.dialects.bars import Bar, grouping_factors, summands
+from mix2stan.dialects.brms_formula import Part
 from mix2stan.errors import FormulaError, Unsupported
-from mix2stan.graph import Columns, Covariance, ErrorCorrelation, Group, Relationship
+from mix2stan.graph import Columns, Covariance, ErrorCorrelation, Group, Population, Relationship
 from mix2stan.syntax import Call, Constant, Name, Node, Number, Operator, String, walk
 
 __all__ = [
+    "check_cells",
     "check_ids",
+    "has_own_intercept",
+    "id_of",
+    "population_of",
     "random_terms",
     "related_levels",
     "special_terms",
-    "split_id",
     "with_intercept",
 ]
 
@@ -43,6 +48,50 @@ def with_intercept(right: Node) -> Node:
         return right
     kept = [Number(1.0, span=p.span) if p == intercept else p for p in parts]
     return Operator("+", tuple(p for p in kept if p != Number(0.0)), span=right.span)
+
+
+def has_own_intercept(right: Node) -> bool:
+    """Whether it is ``0 + Intercept + x``, in which the intercept is a coefficient as others are."""
+    return Name("Intercept") in summands(right)
+
+
+def population_of(right: Node, fixed: Node, part: Part, offsets: Sequence[Node]) -> Population:
+    """The population's part of a predictor, coded as ``bf()`` says.
+
+    Args:
+        right: the right-hand side as it was written.
+        fixed: the same without its random and special terms.
+        part: what is said of the mean's formula.
+        offsets: known parts.
+    """
+    columns, constant = Columns((fixed,)), _has_constant(fixed)
+    offset = any(isinstance(p, Call) and p.function == "offset" for p in summands(fixed))
+    anything = len(summands(fixed)) > 1 + offset
+    if not (part.cells or constant) and anything:
+        whole = Operator("+", (*summands(fixed), Number(1.0)), span=fixed.span)
+        columns = Columns((whole,), constant=False)
+    centred = part.centred and not has_own_intercept(right)
+    return Population(columns, tuple(offsets), centred=centred)
+
+
+def _has_constant(formula: Node) -> bool:
+    """Whether a formula has an intercept."""
+    without = (Number(0.0), Operator("-", (Number(1.0),)))
+    found = [p for p in summands(formula) if p in without or p == Number(1.0)]
+    return not found or found[-1] == Number(1.0)
+
+
+def check_cells(part: Part, bars: Iterable[Bar]) -> None:
+    """Refuse random terms that ``cmc = FALSE`` is about: those without an intercept.
+
+    Raises:
+        Unsupported: if there is one.
+    """
+    for bar in bars:
+        if not part.cells and not _has_constant(_split(bar.columns)[0]):
+            message = f"cmc = FALSE of {bar.term} cannot be expressed"
+            hint = "a column of zeros and ones for each effect can: (0 + b + c | g)"
+            raise Unsupported(message, span=bar.term.span, hint=hint)
 
 
 def special_terms(fixed: Node) -> tuple[Node, ErrorCorrelation | None]:
@@ -78,6 +127,7 @@ def _autoregressive(call: Call) -> ErrorCorrelation:
         hint = "gls(y ~ x, correlation = corARMA(form = ~ t | g, p = 2)) can"
         raise Unsupported("brms has order 1 with cov = TRUE", span=call.span, hint=hint)
     time, group = given.get("time"), given.get("gr")
+    given.finish()
     block = None if group is None else grouping_factors(group)[0]
     covariates = () if time is None else (time,)
     return ErrorCorrelation("corAR1", covariates, block, consecutive=True, span=call.span)
@@ -86,37 +136,76 @@ def _autoregressive(call: Call) -> ErrorCorrelation:
 # -- random terms ----
 
 
-def split_id(columns: Node) -> tuple[Node, Node | None]:
+def _split(columns: Node) -> tuple[Node, Node | None]:
     match columns:
         case Operator(symbol="|", operands=(inner, name)):
             return inner, name
     return columns, None
 
 
+def id_of(bar: Bar) -> str | None:
+    """The ID by which effects are correlated with those of other terms: ``|p|``, or ``gr(id =)``.
+
+    Raises:
+        FormulaError: if that of ``gr()`` is no name.
+    """
+    _, name = _split(bar.columns)
+    if name is not None:
+        return str(name)
+    if not _is_gr(bar.group):
+        return None
+    match match_arguments(bar.group, _GR).get("id"):
+        case None | Constant(name="NA"):
+            return None
+        case String(value=text):
+            return text
+        case Name(name=text):
+            return text
+        case other:
+            message = f"the ID of a term is a name, not {other}"
+            raise FormulaError(message, span=other.span, hint='write gr(g, id = "p")')
+
+
+def _is_gr(group: Node) -> TypeGuard[Call]:
+    return isinstance(group, Call) and group.function == "gr"
+
+
 def check_ids(bars: Iterable[Bar]) -> None:
-    """Effects are correlated within levels: terms of one ID have the same factor.
+    """Effects are correlated within levels: terms of one ID have one factor, said in one way.
 
     Raises:
         FormulaError: if they have not.
+        Unsupported: if only some of them say that effects are independent, or levels related.
     """
-    factors: dict[str, str] = {}
+    first: dict[str, tuple[Bar, list[Group]]] = {}
     for bar in bars:
-        _, name = split_id(bar.columns)
-        if name is not None and factors.setdefault(str(name), str(bar.group)) != str(bar.group):
+        name = id_of(bar)
+        if name is None:
+            continue
+        own = random_terms(bar)
+        other, groups = first.setdefault(name, (bar, own))
+        if [str(g.factor) for g in groups] != [str(g.factor) for g in own]:
             message = f"terms correlated by {name} have different grouping factors"
-            hint = f"an ID is that of terms of one factor: {factors[str(name)]}, or {bar.group}"
+            hint = f"an ID is that of terms of one factor: {other.group}, or {bar.group}"
             raise FormulaError(message, span=bar.term.span, hint=hint)
+        alike = [(g.factor, g.covariance) for g in groups] == [
+            (g.factor, g.covariance) for g in own
+        ]
+        if not alike or (bar is not other and groups[0].covariance.kind != "us"):
+            message = f"terms correlated by {name} that are not said in one way"
+            hint = "give all of them the same cov = …, and leave cor = FALSE and || away"
+            raise Unsupported(f"{message} cannot be expressed", span=bar.term.span, hint=hint)
 
 
 def random_terms(bar: Bar) -> list[Group]:
     """The terms of a bar; ``gr()`` may say that effects are independent, or that levels are related."""
-    columns, factor = split_id(bar.columns)[0], bar.group
+    columns, factor = _split(bar.columns)[0], bar.group
     for node in walk(columns):
         if isinstance(node, Call) and node.function in _SPECIAL:
             message = f"{node.function}() of brms cannot be expressed"
             raise Unsupported(message, span=node.span, hint=_SPECIAL[node.function])
     independent = bar.symbol == "||"
-    if isinstance(factor, Call) and factor.function == "gr":
+    if _is_gr(factor):
         given = match_arguments(factor, _GR)
         return _of_gr(columns, given, independent, bar)
     if isinstance(factor, Call) and factor.function == "mm":
@@ -134,7 +223,6 @@ def _terms_of(columns: Node, factor: Node, independent: bool, bar: Bar) -> list[
 
 _GR = Signature(
     names=("g", "by", "cov", "id", "cor", "dist", "pw"),
-    ignored=frozenset({"id"}),
     refused={
         "by": "the levels of all have one covariance",
         "pw": "all levels weigh the same",
@@ -144,8 +232,11 @@ _GR = Signature(
 
 def _of_gr(columns: Node, given: Arguments, independent: bool, bar: Bar) -> list[Group]:
     """``gr(g, cov = A)``: levels of a known covariance; ``cor = FALSE``: independent effects."""
-    independent |= given.get("cor") == Constant("FALSE")
+    independent |= not given.truth("cor", True)
     distribution, cov, factor = given.get("dist"), given.get("cov"), given.get("g")
+    # terms of one ID are put together by it
+    given.get("id")
+    given.finish()
     span = given.call.span
     if distribution not in (None, String("gaussian")):
         raise Unsupported(f"effects that are {distribution}", span=span, hint='"gaussian" can')

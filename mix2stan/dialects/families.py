@@ -22,6 +22,33 @@ _REFUSED = {
     "quasibinomial": "binomial with a term (1 | row), a level per row, is overdispersed",
     "quasipoisson": "poisson with a term (1 | row), a level per row, is overdispersed",
     "negative.binomial": "glmer.nb() and glm.nb() estimate its shape",
+    "mixture": "a family of one distribution can",
+    **dict.fromkeys(
+        ("wiener", "exgaussian", "shifted_lognormal"), "lognormal() and skew_normal() can"
+    ),
+    "cox": "weibull() and exponential() can, with y | cens(c)",
+    **dict.fromkeys(("gen_extreme_value", "frechet"), "weibull() and lognormal() can"),
+    **dict.fromkeys(("custom_family", "custom"), "model.stan_code can be changed"),
+    **dict.fromkeys(("dirichlet", "dirichlet2", "logistic_normal"), "multinomial() can, of counts"),
+    "xbeta": "zero_one_inflated_beta() and ordbeta can",
+    "hurdle_cumulative": "cumulative() can, a zero being a category",
+    **dict.fromkeys(
+        (
+            "discrete_weibull",
+            "com_poisson",
+            "compois",
+            "genpois",
+            "bell",
+            "nbinom12",
+            "negbinomial2",
+        ),
+        "negbinomial() and nbinom1 can",
+    ),
+    **dict.fromkeys(("truncated_compois", "truncated_genpois"), "truncated_nbinom2 can"),
+    "dirichlet_multinomial": "multinomial() can",
+    "ziGamma": "hurdle_gamma() can",
+    "neg_binomial_2": "stan_glm.nb() and stan_glmer.nb() have it",
+    "zero_inflated_asym_laplace": "asym_laplace() can",
 }
 
 
@@ -43,21 +70,19 @@ def family_of(
     """
     if node is None:
         return Distribution(default, FAMILIES[default].links[0])
-    link: Node | None = None
     match node:
-        case Name(name=name) | String(value=name):
+        case Name(name=name) | String(value=name) | Call(function=name):
             pass
-        case Call(function=name):
-            link = _link_argument(node)
         case _:
             hint = 'write family = poisson, or binomial(link = "probit")'
             raise FormulaError("the family cannot be read", span=node.span, hint=hint)
-    if name in _REFUSED:
+    if name in _REFUSED and name not in {**_NAMES, **own}:
         raise Unsupported(f"{name} cannot be expressed", span=node.span, hint=_REFUSED[name])
     names = {**_NAMES, **own}
     if name not in names:
         hint = suggestion(name, names, what="the families")
         raise FormulaError(f"there is no family called {name!r}", span=node.span, hint=hint)
+    link = _link_argument(node) if isinstance(node, Call) else None
     family = names[name]
     links = FAMILIES[family].links
     if link is None:

@@ -84,6 +84,14 @@ def _value(node: Node) -> float:
 
 def _check_parameter(family: str, parameter: str, node: Node) -> None:
     names = FAMILIES[family].parameters
+    own = FAMILIES[family]
+    if parameter == "disc" and own.ordinal is not None:
+        message = "a discrimination of ordered categories cannot be expressed: disc"
+        words = "the errors behind the categories have one variance for all rows"
+        raise Unsupported(message, span=node.span, hint=words)
+    if parameter.startswith("mu") and own.unordered:
+        message = f"a formula of one category cannot be expressed: {parameter}"
+        raise Unsupported(message, span=node.span, hint="all categories have one formula")
     if parameter not in names:
         hint = suggestion(parameter, names, what="its parameters") if names else None
         message = f"a {family} response has no parameter {parameter!r}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from mix2stan.graph.errors import ErrorCorrelation, Given, Residual, VarianceFunction
 from mix2stan.graph.model import Member, ModelGraph, Strategy, joined, note
-from mix2stan.graph.priors import CallPrior, Prior, Rows, StatedPrior, WishartPrior
+from mix2stan.graph.priors import CallPrior, Prior, Rows, ScaledPrior, StatedPrior, WishartPrior
 from mix2stan.graph.response import Censoring, Layer, Response, Trait, Truncation
 from mix2stan.graph.terms import (
     UNITS,
@@ -52,6 +52,7 @@ __all__ = [
     "Residual",
     "Response",
     "Rows",
+    "ScaledPrior",
     "Share",
     "StatedPrior",
     "Strategy",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from mix2stan.graph.errors import Residual
-from mix2stan.graph.priors import CallPrior, Prior, StatedPrior
+from mix2stan.graph.priors import CallPrior, Prior, ScaledPrior, StatedPrior
 from mix2stan.graph.response import Response
 from mix2stan.graph.terms import Columns, Group, Population, Predictor
 from mix2stan.syntax import Name, Node
@@ -64,7 +64,11 @@ class ModelGraph:
     ``population`` is that of the mean and ``predictors`` are the further ones, each of a parameter
     that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
     call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
-    their way, in order.  ``prior`` is what MCMCglmm's call says of priors, ``stated`` what brms' does.
+    their way, in order.  ``prior`` is what MCMCglmm's call says of priors, ``stated`` what brms' does
+    and ``scaled`` what rstanarm's does;
+    ``defaults`` is the set of priors of the package it came from, on which those that the call has
+    stand, and ``own`` whether it has any.  ``apart`` is whether sigma has a predictor for its prior's
+    sake alone, and would have variance functions under another.
     With ``members`` it is a model of several responses, and nothing else but their names, the call and
     the notes is said here.
     """
@@ -80,6 +84,10 @@ class ModelGraph:
     predictors: tuple[Predictor, ...] = ()
     prior: CallPrior | None = field(default=None, compare=False)
     stated: tuple[StatedPrior, ...] = field(default=(), compare=False)
+    scaled: tuple[ScaledPrior, ...] = field(default=(), compare=False)
+    defaults: str = field(default="", compare=False)
+    own: bool = field(default=False, compare=False)
+    apart: bool = field(default=False, compare=False)
     members: tuple[Member, ...] = ()
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mix2stan.errors import Span
 from mix2stan.syntax import NOWHERE
 
-__all__ = ["CallPrior", "Prior", "Rows", "StatedPrior", "WishartPrior"]
+__all__ = ["CallPrior", "Prior", "Rows", "ScaledPrior", "StatedPrior", "WishartPrior"]
 
 
 #: A matrix, row by row.
@@ -57,6 +57,8 @@ class StatedPrior:
         coefficient: the one it is about; empty for all of the class.
         group: the grouping factor; empty for all.
         parameter: whose predictor it is about, empty for the mean's.
+        response: which of several responses it is about.
+        optional: whether other responses have what it is about, if this one has not.
     """
 
     density: str
@@ -64,11 +66,41 @@ class StatedPrior:
     coefficient: str = ""
     group: str = ""
     parameter: str = ""
+    response: str = ""
+    optional: bool = False
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """What it is about: there is one prior of each."""
+        return (self.kind, self.coefficient, self.group, self.parameter, self.response)
+
     def __str__(self) -> str:
-        parts = {"coef": self.coefficient, "group": self.group, "dpar": self.parameter}
+        parts = {
+            "coef": self.coefficient,
+            "group": self.group,
+            "resp": self.response,
+            "dpar": self.parameter,
+        }
         return ", ".join([f"class {self.kind}", *(f"{k} {v}" for k, v in parts.items() if v)])
+
+
+@dataclass(frozen=True)
+class ScaledPrior:
+    """rstanarm's prior of an argument, ``prior = normal(0, 1, autoscale = TRUE)``.
+
+    Attributes:
+        argument: the name of the argument, which says what it is about.
+        density: a row of :data:`mix2stan.priors.rows.DENSITIES`, or ``decov``.
+        values: its numbers by R's names, without those that the call leaves open.
+        autoscale: whether its scales are in units of the data.
+    """
+
+    argument: str
+    density: str
+    values: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    autoscale: bool = False
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -79,7 +111,8 @@ class Prior:
     ``intercept`` for the mean response).  ``values`` are the numbers of the density's data slots, one
     per element of the block, and ``source`` says in words where they came from.  A prior of some
     elements alone has their ``places``, counted from 0; the block then has several priors.
-    ``proper`` is whether its numbers let it integrate to one.
+    ``proper`` is whether its numbers let it integrate to one.  With a ``unit``, a parameter, the
+    density is of the block times that.
     """
 
     block: str
@@ -88,11 +121,13 @@ class Prior:
     source: str = field(default="", compare=False)
     places: tuple[int, ...] = ()
     proper: bool = field(default=True, compare=False)
+    unit: str = ""
 
     @property
     def stem(self) -> str:
         """What the Stan names of its data begin with."""
-        return f"{self.block}_{self.density}" if self.places else self.block
+        own = f"{self.density}_{self.unit}" if self.unit else self.density
+        return f"{self.block}_{own}" if self.places else self.block
 
     def __str__(self) -> str:
         return f"{self.block} ~ {self.density}"

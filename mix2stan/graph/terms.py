@@ -39,13 +39,15 @@ class Columns:
 
     Each formula is coded on its own, so ``(1 | g) + (0 + x | g)`` merged into one term keeps two.
     ``names`` (R's column names) are known once the data types are.  Those that are ``plain`` code their
-    factors as ever, whatever ``contrasts`` the call has: random terms, where lme4 reads them.  With a
-    ``turn``, a square matrix, they are combinations of those columns.
+    factors as ever, whatever ``contrasts`` the call has: random terms, where lme4 reads them.  Without
+    the ``constant`` factors are coded as beside an intercept, which is left out then.  With a ``turn``,
+    a square matrix, they are combinations of those columns.
     """
 
     formulas: tuple[Node, ...]
     names: tuple[str, ...] = ()
     plain: bool = False
+    constant: bool = True
     turn: tuple[tuple[float, ...], ...] = ()
 
     @property
@@ -53,7 +55,8 @@ class Columns:
         return self.names == ("(Intercept)",)
 
     def __str__(self) -> str:
-        return " and ".join(str(f) for f in self.formulas)
+        text = " and ".join(str(f) for f in self.formulas)
+        return text if self.constant else f"{text}, without the constant"
 
 
 @dataclass(frozen=True)
@@ -242,10 +245,15 @@ def term_labels(groups: Iterable[Group]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Population:
-    """The population-level part of a predictor: columns and known offsets."""
+    """The population-level part of a predictor: columns and known offsets.
+
+    ``centred`` is whether brms' prior of the intercept is about the predictor at the mean of the other
+    columns; otherwise the intercept is a coefficient as the others are.
+    """
 
     columns: Columns
     offsets: tuple[Node, ...] = ()
+    centred: bool = field(default=True, compare=False)
 
     def __str__(self) -> str:
         return " + ".join([str(self.columns), *(f"offset({o})" for o in self.offsets)])

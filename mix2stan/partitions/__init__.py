@@ -9,6 +9,6 @@ one grouping factor is fitted to a few rows per level, as if they were all.
 
 from __future__ import annotations
 
-from mix2stan.partitions.compile import compile_given
+from mix2stan.partitions.compile import compile_given, of_likelihood
 
-__all__ = ["compile_given"]
+__all__ = ["compile_given", "of_likelihood"]

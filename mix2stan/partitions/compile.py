@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from mix2stan.compiler import Compiled, DataArgument, compile_model, remarks
+from mix2stan.compiler import Compiled, DataArgument, compile_model, members_of, remarks
 from mix2stan.dialects import Request, lower, model_call
 from mix2stan.errors import FormulaError
 from mix2stan.graph import note
@@ -25,7 +25,7 @@ from mix2stan.syntax import Name
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame as DaskDataFrame
 
-__all__ = ["compile_given", "compile_partitions"]
+__all__ = ["compile_given", "compile_partitions", "of_likelihood"]
 
 
 def compile_given(
@@ -39,6 +39,19 @@ def compile_given(
     if source is None:
         return compile_model(text, cast(DataArgument, data), prior, strategy)
     return compile_partitions(text, cast(str, data), source, prior, strategy)
+
+
+def of_likelihood(compiled: Compiled) -> Compiled:
+    """The same model as its likelihood says it, where its priors make it another program.
+
+    Under brms' priors a formula of sigma is a predictor; without them it is variance functions.
+    """
+    if not compiled.graph.apart:
+        return compiled
+    whole = compile_given(compiled.text, cast(DataArgument, compiled.given), "default")
+    response = compiled.graph.response.expression
+    members = members_of(whole).values()
+    return next((m for m in members if m.graph.response.expression == response), whole)
 
 
 def compile_partitions(

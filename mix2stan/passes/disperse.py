@@ -26,6 +26,7 @@ from mix2stan.graph import (
     VarianceFunction,
 )
 from mix2stan.passes.context import Context
+from mix2stan.passes.priors import named_set
 from mix2stan.syntax import NOWHERE, Node
 
 __all__ = ["disperse"]
@@ -49,11 +50,14 @@ def disperse(graph: ModelGraph, context: Context) -> ModelGraph:
         raise FormulaError(message, span=formula.span)
     spaces = None if parts.offsets else _spaces(parts, context)
     multiplied = spaces is not None and (parts.intercept or any(f and not x for f, x in spaces))
-    if spaces is None or not multiplied:
+    # brms has priors of the logarithm's coefficients
+    apart = named_set(graph, context) == "brms"
+    if spaces is None or not multiplied or apart:
         population = Population(Columns((formula,)), parts.offsets)
         predictor = Predictor("sigma", PARAMETERS["sigma"].links[0], population)
         residual = replace(graph.residual, dispersion=None)
-        return replace(graph, residual=residual, predictors=(*graph.predictors, predictor))
+        predictors = (*graph.predictors, predictor)
+        return replace(graph, residual=residual, predictors=predictors, apart=multiplied)
     order = {v: i for i, v in enumerate(parts.variables)}
     functions = [
         _function(sorted(factors, key=order.__getitem__), next(iter(numbers), None))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.covariances import COVARIANCES
+from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES, free_thresholds, parameter_row
 from mix2stan.graph import Group, ModelGraph, Predictor, Prior, note
 from mix2stan.links import LINKS
@@ -15,15 +16,21 @@ from mix2stan.passes.context import Context
 from mix2stan.priors.classes import of_classes
 from mix2stan.priors.predictors import Predicted, predictor_priors
 from mix2stan.priors.residual import residual_priors
+from mix2stan.priors.scaled import with_scaled
 from mix2stan.priors.sets import default_priors
 from mix2stan.priors.shared import merged
+from mix2stan.priors.stacked import of_each_response
 from mix2stan.priors.stated import state
 from mix2stan.priors.summaries import Summaries
 from mix2stan.priors.traits import by_response
 from mix2stan.priors.wishart import unlike
 from mix2stan.responses import in_brms, link_scale, observed, predicted_mean
 
-__all__ = ["set_priors"]
+__all__ = ["ANOTHER_SET", "WITHOUT_OWN", "named_set", "set_priors"]
+
+WITHOUT_OWN = "the prior of the call is not used, as a set of priors was asked for"
+#: What is said where a call has no priors, and its package would have others.
+ANOTHER_SET = "the priors are mix2stan's own; the default priors of {0} are the set prior = '{0}'"
 
 
 def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
@@ -31,20 +38,31 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     data, columns = context.data, graph.population.columns
     intercept = columns.names[:1] == ("(Intercept)",)
     X, thresholds = data.matrix(columns), free_thresholds(graph)
+    named = named_set(graph, context)
+    if named == "brms" and not graph.population.centred:
+        _check_coefficients(graph)
+        intercept = False
     if thresholds:
         # slopes are judged as beside an intercept, whose prior the thresholds have
         X, intercept = np.hstack([np.ones((data.rows, 1)), X]), True
-    wanted = context.prior.set
-    named = wanted or ("default" if graph.prior is None else "mcmcglmm")
     summaries = (_in_brms if named == "brms" else _summaries)(graph, context, X, intercept)
-    graph = _without_own(graph) if wanted else _own(graph, context)
+    wanted = context.prior.set
+    other = wanted is not None and wanted != graph.defaults
+    graph = _without_own(graph) if other else _own(graph, context)
+    if graph.defaults and named == "default" and not wanted:
+        graph = note(graph, ANOTHER_SET.format(graph.defaults))
     priors = default_priors(graph, summaries, named)
+    if graph.scaled:
+        priors = tuple(with_scaled(priors, graph, summaries))
     if thresholds:
         priors = tuple(p for p in priors if p.block != "intercept")
     errors = list(residual_priors(graph, data, flat=named == "flat"))
     if graph.response.traits and named == "default":
         priors = by_response(priors, graph, data)
         errors = list(by_response(errors, graph, data))
+    elif graph.response.traits and named == "brms" and not graph.response.layers:
+        priors = tuple(of_each_response(priors, graph, data))
+        errors = of_each_response(errors, graph, data)
     blocks = {p.block for p in priors}
     errors = [p for p in errors if p.block not in blocks]
     further = [
@@ -55,6 +73,27 @@ def set_priors(graph: ModelGraph, context: Context) -> ModelGraph:
     every = _of_shares(graph, (*priors, *further, *errors))
     stated = of_classes(graph, {p.block for p in every})
     return replace(graph, priors=state(graph, every, (*stated, *context.prior.densities)))
+
+
+def named_set(graph: ModelGraph, context: Context) -> str:
+    """The set of default priors: that asked for, or the one on which the call's own stand."""
+    if context.prior.set is not None:
+        return context.prior.set
+    if graph.prior is not None:
+        return "mcmcglmm"
+    return graph.defaults if graph.own else "default"
+
+
+def _check_coefficients(graph: ModelGraph) -> None:
+    """Refuse thresholds as coefficients: their priors are about the means of the columns.
+
+    Raises:
+        Unsupported: for those of ordered categories.
+    """
+    if free_thresholds(graph) and graph.population.columns.names:
+        span = graph.population.columns.formulas[0].span
+        message = "priors of thresholds that are not about the means of columns cannot be expressed"
+        raise Unsupported(message, span=span, hint="leave center = FALSE and 0 + Intercept away")
 
 
 def _summaries(
@@ -116,11 +155,12 @@ def _of_term(offered: list[Prior], term: Group) -> Prior:
 
 def _without_own(graph: ModelGraph) -> ModelGraph:
     """The model without the priors of its call: a set was asked for."""
-    if graph.prior is None and not graph.stated:
+    if graph.prior is None and not graph.own:
         return graph
     groups = tuple(replace(g, prior=None) for g in graph.groups)
-    remark = "the prior of the call is not used, as a set of priors was asked for"
-    return note(replace(graph, groups=groups, prior=None, stated=()), remark)
+    return note(
+        replace(graph, groups=groups, prior=None, stated=(), scaled=(), own=False), WITHOUT_OWN
+    )
 
 
 def _own(graph: ModelGraph, context: Context) -> ModelGraph:
@@ -146,12 +186,13 @@ def _predicted(
     graph: ModelGraph, context: Context, predictor: Predictor, sd_scale: float
 ) -> list[Prior]:
     """The priors of a predictor of another parameter than the mean."""
-    columns = predictor.population.columns
+    columns, named = predictor.population.columns, named_set(graph, context)
     intercept = columns.names[:1] == ("(Intercept)",)
+    intercept &= predictor.population.centred or named != "brms"
     X = context.data.matrix(columns) if columns.names else np.zeros((context.data.rows, 0))
     y = FAMILIES[graph.response.family].scale(observed(graph, context.data).y)
     groups = graph.groups_in(predictor.parameter)
-    named, spread = context.prior.set or "default", 2.5
+    spread = 2.5
     if named == "brms" and parameter_row(predictor.parameter).scaled:
         spread = Summaries(in_brms(graph, context.data, predictor.link), X, intercept).wide
     columns_of = Summaries(None, X, intercept)

@@ -14,6 +14,9 @@ from mix2stan.syntax import Number
 
 __all__ = ["resolve"]
 
+#: What is said of brms' calls beside columns that are dropped.
+_KEPT = "; brms keeps them, which is another model where they have proper priors"
+
 
 def resolve(graph: ModelGraph, context: Context) -> ModelGraph:
     """Name the columns of every term; drop population columns that depend on others, as lme4 does."""
@@ -22,7 +25,8 @@ def resolve(graph: ModelGraph, context: Context) -> ModelGraph:
         _resolve_predictor(p, context, thresholds and not p.parameter)
         for p in graph.every_predictor
     )
-    remarks = [remark for _, remark in (mean, *further) if remark]
+    kept = _KEPT if graph.defaults == "brms" else ""
+    remarks = [f"{remark}{kept}" for _, remark in (mean, *further) if remark]
     graph = replace(
         graph,
         population=mean[0].population,
@@ -46,6 +50,9 @@ def _resolve_predictor(
     """
     columns = predictor.population.columns
     names, X = context.data.names(columns.formulas), context.data.matrix(columns)
+    if not columns.constant:
+        X = X[:, [name != "(Intercept)" for name in names]]
+        names = tuple(name for name in names if name != "(Intercept)")
     if thresholds:
         X = np.where([name == "(Intercept)" for name in names], 0.0, X)
         X = np.hstack([np.ones((len(X), 1)), X])

@@ -173,6 +173,10 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
         return "the variance of the errors depends on the effects"
     if not columns and not graph.groups and known:
         return "there is nothing to integrate out"
+    of_population = [p for p in graph.priors if p.block in ("intercepts", "beta")]
+    of_responses = any(p.block == "intercepts" for p in of_population)
+    if of_responses and any(p.density != "flat" for p in of_population):
+        return "the priors of the intercepts are about the means of each response"
     for prior in graph.priors:
         heavy = prior.block == "intercept" and prior.density == "student_t"
         if prior.block in ("intercept", "beta") and prior.density not in _CONJUGATE and not heavy:

@@ -79,7 +79,7 @@ def predictor_view(graph: ModelGraph, predictor: Predictor, exposed: bool = Fals
     x, coefficients = (f"X_rest{s}", f"{whole[1]}[rest{s}]") if moved else whole
     known = "columns/exposure" if exposed else "columns/offset"
     offsets = (Component(known, predictor),) if exposed or predictor.population.offsets else ()
-    priors = texts(graph.priors, f"intercept{s}", f"beta{s}")
+    priors = texts(graph.priors, f"intercept{s}", f"beta{s}", *([] if s else ["intercepts"]))
     blocks = {block.removesuffix(s) if s else block: text for block, text in priors.items()}
     rest = ["population/rest"] if moved and left else []
     columns = ["population/orthogonal" if orthogonal else "population/plain", *rest]
@@ -171,6 +171,9 @@ def _shared(view: GroupView, own: range) -> GroupView:
 
 def _priors_of(names: tuple[str, ...], priors: dict[str, PriorText]) -> list[str]:
     """The templates of the coefficients' priors."""
+    if "intercepts" in priors:
+        several = {"intercepts": "population/prior_means", "beta": "population/prior_others"}
+        return [t for b, t in several.items() if b in priors and not priors[b].flat]
     if "intercept" not in priors:
         return ["population/prior_all"]
     if names == ("(Intercept)",):

@@ -14,7 +14,7 @@ from typing import Any
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedInput
 
-from mix2stan.errors import FormulaError, Span, suggestion
+from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.folders import resource_folder
 from mix2stan.syntax import format_number
 
@@ -58,6 +58,7 @@ STATED: dict[str, StatedDensity] = {
     "normal": StatedDensity("normal", ("loc", "scale"), _SCALE),
     "student_t": StatedDensity("student", _T, _T_POSITIVE),
     "cauchy": StatedDensity("cauchy", ("loc", "scale"), _SCALE),
+    "std_normal": StatedDensity("normal", ("loc", "scale"), _SCALE, first=(0.0, 1.0)),
     "logistic": StatedDensity("logistic", ("loc", "scale"), _SCALE),
     "double_exponential": StatedDensity("double_exponential", ("loc", "scale"), _SCALE),
     "half_normal": StatedDensity("normal", ("loc", "scale"), _SCALE, _POSITIVE, (0.0,)),
@@ -76,6 +77,16 @@ STATED: dict[str, StatedDensity] = {
     "flat": StatedDensity("flat", ()),
 }
 
+#: Densities of Stan, and priors of brms, that are none of these.
+_OF_STAN = frozenset(
+    """
+    skew_normal exp_mod_normal gumbel skew_double_exponential chi_square inv_chi_square
+    scaled_inv_chi_square weibull frechet rayleigh loglogistic pareto pareto_type_2 beta_proportion
+    von_mises wiener multi_normal multi_student_t dirichlet wishart inv_wishart horseshoe R2D2 lasso
+    constant discrete_range
+    """.split()
+)
+
 #: The row of the densities of correlation matrices.
 LKJ = "lkj_eta"
 
@@ -89,6 +100,8 @@ class Written:
         name: a row of :data:`STATED`.
         values: its numbers by slot.
         lower: where it is cut off below, and ``upper`` above, None if it is not.
+        unit: a parameter: the density is of what it is stated of times that.
+        span: where it stands in the call, if it is of one.
     """
 
     text: str
@@ -96,6 +109,8 @@ class Written:
     values: tuple[tuple[str, float], ...]
     lower: float | None = None
     upper: float | None = None
+    unit: str = ""
+    span: Span | None = None
 
     @property
     def row(self) -> str:
@@ -156,6 +171,10 @@ def parse_density(text: str, span: Span | None = None) -> Written:
         raise FormulaError(message, text, Span(start, start + 1), hint) from None
     token, numbers, (lower, upper) = read
     name = str(token)
+    if name not in STATED and name in _OF_STAN:
+        message = f"a prior {name}() cannot be expressed"
+        hint = f"these can: {', '.join(STATED)}"
+        raise Unsupported(message, text, _span(token), hint)
     if name not in STATED:
         hint = suggestion(name, STATED, what="the densities")
         raise FormulaError(f"there is no density {name!r}", text, _span(token), hint)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mix2stan.graph import ModelGraph, Prior
 from mix2stan.priors.numbers import DATA, log_density
 from mix2stan.priors.rows import DENSITIES
+from mix2stan.priors.stacked import intercept_names
 
 __all__ = ["log_prior"]
 
@@ -32,6 +33,8 @@ def log_prior(graph: ModelGraph, entries: Mapping[str, Any], values: Values) -> 
     size = len(next(iter(values.values())))
     known = {name: np.asarray(value) for name, value in values.items()}
     known |= {name: np.asarray(entries[name], float) for name in DATA if name in entries}
+    if "X_means" in entries:
+        known["means"] = np.asarray(entries["X_means"], float)
     total = np.zeros(size)
     for prior in graph.priors:
         at = _at(graph, prior, known)
@@ -39,8 +42,11 @@ def log_prior(graph: ModelGraph, entries: Mapping[str, Any], values: Values) -> 
         if rule is not None:
             numbers = {slot: np.array(v) for slot, v in prior.values}
             total += rule(numbers, at, known, prior.block.partition("_")[2])
-        elif DENSITIES[prior.density].text:
-            total += log_density(prior, at, known).sum(axis=1)
+            continue
+        unit = known[prior.unit][:, None] if prior.unit else np.ones((1, 1))
+        if DENSITIES[prior.density].text:
+            total += log_density(prior, at * unit, known).sum(axis=1)
+        total += at.shape[1] * np.log(unit[:, 0])
     return total
 
 
@@ -48,13 +54,20 @@ def _at(graph: ModelGraph, prior: Prior, values: Values) -> Array:
     """The draws of what a prior is of, shape (S, n)."""
     for predictor in graph.every_predictor:
         s = predictor.suffix
+        if prior.block == "intercepts" and not s:
+            found = values["beta"] @ values["means"].T
+            return found[:, list(prior.places)] if prior.places else found
         if prior.block not in (f"intercept{s}", f"beta{s}"):
             continue
+        others = (
+            intercept_names(graph) if any(p.block == "intercepts" for p in graph.priors) else {}
+        )
         beta = values[f"beta{s}"]
         intercept = any(p.block == f"intercept{s}" for p in graph.priors)
         if prior.block == f"intercept{s}":
             return (beta @ values[f"centre{s}"])[:, None]
-        slopes = beta[:, int(intercept) :]
+        names = predictor.population.columns.names
+        slopes = beta[:, [i for i, n in enumerate(names) if n not in others][int(intercept) :]]
         return slopes[:, list(prior.places)] if prior.places else slopes
     # thresholds have their prior at the mean of the columns
     here = "cuts" if prior.block == "thresholds" and "cuts" in values else prior.block

@@ -17,6 +17,7 @@ from mix2stan.priors.names import element_names
 from mix2stan.priors.numbers import DATA, JOINT, WITH_SIGMA, Joint, draw
 from mix2stan.priors.ordered import elements_of, ordered_draws
 from mix2stan.priors.rows import DENSITIES
+from mix2stan.priors.stacked import intercept_names, means_of_responses
 from mix2stan.priors.stated import support_of
 from mix2stan.priors.text import is_proper
 from mix2stan.relationships import Kinship
@@ -67,6 +68,8 @@ def prior_draws(
     found: dict[str, Array] = {}
     for predictor in graph.every_predictor:
         found |= _coefficients(predictor, data, drawn)
+    if "intercepts" in drawn:
+        found["beta"] = _of_responses(graph, data, drawn)
     for group in graph.groups:
         found |= _group(group, data.kinship(group.factor), drawn, draws, rng)
     own = {b: v for b, v in drawn.items() if b in _family_blocks(graph)}
@@ -100,8 +103,8 @@ def _has_sigma(graph: ModelGraph, block: str) -> bool:
 def _in_units_of_sigma(graph: ModelGraph, block: str) -> bool:
     if _has_sigma(graph, block):
         return False
-    texts = [DENSITIES[p.density].text for p in graph.priors if p.block == block]
-    return any("sigma" in text for text in texts)
+    priors = [p for p in graph.priors if p.block == block]
+    return any("sigma" in DENSITIES[p.density].text or p.unit for p in priors)
 
 
 def _family_blocks(graph: ModelGraph) -> set[str]:
@@ -132,7 +135,8 @@ def _draw_block(
         for prior in priors:
             places = list(prior.places or range(size))
             support = _support(graph, block)
-            values[:, places] = draw(prior, len(places), support, drawn, draws, rng)
+            own = draw(prior, len(places), support, drawn, draws, rng)
+            values[:, places] = own / drawn[prior.unit][:, None] if prior.unit else own
     drawn[block] = values[:, 0] if _is_number(graph, block, priors[0]) else values
 
 
@@ -197,13 +201,24 @@ def _coefficients(predictor: Predictor, data: Data, drawn: Mapping[str, Array]) 
         return {}
     slopes = drawn.get(f"beta{s}")
     if f"intercept{s}" not in drawn:
-        assert slopes is not None
-        return {f"beta{s}": slopes}
+        return {} if slopes is None else {f"beta{s}": slopes}
     middle = drawn[f"intercept{s}"]
     if slopes is None:
         return {f"beta{s}": middle}
     centre = data.matrix(columns).mean(axis=0)[1:]
     return {f"beta{s}": np.column_stack([middle[:, 0] - slopes @ centre, slopes])}
+
+
+def _of_responses(graph: ModelGraph, data: Data, drawn: Mapping[str, Array]) -> Array:
+    """Coefficients of several responses, each's intercept from the mean it was said of."""
+    names, means = graph.population.columns.names, means_of_responses(graph, data)
+    first = [names.index(name) for name in intercept_names(graph)]
+    others = [k for k in range(len(names)) if k not in first]
+    beta = np.zeros((len(drawn["intercepts"]), len(names)))
+    if others:
+        beta[:, others] = drawn["beta"]
+    beta[:, first] = (drawn["intercepts"] - beta @ means.T) / np.diag(means[:, first])
+    return beta
 
 
 def _thresholds(

@@ -8,6 +8,7 @@ from mix2stan.covariances import COVARIANCES, Parameter, parameter_of
 from mix2stan.families import threshold_labels
 from mix2stan.graph import Group, ModelGraph, term_labels
 from mix2stan.names import RowNames
+from mix2stan.priors.stacked import intercept_names
 from mix2stan.residuals import error_blocks
 
 __all__ = ["block_names", "element_names", "in_r_names", "row_names"]
@@ -21,8 +22,11 @@ def element_names(graph: ModelGraph, block: str, blocks: Collection[str]) -> lis
         if block == f"intercept{s}":
             return [f"{label}[(Intercept)]"]
         if block == f"beta{s}":
+            others = set(intercept_names(graph)) if "intercepts" in blocks else set()
             slopes = names[1:] if f"intercept{s}" in blocks else names
-            return [f"{label}[{name}]" for name in slopes]
+            return [f"{label}[{name}]" for name in slopes if name not in others]
+        if block == "intercepts" and not s:
+            return [f"{label}[{name}]" for name in intercept_names(graph)]
     thresholds = dict(threshold_labels(graph))
     if block in thresholds:
         return [f"{block}[{label}]" for label in thresholds[block]]
@@ -38,7 +42,7 @@ def element_names(graph: ModelGraph, block: str, blocks: Collection[str]) -> lis
 
 def block_names(block: str) -> tuple[str, ...]:
     """What a block as a whole is called: ``cor_Subject`` for ``L_Subject``, ``Intercept``."""
-    if block == "intercept":
+    if block in ("intercept", "intercepts"):
         return ("Intercept",)
     if block == "cor_L":
         return ("cor_L", "cor")

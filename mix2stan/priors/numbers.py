@@ -118,7 +118,9 @@ def _parts(text: str) -> tuple[str, list[str]]:
 
 def _argument(text: str, numbers: Values, drawn: Values) -> Array:
     if text.startswith("{"):
-        return numbers[text[1:-1]]
+        slot, _, unit = text.partition(" / ")
+        value = numbers[slot[1:-1]]
+        return value / _EXPRESSIONS[unit](drawn) if unit else value
     if text in _EXPRESSIONS:
         return _EXPRESSIONS[text](drawn)
     return np.array(float(text))

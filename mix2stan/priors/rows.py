@@ -62,6 +62,7 @@ DENSITIES: dict[str, Density] = {
     "student": Density("student_t({df}, {loc}, {scale})", ("df", "loc", "scale")),
     "cauchy": Density("cauchy({loc}, {scale})", ("loc", "scale")),
     "gamma": Density("gamma({shape}, {rate})", ("shape", "rate")),
+    "gamma_sigma": Density("gamma({shape}, {rate} / sigma)", ("shape", "rate")),
     "inv_gamma": Density("inv_gamma({shape}, {scale})", ("shape", "scale")),
     "beta": Density("beta({a}, {b})", ("a", "b")),
     "logistic": Density("logistic({loc}, {scale})", ("loc", "scale")),

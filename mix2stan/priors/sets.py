@@ -20,12 +20,12 @@ from mix2stan.graph import Group, ModelGraph, Prior
 from mix2stan.priors.summaries import Summaries
 from mix2stan.priors.wishart import call_priors
 
-__all__ = ["PRIOR_SETS", "block_prior", "default_priors", "group_priors"]
+__all__ = ["PRIOR_SETS", "PROBIT", "block_prior", "default_priors", "group_priors"]
 
 Array = NDArray[np.float64]
 
 #: The standard normal density at 0 over the logistic one.
-_PROBIT = 4 / math.sqrt(2 * math.pi)
+PROBIT = 4 / math.sqrt(2 * math.pi)
 SetRule = Callable[[ModelGraph, Summaries], list[Prior]]
 
 
@@ -191,7 +191,7 @@ def _rstanarm(graph: ModelGraph, data: Summaries) -> list[Prior]:
     linear = graph.response.linear
     spread, centre = (data.sd, data.mean) if linear else (1.0, 0.0)
     # rstanarm states the priors of probit models in units of the logit's
-    spread *= _PROBIT if graph.response.link == "probit" else 1.0
+    spread *= PROBIT if graph.response.link == "probit" else 1.0
     by_sd = "2.5 sd(y)" if linear else f"{2.5 * spread:.3g}"
     priors = []
     scales = data.slope_scales(2.5 * spread)

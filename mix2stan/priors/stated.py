@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mix2stan.covariances import parameter_of
@@ -17,7 +17,7 @@ from mix2stan.priors.rows import DENSITIES, SINGLE
 from mix2stan.residuals import error_blocks
 from mix2stan.syntax import format_number
 
-__all__ = ["state", "support_of"]
+__all__ = ["state", "support_of", "taken_together"]
 
 _INFINITY = math.inf
 _SOURCE = "as asked"
@@ -30,11 +30,12 @@ class _Element:
     density: str
     values: tuple[tuple[str, float], ...]
     source: str
+    unit: str = ""
 
     @property
-    def kind(self) -> tuple[str, tuple[str, ...]]:
+    def kind(self) -> tuple[str, str, tuple[str, ...]]:
         """What elements share that can be stated at once."""
-        return self.density, tuple(slot for slot, _ in self.values)
+        return self.density, self.unit, tuple(slot for slot, _ in self.values)
 
 
 def state(
@@ -63,8 +64,7 @@ def state(
     chosen = [(rows.meant(name) or name, written) for name, written in wanted]
     for name, written in [w for w in chosen if w[0] in whole]:
         block = whole[name]
-        _check(graph, block, name, written)
-        element = _element(graph, block, written)
+        element = _checked(graph, block, name, written)
         stated[block] |= dict.fromkeys(range(len(labels[block])), element)
     for name, written in [w for w in chosen if w[0] not in whole]:
         if name not in single:
@@ -72,13 +72,24 @@ def state(
             hint = suggestion(name, known, what="the parameters")
             raise FormulaError(f"there is no parameter {name!r} to have a prior", hint=hint)
         block, place = single[name]
-        _check(graph, block, name, written)
-        stated[block][place] = _element(graph, block, written)
+        stated[block][place] = _checked(graph, block, name, written)
     _check_joint(blocks, labels, stated)
     found: list[Prior] = []
     for block, old in blocks.items():
-        found += _merged(old, len(labels[block]), stated[block]) if stated[block] else old
+        whole_block = _elements_of(old, len(labels[block])) | stated[block]
+        found += _by_density(block, whole_block) if stated[block] else old
     return tuple(found)
+
+
+def _checked(graph: ModelGraph, block: str, name: str, written: Written) -> _Element:
+    """What is written; what cannot be is refused where it stands."""
+    try:
+        _check(graph, block, name, written)
+    except FormulaError as error:
+        if written.span is None:
+            raise
+        raise type(error)(error.message, span=written.span, hint=error.hint) from None
+    return _element(graph, block, written)
 
 
 def _element(graph: ModelGraph, block: str, written: Written) -> _Element:
@@ -95,17 +106,38 @@ def _element(graph: ModelGraph, block: str, written: Written) -> _Element:
         values |= {"lower": least} if written.lower is not None and least > low else {}
         values |= {"upper": most} if written.upper is not None and most < high else {}
     source = _SOURCE if DENSITIES[row].proper else f"{_SOURCE}; improper"
-    return _Element(row, tuple(values.items()), source)
+    return _Element(row, tuple(values.items()), source, written.unit)
 
 
-def _merged(old: list[Prior], size: int, stated: dict[int, _Element]) -> list[Prior]:
-    """One prior of the block if all elements have one density, else one for each density."""
+def taken_together(
+    offered: Iterable[tuple[Sequence[Prior], Sequence[int]]], size: int
+) -> list[Prior]:
+    """The priors of a block of which several have stated some elements each.
+
+    Args:
+        offered: priors of the whole block, and the elements that are taken from them.
+        size: the number of elements.
+    """
     elements: dict[int, _Element] = {}
-    for prior in old:
+    block = ""
+    for priors, own in offered:
+        whole, block = _elements_of(priors, size), priors[0].block
+        elements |= {place: whole[place] for place in own}
+    return _by_density(block, elements)
+
+
+def _elements_of(priors: Iterable[Prior], size: int) -> dict[int, _Element]:
+    """The prior of every element of a block."""
+    elements: dict[int, _Element] = {}
+    for prior in priors:
         for i, place in enumerate(prior.places or range(size)):
             numbers = tuple((s, v[0 if s in SINGLE else i]) for s, v in prior.values)
-            elements[place] = _Element(prior.density, numbers, prior.source)
-    elements |= stated
+            elements[place] = _Element(prior.density, numbers, prior.source, prior.unit)
+    return elements
+
+
+def _by_density(block: str, elements: Mapping[int, _Element]) -> list[Prior]:
+    """One prior of the block if all elements have one density, else one for each density."""
     kinds = dict.fromkeys(e.kind for _, e in sorted(elements.items()))
     priors = []
     for kind in kinds:
@@ -113,11 +145,11 @@ def _merged(old: list[Prior], size: int, stated: dict[int, _Element]) -> list[Pr
         own = [elements[i] for i in places]
         values = tuple(
             (slot, tuple(dict(e.values)[slot] for e in (own[:1] if slot in SINGLE else own)))
-            for slot in kind[1]
+            for slot in kind[2]
         )
         sources = list(dict.fromkeys(e.source for e in own))
         for source in sources[:1]:
-            priors.append(Prior(old[0].block, kind[0], values, source, places))
+            priors.append(Prior(block, kind[0], values, source, places, unit=kind[1]))
         if len(sources) > 1:
             priors[-1] = replace(priors[-1], source="; ".join(sources))
     return [replace(priors[0], places=())] if len(priors) == 1 else _unbounded(priors)
@@ -169,11 +201,13 @@ def _check(graph: ModelGraph, block: str, name: str, written: Written) -> None:
             )
         hint = f"{name} is a number: normal(0, 5) is a density of it, or exponential(1)"
         raise FormulaError(f"{text} is a density of correlation matrices, not of {name}", hint=hint)
-    if correlation or written.row == "flat":
+    cut = written.lower is not None or written.upper is not None or written.row == "between"
+    if correlation and cut:
+        raise Unsupported(f"{name} cannot have the bounds of {text}", hint="lkj(2) has none")
+    if correlation or (written.row == "flat" and not cut):
         return
     low, high = support_of(graph, block)
     least, most = written.support
-    cut = written.lower is not None or written.upper is not None or written.row == "between"
     if most <= low or least >= high:
         message = f"{text} leaves nothing of {name}, which is between {_ends(low, high)}"
         raise FormulaError(message)

@@ -23,7 +23,8 @@ class PriorText:
     """A prior as the templates write it: that of a block, or of its elements at ``places``.
 
     ``bounds`` are the data that bound the block beyond what the parameter is, ``parts`` the priors of
-    the elements of a block that have densities of their own.
+    the elements of a block that have densities of their own.  The density is of the block times
+    ``unit``, if there is one.
     """
 
     block: str
@@ -32,6 +33,12 @@ class PriorText:
     places: tuple[int, ...] = ()
     bounds: tuple[str, ...] = ()
     parts: tuple[PriorText, ...] = ()
+    unit: str = ""
+
+    @property
+    def flat(self) -> bool:
+        """Whether the program says nothing of it."""
+        return all(p.flat for p in self.parts) if self.parts else not self.density.text
 
     def data(self, size: str | None) -> str:
         """Declarations of its data slots; ``size`` is the Stan size of the block, None for a real."""
@@ -51,15 +58,21 @@ class PriorText:
         if self.parts:
             texts = (part.statement(target, vector, before) for part in self.parts)
             return "\n".join(text for text in texts if text)
+        size = str(len(self.places)) if self.places else f"size({target})"
+        # from the density of the product to that of the block
+        slope = f"target += {size} * log({self.unit});" if self.unit else ""
         if not self.density.text:
-            return ""
+            return slope
+        of = f"{self.unit} * {target}" if self.unit else target
         if self.places:
             index = ", ".join(str(before + place + 1) for place in self.places)
             one = len(self.places) == 1
-            target = f"{vector or target}[{index if one else '{' + index + '}'}]"
+            whole = f"({of})" if self.unit else vector or target
+            of = f"{whole}[{index if one else '{' + index + '}'}]"
         names = {slot: f"{self.stem or self.block}_{slot}" for slot in self.density.slots}
         _, _, term = self.block.partition("_")
-        return _filled(f"{target} ~ {self.density.text.format(**names, term=term)};")
+        said = _filled(f"{of} ~ {self.density.text.format(**names, term=term)};")
+        return f"{said}\n{slope}" if slope else said
 
     def bounded(self, constraint: str) -> str:
         """The constraint of the parameter's declaration; ``constraint`` if the prior adds nothing."""
@@ -99,7 +112,7 @@ def prior_texts(priors: Iterable[Prior]) -> dict[str, PriorText]:
     found: dict[str, list[PriorText]] = {}
     for p in priors:
         bounds = tuple(slot for slot, _ in p.values if slot in ("lower", "upper"))
-        text = PriorText(p.block, DENSITIES[p.density], p.stem, p.places, bounds)
+        text = PriorText(p.block, DENSITIES[p.density], p.stem, p.places, bounds, unit=p.unit)
         found.setdefault(p.block, []).append(text)
     return {
         block: parts[0] if not parts[0].places else replace(parts[0], places=(), parts=tuple(parts))
@@ -126,8 +139,9 @@ def describe(prior: Prior, element: int) -> str:
     }
     text = density.words or density.text
     if not text:
-        return "uniform" if density.proper else "flat"
+        text = "uniform" if density.proper else "flat"
     text = text.format(**numbers)
-    if density.text and ("lower" in numbers or "upper" in numbers):
+    # those of the words of "between" are there already
+    if not (density.words and not density.text) and ("lower" in numbers or "upper" in numbers):
         text += f" T[{numbers.get('lower', '')}, {numbers.get('upper', '')}]"
-    return text
+    return f"{text}, of {prior.unit} times this" if prior.unit else text

@@ -12,7 +12,7 @@ from mix2stan.comparison import Holder, compare_compiled, read
 from mix2stan.compiler import DataArgument
 from mix2stan.errors import FormulaError, Mix2stanError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
-from mix2stan.partitions import compile_given
+from mix2stan.partitions import compile_given, of_likelihood
 from mix2stan.translations import brms, glmmtmb, lme4, mcmcglmm, nlme, ordinal
 from mix2stan.translations.parts import Source, refuse, source_of
 
@@ -56,7 +56,7 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
     if to not in PACKAGES:
         hint = suggestion(to, PACKAGES, what="those that are written")
         raise Mix2stanError(f"there is no package '{to}' to translate to", hint=hint)
-    source = source_of(read(given, data))
+    source = source_of(of_likelihood(read(given, data)))
     _check_categories(source, to)
     if source.graph.members:
         message = "responses with distributions of their own have no call in another package"
