@@ -15,7 +15,7 @@ from narwhals.typing import IntoFrame
 
 from mix2stan.binding import bind
 from mix2stan.design import evaluate_data, in_pandas, levels_of, stack
-from mix2stan.dialects import Request, lower, model_call
+from mix2stan.dialects import Request, request_of, script_of
 from mix2stan.errors import DataError, FormulaError
 from mix2stan.graph import ModelGraph, note
 from mix2stan.matrices import Data
@@ -31,10 +31,15 @@ from mix2stan.syntax import Argument, Call, Name, Node
 __all__ = ["Compiled", "DataArgument", "Given", "compile_model", "members_of", "remarks"]
 
 #: What ``data=`` may be: one frame, of pandas or another library, or several by the names the R text
-#: uses; these may also be known covariances, and trees as text.
-DataArgument = pd.DataFrame | IntoFrame | Mapping[str, pd.DataFrame | IntoFrame | Known | str]
+#: uses; these may also be known covariances, trees as text, and lists, such as priors, as mappings
+#: or R text.
+DataArgument = (
+    pd.DataFrame
+    | IntoFrame
+    | Mapping[str, pd.DataFrame | IntoFrame | Known | str | Mapping[str, Any]]
+)
 #: The same with all frames those of pandas.
-Given = pd.DataFrame | Mapping[str, pd.DataFrame | Known | str]
+Given = pd.DataFrame | Mapping[str, pd.DataFrame | Known | str | Mapping[str, Any]]
 
 _FRAMES = "those of pandas, polars and Arrow can be given, and of Dask as data of a model"
 
@@ -77,14 +82,13 @@ def compile_model(
     columns = frozenset(str(c) for frame in frames.values() for c in frame.columns)
     try:
         syntax = parse(text)
-        call = model_call(syntax, columns)
-        request = lower(call)
+        request = request_of(script_of(syntax, columns, given))
         request, frame = _rows(request, frames)
         bound = bind(
             request.graph,
             frame,
             request.na_action,
-            request.contrasts,
+            request.coding,
             given,
             request.subset,
             complete_first=request.rows_first,
@@ -124,9 +128,10 @@ def _in_pandas(data: object) -> Given:
         return frame
     found = {name: in_pandas(value) for name, value in data.items()}
     for name, value in found.items():
-        if not isinstance(value, pd.DataFrame | Known | str):
+        if not isinstance(value, pd.DataFrame | Known | str | Mapping):
             what = f"data[{name!r}] has to be a data frame, not {type(value).__name__}"
-            hint = "a known covariance is a data frame with labels or a Known, a tree a string"
+            hint = "a known covariance is a data frame with labels or a Known, a tree a string, "
+            hint += "a list a mapping"
             raise DataError(what, hint=hint)
     return found
 

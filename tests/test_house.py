@@ -24,6 +24,7 @@ FLOORS = (
     ("distributions",),
     ("design",),
     ("relationships",),
+    ("rtext",),
     ("latent", "matrices", "binding", "kinship_data"),
     ("schema_text",),
     ("schema",),

@@ -40,6 +40,11 @@ def split_bars(right: Node) -> tuple[Node, tuple[Bar, ...]]:
 
     ``y ~ x + (1 | g)`` has the fixed part ``x``; nothing left is an intercept.
     """
+    match right:
+        case Operator(symbol="|" | "||" as symbol, operands=(columns, group)):
+            # a bar without brackets takes in all before it, and is all there is
+            if not _has_bar(columns):
+                return Number(1.0, span=right.span), (Bar(columns, symbol, group, right),)
     fixed: list[Node] = []
     bars: list[Bar] = []
     _collect(right, fixed, bars)

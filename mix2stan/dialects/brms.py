@@ -35,7 +35,7 @@ from mix2stan.graph import (
 )
 from mix2stan.syntax import Call, Formula, Name, Node, Number, walk
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["ARGUMENTS", "FUNCTIONS"]
 
 _IGNORED = (
     "prior", "sample_prior", "sparse", "drop_unused_levels", "fit", "save_pars", "save_ranef",
@@ -192,3 +192,4 @@ def _together(terms: list[tuple[Share, Group]], always: bool) -> Group:
 
 
 FUNCTIONS = {"brm": lower_brm}
+ARGUMENTS = {"brm": _BRM.names}

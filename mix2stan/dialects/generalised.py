@@ -13,7 +13,7 @@ from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, ModelGraph, Population, Residual, Response
 from mix2stan.syntax import Call, Node, String
 
-__all__ = ["FUNCTIONS", "lowered"]
+__all__ = ["ARGUMENTS", "FUNCTIONS", "lowered"]
 
 _GLMER = Signature(
     names=(
@@ -140,4 +140,10 @@ FUNCTIONS = {
     "glmer.nb": lower_glmer_nb,
     "glm": lower_glm,
     "glm.nb": lower_glm_nb,
+}
+ARGUMENTS = {
+    "glmer": _GLMER.names,
+    "glmer.nb": _GLMER_NB.names,
+    "glm": _GLM.names,
+    "glm.nb": _GLM_NB.names,
 }

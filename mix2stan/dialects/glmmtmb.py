@@ -23,7 +23,7 @@ from mix2stan.graph import (
 )
 from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, String, walk
 
-__all__ = ["FUNCTIONS", "STRUCTURES"]
+__all__ = ["ARGUMENTS", "FUNCTIONS", "STRUCTURES"]
 
 _SIGNATURE = Signature(
     names=(
@@ -250,3 +250,4 @@ def _factors(term: Call) -> int:
 
 
 FUNCTIONS = {"glmmTMB": lower_glmmtmb}
+ARGUMENTS = {"glmmTMB": _SIGNATURE.names}

@@ -18,7 +18,7 @@ from mix2stan.graph import (
 )
 from mix2stan.syntax import Call, Node, Number, Operator
 
-__all__ = ["FUNCTIONS", "groups_of"]
+__all__ = ["ARGUMENTS", "FUNCTIONS", "groups_of"]
 
 _LMER = Signature(
     names=(
@@ -93,3 +93,4 @@ def _split_terms(columns: Node) -> list[Node]:
 
 
 FUNCTIONS = {"lmer": lower_lmer, "lm": lower_lm}
+ARGUMENTS = {"lmer": _LMER.names, "lm": _LM.names}

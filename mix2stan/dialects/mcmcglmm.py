@@ -37,7 +37,7 @@ from mix2stan.graph import (
 )
 from mix2stan.syntax import Argument, Call, Formula, Name, Node, Number, String
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["ARGUMENTS", "FUNCTIONS"]
 
 _SIGNATURE = Signature(
     names=(
@@ -217,3 +217,4 @@ def _overdispersion(arguments: Arguments, prior: CallPrior | None) -> Group:
 
 
 FUNCTIONS = {"MCMCglmm": lower_mcmcglmm}
+ARGUMENTS = {"MCMCglmm": _SIGNATURE.names}

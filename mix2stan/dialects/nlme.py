@@ -21,7 +21,7 @@ from mix2stan.syntax import (
     Parens,
 )
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["ARGUMENTS", "FUNCTIONS"]
 
 _LME = Signature(
     names=(
@@ -242,3 +242,4 @@ def _group(columns: Node, factor: Factor, kind: str, where: Node) -> Group:
 
 #: The second is what R's summaries have for the first.
 FUNCTIONS = {"lme": lower_lme, "lme.formula": lower_lme, "gls": lower_gls}
+ARGUMENTS = {"lme": _LME.names, "lme.formula": _LME.names, "gls": _GLS.names}

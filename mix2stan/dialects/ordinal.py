@@ -10,7 +10,7 @@ from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, ModelGraph, Population, Response
 from mix2stan.syntax import Call, Name, Node, String
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["ARGUMENTS", "FUNCTIONS"]
 
 _WEIGHTS = "repeat rows that stand for several observations"
 
@@ -130,3 +130,9 @@ def lower_multinom(call: Call) -> Request:
 
 
 FUNCTIONS = {"multinom": lower_multinom, "clm": lower_clm, "clmm": lower_clmm, "polr": lower_polr}
+ARGUMENTS = {
+    "multinom": _MULTINOM.names,
+    "clm": _CLM.names,
+    "clmm": _CLMM.names,
+    "polr": _POLR.names,
+}

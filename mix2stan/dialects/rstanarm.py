@@ -11,7 +11,7 @@ from mix2stan.dialects.generalised import lowered
 from mix2stan.graph import note
 from mix2stan.syntax import Call
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["ARGUMENTS", "FUNCTIONS"]
 
 _SAMPLING = (
     "prior", "prior_intercept", "prior_aux", "prior_covariance", "prior_PD", "algorithm",
@@ -50,4 +50,8 @@ FUNCTIONS = {
     "stan_lm": _reader(_NO_FAMILY, False, _GAUSSIAN),
     "stan_glm": _reader(_GLM, False),
     "stan_glm.nb": _reader(_NO_FAMILY, False, _COUNT),
+}
+ARGUMENTS = {
+    name: {"stan_glmer": _SIGNATURE, "stan_glm": _GLM}.get(name, _NO_FAMILY).names
+    for name in FUNCTIONS
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from mix2stan.compiler import Compiled, DataArgument, compile_model, remarks
-from mix2stan.dialects import Request, lower, model_call
+from mix2stan.dialects import Request, request_of, script_of
 from mix2stan.errors import FormulaError
 from mix2stan.graph import note
 from mix2stan.parser import parse
@@ -63,7 +63,7 @@ def compile_partitions(
         DataError: if the data cannot be read, or do not fit.
     """
     try:
-        request = lower(model_call(parse(text), frozenset(source.names)))
+        request = request_of(script_of(parse(text), frozenset(source.names)))
         _check(request, source)
         reading, dropped = read(request, source)
         reduced = reduce_rows(request.graph, reading, source, dropped)
