@@ -14,7 +14,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from mix2stan.binding import bind
-from mix2stan.design import evaluate_data, in_pandas, levels_of, stack
+from mix2stan.design import evaluate_data, in_pandas, levels_of, stack, with_values
 from mix2stan.dialects import Request, request_of, script_of
 from mix2stan.errors import DataError, FormulaError
 from mix2stan.graph import ModelGraph, note
@@ -82,7 +82,10 @@ def compile_model(
     columns = frozenset(str(c) for frame in frames.values() for c in frame.columns)
     try:
         syntax = parse(text)
-        request = request_of(script_of(syntax, columns, given))
+        script = script_of(syntax, columns, given)
+        named = _Bindings(frames)
+        args = tuple(replace(a, value=with_values(a.value, named)) for a in script.call.args)
+        request = request_of(replace(script, call=replace(script.call, args=args)))
         request, frame = _rows(request, frames)
         bound = bind(
             request.graph,
@@ -177,7 +180,8 @@ def remarks(request: Request, data: Data) -> list[str]:
     meaningless = [name for name in request.ignored if name != "prior"]
     if meaningless:
         remarks.append(f"ignored, having no meaning here: {', '.join(meaningless)}")
-    if "prior" in request.ignored and not (request.graph.prior or request.graph.stated):
+    graph = request.graph
+    if "prior" in request.ignored and not (graph.prior or graph.stated or graph.warnings):
         remarks.append("the call's own prior is not used: the priors are those listed")
     if data.frame.dropped:
         rows = "row" if data.frame.dropped == 1 else "rows"

@@ -20,6 +20,7 @@ from mix2stan.design.frame import Column, Frame
 from mix2stan.design.grouping import Grouping, grouping, incidence
 from mix2stan.design.matrix import DesignSpec, design, independent_columns, settings_of
 from mix2stan.design.model_frame import ModelFrame, model_frame
+from mix2stan.design.of_data import with_values
 from mix2stan.design.stack import TRAIT, levels_of, stack, trials_name
 from mix2stan.design.tables import read_table
 from mix2stan.design.terms import Term, Terms, product, terms
@@ -54,6 +55,7 @@ __all__ = [
     "stack",
     "terms",
     "trials_name",
+    "with_values",
 ]
 
 

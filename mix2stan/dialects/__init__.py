@@ -9,7 +9,7 @@ from typing import Any
 from mix2stan.dialects import brms, generalised, glmmtmb, lme4, mcmcglmm, nlme, ordinal, rstanarm
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
-from mix2stan.graph import note
+from mix2stan.graph import warn
 from mix2stan.rtext import Script, is_list, node_of, read_script
 from mix2stan.syntax import Assignment, Call, Program
 
@@ -92,7 +92,7 @@ def request_of(script: Script) -> Request:
     """What a script asks for: its call, lowered, with the settings of the lines before it."""
 
     def with_settings(request: Request) -> Request:
-        graph = note(request.graph, *script.notes)
+        graph = warn(request.graph, *script.notes)
         return replace(request, graph=graph, settings=script.contrasts)
 
     request = with_settings(lower(script.call))

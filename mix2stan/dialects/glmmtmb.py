@@ -8,7 +8,7 @@ from mix2stan.dialects.bars import grouping_factors, response_of, split_bars, su
 from mix2stan.dialects.families import Distribution, family_of
 from mix2stan.dialects.lme4 import groups_of
 from mix2stan.dialects.predictors import Further, further_predictor
-from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.families import FAMILIES, with_zeros
 from mix2stan.graph import (
     Columns,
@@ -199,7 +199,7 @@ def _structured(term: Call) -> list[Group]:
     if term.function in _OF_KNOWN:
         return [_of_known(term)]
     if term.function not in STRUCTURES:
-        hint = f"available: {', '.join([*STRUCTURES, *_OF_KNOWN])}"
+        hint = suggestion(term.function, [*STRUCTURES, *_OF_KNOWN], what="available")
         raise Unsupported(f"{term.function}() cannot be expressed", span=term.span, hint=hint)
     kind, (first, *others) = STRUCTURES[term.function], term.args
     match first.value:

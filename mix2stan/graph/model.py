@@ -10,7 +10,7 @@ from mix2stan.graph.response import Response
 from mix2stan.graph.terms import Columns, Group, Population, Predictor
 from mix2stan.syntax import Name, Node
 
-__all__ = ["Member", "ModelGraph", "Strategy", "joined", "note"]
+__all__ = ["Member", "ModelGraph", "Strategy", "joined", "note", "warn"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ class ModelGraph:
     ``population`` is that of the mean and ``predictors`` are the further ones, each of a parameter
     that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
     call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
-    their way, in order.  ``prior`` is what MCMCglmm's call says of priors, ``stated`` what brms' does.
+    their way, in order, and ``warnings`` those among them that nobody should miss: where the same
+    text is another model in R.  ``prior`` is what MCMCglmm's call says of priors, ``stated`` what
+    brms' does.
     With ``members`` it is a model of several responses, and nothing else but their names, the call and
     the notes is said here.
     """
@@ -76,6 +78,7 @@ class ModelGraph:
     priors: tuple[Prior, ...] = field(default=(), compare=False)
     call: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
     strategy: Strategy = field(default=Strategy(), compare=False)
     predictors: tuple[Predictor, ...] = ()
     prior: CallPrior | None = field(default=None, compare=False)
@@ -141,3 +144,8 @@ def joined(members: tuple[Member, ...], call: str = "") -> ModelGraph:
 def note(graph: ModelGraph, *remarks: str) -> ModelGraph:
     """The graph with further remarks for the user."""
     return replace(graph, notes=(*graph.notes, *remarks))
+
+
+def warn(graph: ModelGraph, *remarks: str) -> ModelGraph:
+    """The graph with further remarks that nobody should miss."""
+    return replace(note(graph, *remarks), warnings=(*graph.warnings, *remarks))

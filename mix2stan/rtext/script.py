@@ -289,17 +289,19 @@ class _Reader:
         if self.data is not None and "data" in names and "data" not in places:
             call = replace(call, args=(*call.args, Argument("data", self.data)))
             places = (*places, "data")
-        made = frozenset(
-            name
-            for a, place in zip(call.args, places, strict=True)
-            if place == "data"
-            for name in columns_made(self._meant(a.value))
-        )
-        columns = self.columns | made
-        args = tuple(
-            replace(a, value=self._meant(a.value, frozenset() if place == "data" else columns))
-            for a, place in zip(call.args, places, strict=True)
-        )
+        data = dict(zip(places, (a.value for a in call.args), strict=True)).get("data")
+        made = () if data is None else columns_made(self._meant(data))
+        columns = self.columns | frozenset(made)
+
+        def meant(value: Node, place: str) -> Node:
+            if place == "data":
+                return self._meant(value)
+            # weights = d$w beside data = d is a column; in formulas columns have their own names
+            own = of_columns(value, data) if data is not None and place != names[0] else value
+            return self._meant(own, columns)
+
+        pairs = zip(call.args, places, strict=True)
+        args = tuple(replace(a, value=meant(a.value, place)) for a, place in pairs)
         return without_unused(replace(call, args=args), places)
 
     def _updated(self, call: Call) -> Node:
