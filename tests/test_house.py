@@ -32,6 +32,7 @@ FLOORS = (
     ("responses",),
     ("layer_data",),
     ("collapsed_data", "meaning"),
+    ("containment",),
     ("sampled_data", "glm_fit"),
     ("residual_point", "term_points", "resampling"),
     ("priors",),
