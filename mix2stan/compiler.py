@@ -17,18 +17,18 @@ from mix2stan.binding import bind
 from mix2stan.design import evaluate_data, in_pandas, levels_of, stack, with_values
 from mix2stan.dialects import Request, request_of, script_of
 from mix2stan.errors import DataError, FormulaError
-from mix2stan.graph import ModelGraph, note
+from mix2stan.graph import ModelGraph, note, warn
 from mix2stan.matrices import Data
 from mix2stan.parser import parse
 from mix2stan.passes import Context, run_passes
 from mix2stan.plan import Plan, plan
-from mix2stan.priors.choice import PriorArgument, prior_choice
+from mix2stan.priors.choice import PriorArgument, PriorChoice, prior_choice
 from mix2stan.relationships import Known
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Argument, Call, Name, Node
 
-__all__ = ["Compiled", "DataArgument", "Given", "compile_model", "members_of", "remarks"]
+__all__ = ["Compiled", "DataArgument", "Given", "compile_model", "members_of", "noted"]
 
 #: What ``data=`` may be: one frame, of pandas or another library, or several by the names the R text
 #: uses; these may also be known covariances, trees as text, and lists, such as priors, as mappings
@@ -96,8 +96,9 @@ def compile_model(
             request.subset,
             complete_first=request.rows_first,
         )
-        graph = note(request.graph, *remarks(request, bound))
-        graph = run_passes(graph, Context(bound, prior_choice(prior), strategy))
+        choice = prior_choice(prior)
+        graph = noted(request, bound, choice)
+        graph = run_passes(graph, Context(bound, choice, strategy))
         program = plan(graph)
         code, entries = render(program), stan_data(graph, bound)
         return Compiled(text, rows, graph, bound, program, code, entries)
@@ -174,14 +175,21 @@ class _Bindings(dict[str, pd.DataFrame]):
         return self._single
 
 
-def remarks(request: Request, data: Data) -> list[str]:
+def noted(request: Request, data: Data, choice: PriorChoice) -> ModelGraph:
+    """The graph with what a user should know of a call, its rows and its priors."""
+    graph = note(request.graph, *_remarks(request, data))
+    unsaid = graph.unsaid if choice.set is None else ""
+    return warn(graph, unsaid) if unsaid else graph
+
+
+def _remarks(request: Request, data: Data) -> list[str]:
     """What a user should know of a call and its rows."""
     remarks = []
     meaningless = [name for name in request.ignored if name != "prior"]
     if meaningless:
         remarks.append(f"ignored, having no meaning here: {', '.join(meaningless)}")
     graph = request.graph
-    if "prior" in request.ignored and not (graph.prior or graph.stated or graph.warnings):
+    if "prior" in request.ignored and not (graph.prior or graph.stated or graph.unsaid):
         remarks.append("the call's own prior is not used: the priors are those listed")
     if data.frame.dropped:
         rows = "row" if data.frame.dropped == 1 else "rows"

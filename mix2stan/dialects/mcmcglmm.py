@@ -35,7 +35,6 @@ from mix2stan.graph import (
     Population,
     Residual,
     Response,
-    warn,
 )
 from mix2stan.syntax import Argument, Call, Formula, Name, Node, Number, String
 
@@ -107,7 +106,7 @@ def _bound(formula: Formula) -> Formula:
 
 def _warned(graph: ModelGraph, arguments: Arguments) -> ModelGraph:
     """The graph; where the call has no prior it is not MCMCglmm's posterior that it has."""
-    return graph if arguments.get("prior") is not None else warn(graph, _NO_PRIOR)
+    return graph if arguments.get("prior") is not None else replace(graph, unsaid=_NO_PRIOR)
 
 
 def _with_known_errors(response: Response, residual: Residual, arguments: Arguments) -> Response:

@@ -64,9 +64,9 @@ class ModelGraph:
     ``population`` is that of the mean and ``predictors`` are the further ones, each of a parameter
     that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
     call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
-    their way, in order, and ``warnings`` those among them that nobody should miss: where the same
-    text is another model in R.  ``prior`` is what MCMCglmm's call says of priors, ``stated`` what
-    brms' does.
+    their way, in order, ``warnings`` those among them that nobody should miss, as where the same text
+    is another model in R, and ``unsaid`` what to warn of if nobody says which priors are wanted.
+    ``prior`` is what MCMCglmm's call says of priors, ``stated`` what brms' does.
     With ``members`` it is a model of several responses, and nothing else but their names, the call and
     the notes is said here.
     """
@@ -79,6 +79,7 @@ class ModelGraph:
     call: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
+    unsaid: str = field(default="", compare=False)
     strategy: Strategy = field(default=Strategy(), compare=False)
     predictors: tuple[Predictor, ...] = ()
     prior: CallPrior | None = field(default=None, compare=False)

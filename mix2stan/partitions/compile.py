@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from mix2stan.compiler import Compiled, DataArgument, compile_model, remarks
+from mix2stan.compiler import Compiled, DataArgument, compile_model, noted
 from mix2stan.dialects import Request, request_of, script_of
 from mix2stan.errors import FormulaError
-from mix2stan.graph import note
 from mix2stan.parser import parse
 from mix2stan.partitions.reading import names_a_row, read, refusal
 from mix2stan.partitions.reduction import reduce_rows
@@ -67,10 +66,9 @@ def compile_partitions(
         _check(request, source)
         reading, dropped = read(request, source)
         reduced = reduce_rows(request.graph, reading, source, dropped)
-        graph = note(request.graph, *remarks(request, reduced))
-        graph = run_passes(
-            graph, Context(reduced, prior_choice(prior), strategy, reduced.summaries)
-        )
+        choice = prior_choice(prior)
+        graph = noted(request, reduced, choice)
+        graph = run_passes(graph, Context(reduced, choice, strategy, reduced.summaries))
         if graph.strategy.samples_effects:
             raise refusal(source, graph.strategy.reason or "its effects are sampled")
         program = plan(graph)
