@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mix2stan.containment import contains_errors, within
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Code, Items, Paragraph, Text, result_page, table_of
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
@@ -206,9 +207,7 @@ def _check_comparable(rows: Sequence[Likelihood]) -> None:
             )
         if not np.array_equal(row.data.vector(row.graph.response.expression), y):
             raise Mix2stanError("the models have different responses")
-        if row.method == "REML" and not (
-            _within(_X(first), _X(row)) and _within(_X(row), _X(first))
-        ):
+        if row.method == "REML" and not (within(_X(first), _X(row)) and within(_X(row), _X(first))):
             raise Mix2stanError(
                 "restricted likelihoods of different population effects cannot be compared",
                 hint="method='ml'",
@@ -222,21 +221,9 @@ def _X(likelihood: Likelihood) -> Array:
     return likelihood.data.matrix(columns)
 
 
-def _within(inner: Array, outer: Array) -> bool:
-    """Whether the columns of one design are combinations of those of the other."""
-    if not inner.shape[1]:
-        return True
-    if not outer.shape[1]:
-        return False
-    Q = np.linalg.qr(outer)[0]
-    rest = inner - Q @ (Q.T @ inner)
-    size = np.linalg.norm(inner, axis=0)
-    return bool(np.all(np.linalg.norm(rest, axis=0) <= 1e-8 * np.maximum(size, 1e-300)))
-
-
 def _tested(small: Likelihood, large: Likelihood) -> int | None:
     """How many variances the large model has besides, None if the small one is not within it."""
-    if not _within(_X(small), _X(large)):
+    if not within(_X(small), _X(large)):
         return None
     for group in small.graph.groups:
         codes = small.data.grouping(group.factor).codes
@@ -246,9 +233,10 @@ def _tested(small: Likelihood, large: Likelihood) -> int | None:
             for g in large.graph.groups
             if np.array_equal(large.data.grouping(g.factor).codes, codes)
         ]
-        if not terms or not _within(design, np.hstack(terms)):
+        if not terms or not within(design, np.hstack(terms)):
             return None
-    if small.graph.residual != large.graph.residual and not small.graph.residual.plain:
+    both = large.data, small.data
+    if not contains_errors(large.graph.residual, small.graph.residual, both):
         return None
     return max(sum(map(_sds, large.graph.groups)) - sum(map(_sds, small.graph.groups)), 0)
 

@@ -24,12 +24,16 @@ _STRINGS = frozenset({"method", "contrasts"})
 def _reader(function: str, package: str, example: str) -> Callable[..., Model]:
     def read(
         formula: str,
-        *,
         data: DataArgument,
+        *,
         prior: PriorArgument = None,
         strategy: str = "auto",
         **arguments: Any,
     ) -> Model:
+        text: object = formula
+        if not isinstance(text, str):
+            message = f"the first argument is a formula, R text, not a {type(formula).__name__}"
+            raise Mix2stanError(message, hint=f"m2s.{read.__name__}({example}, data=df)")
         parts, given = [formula], _Given()
         if _is_r(prior):
             parts.append(f"prior = {prior}")

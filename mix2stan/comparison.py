@@ -158,6 +158,9 @@ def read(given: Holder | str, data: DataArgument | None) -> Compiled:
         Mix2stanError: if there are no data for a text.
     """
     if not isinstance(given, str):
+        if not hasattr(given, "compiled"):
+            message = f"a model, or a call as text, is compared, not a {type(given).__name__}"
+            raise Mix2stanError(message, hint="compare(first, second, data)")
         return given.compiled
     if data is None:
         raise Mix2stanError("a call given as text needs data", hint="write data = d")

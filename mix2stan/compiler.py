@@ -14,28 +14,33 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from mix2stan.binding import bind
-from mix2stan.design import evaluate_data, in_pandas, levels_of, stack
-from mix2stan.dialects import Request, lower, model_call
+from mix2stan.design import evaluate_data, in_pandas, levels_of, stack, with_values
+from mix2stan.dialects import Request, request_of, script_of
 from mix2stan.errors import DataError, FormulaError
-from mix2stan.graph import ModelGraph, note
+from mix2stan.graph import ModelGraph, note, warn
 from mix2stan.matrices import Data
 from mix2stan.naming import named
 from mix2stan.parser import parse
 from mix2stan.passes import Context, run_passes
 from mix2stan.plan import Plan, plan
-from mix2stan.priors.choice import PriorArgument, prior_choice
+from mix2stan.priors.choice import PriorArgument, PriorChoice, prior_choice
 from mix2stan.relationships import Known
 from mix2stan.render import render
 from mix2stan.stan_data import stan_data
-from mix2stan.syntax import Argument, Assignment, Call, Name, Node, quote_name
+from mix2stan.syntax import Argument, Call, Name, Node
 
-__all__ = ["Compiled", "DataArgument", "Given", "compile_model", "members_of", "remarks"]
+__all__ = ["Compiled", "DataArgument", "Given", "compile_model", "members_of", "noted"]
 
 #: What ``data=`` may be: one frame, of pandas or another library, or several by the names the R text
-#: uses; these may also be known covariances, and trees as text.
-DataArgument = pd.DataFrame | IntoFrame | Mapping[str, pd.DataFrame | IntoFrame | Known | str]
+#: uses; these may also be known covariances, trees as text, and lists, such as priors, as mappings
+#: or R text.
+DataArgument = (
+    pd.DataFrame
+    | IntoFrame
+    | Mapping[str, pd.DataFrame | IntoFrame | Known | str | Mapping[str, Any]]
+)
 #: The same with all frames those of pandas.
-Given = pd.DataFrame | Mapping[str, pd.DataFrame | Known | str]
+Given = pd.DataFrame | Mapping[str, pd.DataFrame | Known | str | Mapping[str, Any]]
 
 _FRAMES = "those of pandas, polars and Arrow can be given, and of Dask as data of a model"
 
@@ -77,41 +82,29 @@ def compile_model(
     frames = {name: value for name, value in given.items() if isinstance(value, pd.DataFrame)}
     columns = frozenset(str(c) for frame in frames.values() for c in frame.columns)
     try:
-        text = with_given_prior(text, given)
         syntax = parse(text)
-        call = model_call(syntax, columns)
-        request = lower(call)
+        script = script_of(syntax, columns, given)
+        names = _Bindings(frames)
+        args = tuple(replace(a, value=with_values(a.value, names)) for a in script.call.args)
+        request = request_of(replace(script, call=replace(script.call, args=args)))
         request, frame = _rows(request, frames)
         bound = bind(
             request.graph,
             frame,
             request.na_action,
-            request.contrasts,
+            request.coding,
             given,
             request.subset,
             complete_first=request.rows_first,
         )
-        graph = note(request.graph, *remarks(request, bound))
-        graph = named(run_passes(graph, Context(bound, prior_choice(prior), strategy)))
+        choice = prior_choice(prior)
+        graph = noted(request, bound, choice)
+        graph = named(run_passes(graph, Context(bound, choice, strategy)))
         program = plan(graph)
         code, entries = render(program), stan_data(graph, bound)
         return Compiled(text, rows, graph, bound, program, code, entries)
     except FormulaError as error:
         raise error.at(text) from None
-
-
-def with_given_prior(text: str, given: Mapping[str, Any]) -> str:
-    """The text with what its ``prior = name`` stands for before it, where that was given as text."""
-    syntax = parse(text)
-    assigned = {s.name for s in syntax.statements if isinstance(s, Assignment)}
-    for statement in syntax.statements:
-        call = statement.value if isinstance(statement, Assignment) else statement
-        for argument in call.args if isinstance(call, Call) else ():
-            match argument:
-                case Argument(name="prior", value=Name(name=name)) if name not in assigned:
-                    if isinstance(given.get(name), str):
-                        return f"{quote_name(name)} <- {given[name]}\n{text}"
-    return text
 
 
 def members_of(compiled: Compiled) -> dict[str, Compiled]:
@@ -140,9 +133,10 @@ def _in_pandas(data: object) -> Given:
         return frame
     found = {name: in_pandas(value) for name, value in data.items()}
     for name, value in found.items():
-        if not isinstance(value, pd.DataFrame | Known | str):
+        if not isinstance(value, pd.DataFrame | Known | str | Mapping):
             what = f"data[{name!r}] has to be a data frame, not {type(value).__name__}"
-            hint = "a known covariance is a data frame with labels or a Known, a tree a string"
+            hint = "a known covariance is a data frame with labels or a Known, a tree a string, "
+            hint += "a list a mapping"
             raise DataError(what, hint=hint)
     return found
 
@@ -182,13 +176,21 @@ class _Bindings(dict[str, pd.DataFrame]):
         return self._single
 
 
-def remarks(request: Request, data: Data) -> list[str]:
+def noted(request: Request, data: Data, choice: PriorChoice) -> ModelGraph:
+    """The graph with what a user should know of a call, its rows and its priors."""
+    graph = note(request.graph, *_remarks(request, data))
+    unsaid = graph.unsaid if choice.set is None else ""
+    return warn(graph, unsaid) if unsaid else graph
+
+
+def _remarks(request: Request, data: Data) -> list[str]:
     """What a user should know of a call and its rows."""
     remarks = []
     meaningless = [name for name in request.ignored if name != "prior"]
     if meaningless:
         remarks.append(f"ignored, having no meaning here: {', '.join(meaningless)}")
-    if "prior" in request.ignored and not (request.graph.prior or request.graph.stated):
+    graph = request.graph
+    if "prior" in request.ignored and not (graph.prior or graph.stated or graph.unsaid):
         remarks.append("the call's own prior is not used: the priors are those listed")
     if data.frame.dropped:
         rows = "row" if data.frame.dropped == 1 else "rows"

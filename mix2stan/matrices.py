@@ -23,6 +23,7 @@ from mix2stan.design import (
     design,
     grouping,
     incidence,
+    settings_of,
     terms,
 )
 from mix2stan.errors import FormulaError, suggestion
@@ -131,7 +132,7 @@ class Data:
         if self._coded is not None:
             return self._coded.spec(formula, plain)
         if (formula, plain) not in self._specs:
-            contrasts = None if plain else self.contrasts
+            contrasts = settings_of(self.contrasts) if plain else self.contrasts
             made = design(self.terms(formula), self.frame, contrasts)
             self._specs[formula, plain] = made
         return self._specs[formula, plain]

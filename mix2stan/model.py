@@ -527,6 +527,7 @@ def model(
     """
     from mix2stan.joint_model import JointModel
 
+    _check_arguments(text, strategy)
     if isinstance(text, str) and family is not None:
         hint = "write family = … in the call"
         raise Mix2stanError("family is an argument of several formulas", hint=hint)
@@ -535,8 +536,21 @@ def model(
     compiled = compile_given(text, data, prior, strategy)
     found = JointModel(compiled) if compiled.graph.members else Model(compiled)
     for line in found.notes:
-        _log.info("%s: %s", found.call, line)
+        loud = line in compiled.graph.warnings
+        _log.log(logging.WARNING if loud else logging.INFO, "%s: %s", found.call, line)
     return found
+
+
+def _check_arguments(text: object, strategy: object) -> None:
+    """Answer in words what cannot be R text, or a strategy."""
+    formulas = list(text) if isinstance(text, Sequence) and not isinstance(text, bytes) else [0]
+    if not isinstance(text, str) and not all(isinstance(formula, str) for formula in formulas):
+        message = f"the first argument is R text, not a {type(text).__name__}"
+        hint = 'm2s.model("lmer(y ~ x + (1 | g))", data=df)'
+        raise Mix2stanError(message, hint=hint)
+    if not isinstance(strategy, str | Mapping):
+        message = f"a strategy is text, or a mapping from groups to text, not {strategy!r}"
+        raise Mix2stanError(message, hint='strategy="auto"')
 
 
 def _of_formulas(formulas: Sequence[str], family: str | Sequence[str] | None) -> str:

@@ -32,6 +32,7 @@ from mix2stan.syntax import (
     Operator,
     Parens,
     Program,
+    Replacement,
     String,
 )
 
@@ -44,8 +45,10 @@ _TYPOGRAPHY = str.maketrans(
     {"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "−": "-", "∼": "~", "˜": "~"}
     | dict.fromkeys("\u00a0\u2007\u2009\u202f\u200b\ufeff", " ")
 )
-_PROMPT = re.compile(r"^([ \t]*)([>+])(?=[ \t]|$)", re.MULTILINE)
-_STARTS_WITH_PROMPT = re.compile(r"\s*>")
+_PROMPT = re.compile(r"[ \t]*[>+]")
+_STARTS_WITH_PROMPT = re.compile(r"(?:\s|#[^\n]*\n)*>")
+# A line that ends so goes on, so that a '+' that begins the next one adds nothing.
+_GOES_ON = re.compile(r"(?:[-+*/~|&=<>,(:^!]|%)[ \t]*(?:#.*)?$")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u\{?[0-9a-fA-F]{1,4}\}?|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 
@@ -102,7 +105,7 @@ def _read(text: str, newlines_end_statements: bool) -> Program:
         )
     clean = text.translate(_TYPOGRAPHY)
     if _STARTS_WITH_PROMPT.match(clean):
-        clean = _PROMPT.sub(lambda m: m[1] + " ", clean)
+        clean = _without_prompts(clean)
     grammar = _grammar(newlines_end_statements)
     try:
         return Program(text, grammar.parse(clean))  # type: ignore[arg-type]
@@ -110,6 +113,25 @@ def _read(text: str, newlines_end_statements: bool) -> Program:
         raise _advice(error, clean, grammar).at(text) from None
     except FormulaError as error:
         raise error.at(text) from None
+
+
+def _without_prompts(text: str) -> str:
+    """The text with a blank for every prompt of R's console, ``>`` and ``+``.
+
+    A ``+`` that stands elsewhere than the prompts, after a line that could end there, is a sum's.
+    """
+    lines: list[str] = []
+    column, before = None, ""
+    for line in text.split("\n"):
+        found = _PROMPT.match(line)
+        end = 0 if found is None else found.end()
+        ours = end > 0 and (line[end - 1] == ">" or end == column or _GOES_ON.search(before))
+        if ours:
+            column = end if column is None else column
+            line = f"{line[: end - 1]} {line[end:]}"
+        lines.append(line)
+        before = line if line.strip() else before
+    return "\n".join(lines)
 
 
 @functools.cache
@@ -162,12 +184,12 @@ class _Builder(Transformer[Token, Any]):
         return parts[0]
 
     def assignment(self, parts: list[Any]) -> Node:
-        (name, at), _, value = parts
-        return Assignment(name, value, span=at.to(value.span))
+        target, sign, value = parts
+        return _assigned(target, sign, value)
 
     def assignment_right(self, parts: list[Any]) -> Node:
-        value, _, (name, at) = parts
-        return Assignment(name, value, span=value.span.to(at))
+        value, sign, target = parts
+        return _assigned(target, sign, value)
 
     def target(self, parts: list[Token]) -> tuple[str, Span]:
         return _word(parts[0]), _span(parts[0])
@@ -215,6 +237,14 @@ class _Builder(Transformer[Token, Any]):
         whole = Argument(None, parts[0], span=parts[0].span)
         return Call("[", (whole, *args), span=parts[0].span.to(_span(parts[-1])))
 
+    def item(self, parts: list[Any]) -> Node:
+        whole, key, closing = parts[0], parts[-3], parts[-1]
+        span = whole.span.to(_span(closing))
+        # d[["f"]] is d$f
+        name = Name(key.value, span=key.span) if isinstance(key, String) else key
+        args = tuple(Argument(None, node, span=node.span) for node in (whole, name))
+        return Call("$" if isinstance(key, String) else "[[", args, span=span)
+
     def element(self, parts: list[Any]) -> Node:
         whole, symbol, token = parts
         key = Name(_word(token), span=_span(token))
@@ -245,6 +275,18 @@ class _Builder(Transformer[Token, Any]):
     def formula_two_sided(self, parts: list[Any]) -> Node:
         left, _, right = parts
         return Formula(left, right, span=left.span.to(right.span))
+
+
+def _assigned(target: Node, sign: Token, value: Node) -> Node:
+    """The assignment to a name, or to a part of something."""
+    span = target.span.to(value.span)
+    match target:
+        case Name(name=name) | String(value=name):
+            return Assignment(name, value, span=span)
+        case Call(args=(_, *_)):
+            return Replacement(target, value, span=span)
+    hint = "an equality test is written '=='" if sign == "=" else None
+    raise FormulaError(f"nothing can be assigned to {target}", span=target.span, hint=hint)
 
 
 def _span(token: Token) -> Span:

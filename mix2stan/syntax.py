@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from mix2stan.errors import FormulaError, Span
@@ -25,9 +25,11 @@ __all__ = [
     "Operator",
     "Parens",
     "Program",
+    "Replacement",
     "String",
     "children",
     "indicated",
+    "mapped",
     "names_in",
     "only",
     "quote_name",
@@ -154,6 +156,8 @@ class Call(Node):
     def __str__(self) -> str:
         if self.function in ("$", "@"):
             return self.function.join(str(a) for a in self.args)
+        if self.function == "[[":
+            return f"{self.args[0]}[[{self.args[1]}]]"
         if self.function == "[":
             places = ("" if a.value == Constant("NULL") else str(a) for a in self.args[1:])
             return f"{self.args[0]}[{', '.join(places)}]"
@@ -237,6 +241,17 @@ class Assignment(Node):
 
 
 @dataclass(frozen=True)
+class Replacement(Node):
+    """``target <- value`` where the target is a part of something: ``d$f``, ``levels(f)``."""
+
+    target: Node
+    value: Node
+
+    def __str__(self) -> str:
+        return f"{self.target} <- {self.value}"
+
+
+@dataclass(frozen=True)
 class Program:
     """What ``parse`` returns: the text and its statements in order."""
 
@@ -286,6 +301,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return (right,) if left is None else (left, right)
         case Argument(value=value) | Assignment(value=value):
             return (value,)
+        case Replacement(target=target, value=value):
+            return (target, value)
     return ()
 
 
@@ -303,30 +320,39 @@ def names_in(node: Node) -> list[Name]:
     return [n for n in walk(node) if isinstance(n, Name)]
 
 
-def rewrite(node: Node, change: Callable[[Node], Node]) -> Node:
-    """A copy with ``change`` applied to every node, innermost first."""
+def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
+    """A copy with ``change`` applied to the nodes directly below this one."""
     match node:
         case Call(args=args):
-            node = replace(
-                node, args=tuple(replace(a, value=rewrite(a.value, change)) for a in args)
-            )
+            return replace(node, args=tuple(replace(a, value=change(a.value)) for a in args))
         case Operator(operands=operands):
-            node = replace(node, operands=tuple(rewrite(o, change) for o in operands))
+            return replace(node, operands=tuple(map(change, operands)))
         case Parens(inner=inner):
-            node = replace(node, inner=rewrite(inner, change))
+            return replace(node, inner=change(inner))
         case Formula(left=left, right=right):
-            left = None if left is None else rewrite(left, change)
-            node = replace(node, left=left, right=rewrite(right, change))
-    return change(node)
+            left = None if left is None else change(left)
+            return replace(node, left=left, right=change(right))
+        case Assignment(value=value) | Replacement(value=value):
+            return replace(node, value=change(value))
+    return node
 
 
-def replace_names(node: Node, values: dict[str, Node]) -> Node:
-    """A copy in which the names that have a value are replaced by it."""
+def rewrite(node: Node, change: Callable[[Node], Node]) -> Node:
+    """A copy with ``change`` applied to every node, innermost first."""
+    return change(mapped(node, lambda inner: rewrite(inner, change)))
 
-    def value_of(inner: Node) -> Node:
-        return values.get(inner.name, inner) if isinstance(inner, Name) else inner
 
-    return rewrite(node, value_of) if values else node
+def replace_names(node: Node, values: Mapping[str, Node]) -> Node:
+    """A copy in which the names that have a value are replaced by it; ``x`` of ``d$x`` is no name."""
+    if not values:
+        return node
+    match node:
+        case Name(name=name):
+            return values.get(name, node)
+        case Call(function="$" | "@", args=(whole, key)):
+            inner = replace_names(whole.value, values)
+            return replace(node, args=(replace(whole, value=inner), key))
+    return mapped(node, lambda inner: replace_names(inner, values))
 
 
 def only(indicator: Node, formula: Node) -> Node:

@@ -137,6 +137,57 @@ def test_families_are_those_of_glmer(call):
         np.testing.assert_array_equal(ours.stan_data[name], value)
 
 
+ORTHODONT = table("Orthodont").drop(index=[1, 29])
+# glmmTMB 1.1.5 with dispformula = ~ 0 on these rows
+WITHOUT_ERRORS = {
+    "ar1(factor(age) + 0 | Subject)": (-221.646761, 4),
+    "us(factor(age) + 0 | Subject)": (-211.145862, 12),
+    "(0 + factor(age) | Subject)": (-211.145862, 12),
+    "cs(factor(age) + 0 | Subject)": (-215.509117, 7),
+    "toep(factor(age) + 0 | Subject)": (-212.667817, 9),
+    "diag(factor(age) + 0 | Subject)": (-247.580501, 6),
+    "exp(numFactor(age) + 0 | Subject)": (-221.646761, 4),
+    "ou(numFactor(age) + 0 | Subject)": (-221.646761, 4),
+    "gau(numFactor(age) + 0 | Subject)": (-233.269795, 4),
+    "(1 | Subject) + ar1(factor(age) + 0 | Subject)": (-216.890161, 5),
+}
+
+
+@pytest.mark.parametrize("terms", WITHOUT_ERRORS)
+def test_without_a_residual_the_structured_term_is_it(terms):
+    call = f"glmmTMB(distance ~ age + {terms}, d, dispformula = ~ 0)"
+    fit = m2s.model(call, {"d": ORTHODONT}).ml("stanli")
+    assert (fit.logLik, fit.parameters) == (
+        pytest.approx(WITHOUT_ERRORS[terms][0], abs=2e-5),
+        WITHOUT_ERRORS[terms][1],
+    )
+
+
+def test_effects_of_rows_in_the_residuals_place_are_plain_errors():
+    data = ORTHODONT.assign(row=range(len(ORTHODONT)))
+    call = "glmmTMB(distance ~ age + (1 | Subject) + (1 | row), d, dispformula = ~ 0)"
+    model = m2s.model(call, {"d": data})
+    assert (
+        model.meaning == m2s.model("lmer(distance ~ age + (1 | Subject), d)", {"d": data}).meaning
+    )
+    assert "the errors are the effects of row" in model.notes[0]
+
+
+NO_ERRORS = {
+    "(1 | Subject)": "rows share an effect of Subject",
+    "(age | Subject)": "a term needs an effect for every row",
+    "ar1(factor(age) + 0 | Sex)": "rows share an effect",
+    "ar1(age + 0 | Subject)": "age is a number",
+    "mat(numFactor(age) + 0 | Subject)": "mat effects in the place of the residual",
+}
+
+
+@pytest.mark.parametrize("terms", NO_ERRORS)
+def test_a_model_in_which_nothing_is_the_residual_is_refused(terms):
+    with pytest.raises(m2s.FormulaError, match=NO_ERRORS[terms]):
+        m2s.model(f"glmmTMB(distance ~ {terms}, d, dispformula = ~ 0)", {"d": ORTHODONT})
+
+
 REFUSED = {
     "family = poisson, dispformula = ~ f": "dispformula of a poisson model",
     "family = compois": "compois cannot be expressed",
@@ -144,7 +195,7 @@ REFUSED = {
     "family = truncated_genpois()": "truncated_poisson",
     "ziformula = ~ f": "zeros of a gaussian response",
     "weights = exp(z), ziformula = ~ 1, family = poisson": "weights of a zero_inflated_poisson",
-    "dispformula = ~ 0": "without its residual",
+    "family = nbinom2, dispformula = ~ 0": "without its dispersion",
 }
 
 

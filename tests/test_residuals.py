@@ -581,5 +581,5 @@ def test_a_point_that_does_not_fit_the_errors_is_explained():
         with pytest.raises(m2s.Mix2stanError, match=message):
             model.loglik({"beta": beta, "residual": residual})
     fitted = m2s.model("gls(distance ~ age, weights = varPower())", table("Orthodont"))
-    with pytest.raises(m2s.Unsupported, match="depends on the effects"):
+    with pytest.raises(m2s.Unsupported, match="depends on fitted values"):
         fitted.reml("stanli")

@@ -12,13 +12,15 @@ from collections.abc import Mapping
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from mix2stan.design.contrasts import CONTRASTS
 from mix2stan.design.data_verbs import evaluate_data, rows_of_subset
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.foreign import in_pandas, is_frame
 from mix2stan.design.frame import Column, Frame
 from mix2stan.design.grouping import Grouping, grouping, incidence
-from mix2stan.design.matrix import DesignSpec, design, independent_columns
+from mix2stan.design.matrix import DesignSpec, design, independent_columns, settings_of
 from mix2stan.design.model_frame import ModelFrame, model_frame
+from mix2stan.design.of_data import with_values
 from mix2stan.design.stack import TRAIT, levels_of, stack, trials_name
 from mix2stan.design.tables import read_table
 from mix2stan.design.terms import Term, Terms, product, terms
@@ -26,6 +28,7 @@ from mix2stan.errors import DataError, FormulaError
 from mix2stan.parser import parse_expression
 
 __all__ = [
+    "CONTRASTS",
     "TRAIT",
     "Column",
     "DesignSpec",
@@ -48,9 +51,11 @@ __all__ = [
     "product",
     "read_table",
     "rows_of_subset",
+    "settings_of",
     "stack",
     "terms",
     "trials_name",
+    "with_values",
 ]
 
 

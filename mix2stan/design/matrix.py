@@ -21,11 +21,12 @@ from mix2stan.design.terms import Terms
 from mix2stan.errors import FormulaError
 from mix2stan.syntax import Node
 
-__all__ = ["DesignSpec", "design", "independent_columns"]
+__all__ = ["DesignSpec", "design", "independent_columns", "settings_of"]
 
 Array = NDArray[np.float64]
 Contrasts = Mapping[str, str]
 
+#: R's defaults.
 R_CONTRASTS = {"unordered": "contr.treatment", "ordered": "contr.poly"}
 
 
@@ -79,7 +80,8 @@ def design(terms: Terms, frame: ModelFrame, contrasts: Contrasts | None = None) 
     Args:
         terms: the expanded formula.
         frame: its variables.
-        contrasts: contrast function by variable, and by ``"unordered"`` and ``"ordered"``.
+        contrasts: contrast function by variable, by ``"unordered"`` and ``"ordered"`` the defaults,
+            and by ``contrasts(f)`` those that a line before the call gave f.
 
     Raises:
         FormulaError: for a factor of one level that would need a contrast.
@@ -106,6 +108,11 @@ def design(terms: Terms, frame: ModelFrame, contrasts: Contrasts | None = None) 
     if terms.indicator is not None:
         names = [_indicated(name, str(terms.indicator)) for name in names]
     return DesignSpec(terms.intercept, tuple(codings), tuple(names), tuple(assign), terms.indicator)
+
+
+def settings_of(contrasts: Contrasts) -> Contrasts:
+    """The contrasts that lines before a call set, which hold for all its parts."""
+    return {k: v for k, v in contrasts.items() if k in R_CONTRASTS or k.startswith("contrasts(")}
 
 
 def _marginal(terms: Terms, number: int, variable: Node) -> bool:
@@ -136,8 +143,9 @@ def _code(variable: Node, column: Column, contrasts: Contrasts, dummies: bool) -
         hint = "leave it out; the intercept stands for it"
         raise FormulaError(message, span=variable.span, hint=hint)
     default = contrasts["ordered" if column.kind == "ordered" else "unordered"]
-    if label in contrasts or column.contrasts is None:
-        matrix, labels_of = of_text(column.levels, contrasts.get(label, default))
+    chosen = contrasts.get(label, contrasts.get(f"contrasts({label})"))
+    if chosen is not None or column.contrasts is None:
+        matrix, labels_of = of_text(column.levels, chosen or default)
     else:
         matrix, labels_of = contrast_columns(column.levels, column.contrasts, column.labels)
     return _Coding(variable, matrix, tuple(label + v for v in labels_of))

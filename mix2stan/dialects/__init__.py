@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from mix2stan.dialects import brms, generalised, glmmtmb, lme4, mcmcglmm, nlme, ordinal, rstanarm
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
-from mix2stan.syntax import Assignment, Call, Node, Program, replace_names
+from mix2stan.graph import warn
+from mix2stan.rtext import Script, is_list, node_of, read_script
+from mix2stan.syntax import Assignment, Call, Program
 
-__all__ = ["MODEL_FUNCTIONS", "Request", "lower", "model_call"]
+__all__ = ["MODEL_FUNCTIONS", "Request", "lower", "model_call", "request_of", "script_of"]
 
 #: The R functions that are read, by name.
 MODEL_FUNCTIONS: dict[str, Callable[[Call], Request]] = {
@@ -21,6 +25,18 @@ MODEL_FUNCTIONS: dict[str, Callable[[Call], Request]] = {
     **ordinal.FUNCTIONS,
     **brms.FUNCTIONS,
     **rstanarm.FUNCTIONS,
+}
+
+#: Their arguments in R's order; the first is the formula.
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    **lme4.ARGUMENTS,
+    **generalised.ARGUMENTS,
+    **nlme.ARGUMENTS,
+    **mcmcglmm.ARGUMENTS,
+    **glmmtmb.ARGUMENTS,
+    **ordinal.ARGUMENTS,
+    **brms.ARGUMENTS,
+    **rstanarm.ARGUMENTS,
 }
 
 #: Model functions that are known but not read, each with what is.
@@ -42,31 +58,48 @@ def lower(call: Call) -> Request:
     return MODEL_FUNCTIONS[call.function](call)
 
 
-def model_call(program: Program, columns: frozenset[str] = frozenset()) -> Call:
-    """The one model call in R text, the names assigned before it put in their places.
+def script_of(
+    program: Program,
+    columns: frozenset[str] = frozenset(),
+    given: Mapping[str, Any] | None = None,
+) -> Script:
+    """The one model call in R text, and what the lines before it say.
 
-    Names in ``columns`` mean the columns of the data even if something was assigned to them.
+    Names in ``columns`` mean the columns of the data even if something was assigned to them; of
+    what is ``given`` by name, lists may stand in the call: ``prior = prior1``.
+
+    Raises:
+        FormulaError: if there is no model call, or there are several.
+        Unsupported: for a line that would change the model and cannot be done.
     """
-    assigned: dict[str, Node] = {}
-    found: Call | None = None
-    for statement in program.statements:
-        value = statement
-        while isinstance(value, Assignment):
-            value = value.value
-        if isinstance(value, Call) and value.function in MODEL_FUNCTIONS:
-            if found is not None:
-                message = "there are two model calls in this text"
-                raise FormulaError(message, program.text, value.span, "give one at a time")
-            call = replace_names(value, assigned)
-            assert isinstance(call, Call)
-            found = call
-        while isinstance(statement, Assignment):
-            if statement.name not in columns:
-                assigned[statement.name] = replace_names(value, assigned)
-            statement = statement.value
+    lists = {n: node_of(value, n) for n, value in (given or {}).items() if is_list(value)}
+    found = read_script(program, ARGUMENTS, columns, lists)
     if found is None:
         raise _no_model_call(program)
     return found
+
+
+def model_call(
+    program: Program,
+    columns: frozenset[str] = frozenset(),
+    given: Mapping[str, Any] | None = None,
+) -> Call:
+    """The one model call in R text, as :func:`script_of` reads it."""
+    return script_of(program, columns, given).call
+
+
+def request_of(script: Script) -> Request:
+    """What a script asks for: its call, lowered, with the settings of the lines before it."""
+
+    def with_settings(request: Request) -> Request:
+        graph = warn(request.graph, *script.notes)
+        return replace(request, graph=graph, settings=script.contrasts)
+
+    request = with_settings(lower(script.call))
+    if request.finish is None:
+        return request
+    finish = request.finish
+    return replace(request, finish=lambda levels: with_settings(finish(levels)))
 
 
 def _no_model_call(program: Program) -> FormulaError:

@@ -119,6 +119,7 @@ class Request:
         stops_at_missing: whether R itself stops at those, as the call says nothing of them.
         contrasts: by factor, and by ``"unordered"`` and ``"ordered"``, the name of a contrast function
             (a string to R), that function itself with ``()``, or the text of a matrix.
+        settings: what lines before the call say of contrasts, of random terms too.
         ignored: arguments that have no meaning here.
         stacked: several responses, to be set below each other under the name of the graph's.
         finish: what has to be asked, with a function that gives the levels of an expression of the
@@ -132,9 +133,15 @@ class Request:
     na_action: str = "na.omit"
     stops_at_missing: bool = False
     contrasts: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     stacked: tuple[Trait, ...] = ()
     finish: Callable[[Callable[[Node], tuple[str, ...]]], Request] | None = None
+
+    @property
+    def coding(self) -> Mapping[str, str]:
+        """How factors are coded: as the call says, else as the lines before it do."""
+        return {**self.settings, **self.contrasts}
 
 
 def match_arguments(call: Call, signature: Signature) -> Arguments:

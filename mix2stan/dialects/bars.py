@@ -8,7 +8,7 @@ from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import Factor
 from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, Parens, walk
 
-__all__ = ["Bar", "grouping_factors", "response_of", "split_bars", "summands"]
+__all__ = ["Bar", "grouping_factors", "has_bar", "response_of", "split_bars", "summands"]
 
 
 class Bar(NamedTuple):
@@ -40,6 +40,11 @@ def split_bars(right: Node) -> tuple[Node, tuple[Bar, ...]]:
 
     ``y ~ x + (1 | g)`` has the fixed part ``x``; nothing left is an intercept.
     """
+    match right:
+        case Operator(symbol="|" | "||" as symbol, operands=(columns, group)):
+            # a bar without brackets takes in all before it, and is all there is
+            if not has_bar(columns):
+                return Number(1.0, span=right.span), (Bar(columns, symbol, group, right),)
     fixed: list[Node] = []
     bars: list[Bar] = []
     _collect(right, fixed, bars)
@@ -60,16 +65,17 @@ def _collect(node: Node, fixed: list[Node], bars: list[Bar]) -> None:
             case Operator(symbol="|" | "||", operands=(_, group)):
                 message = "a random term needs round brackets"
                 raise FormulaError(message, span=operand.span, hint=f"write (1 | {group})")
-            case Parens(inner=inner) if _has_bar(inner):
+            case Parens(inner=inner) if has_bar(inner):
                 _collect(inner, fixed, bars)
-            case _ if _has_bar(operand):
+            case _ if has_bar(operand):
                 message = "a random term can only be added to the formula"
                 raise FormulaError(message, span=operand.span, hint="write … + (1 | g)")
             case _:
                 fixed.append(operand)
 
 
-def _has_bar(node: Node) -> bool:
+def has_bar(node: Node) -> bool:
+    """Whether a random term stands somewhere in an expression."""
     return any(isinstance(n, Operator) and n.symbol in ("|", "||") for n in walk(node))
 
 

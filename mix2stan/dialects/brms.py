@@ -37,7 +37,7 @@ from mix2stan.graph import (
 )
 from mix2stan.syntax import Call, Constant, Formula, Name, Node, Number, String, walk
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["ARGUMENTS", "FUNCTIONS"]
 
 #: What cannot change the posterior: how it is computed, kept and shown; ``data2`` has what is given
 #: by name.
@@ -223,3 +223,4 @@ def _together(terms: list[tuple[Share, Group]], always: bool) -> Group:
 
 
 FUNCTIONS = {"brm": lower_brm}
+ARGUMENTS = {"brm": _BRM.names}

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
-from mix2stan.syntax import Argument, Call, Name, Node, String
+from mix2stan.syntax import Argument, Call, Name, Node, Number, String
 
-__all__ = ["Distribution", "family_of"]
+__all__ = ["Distribution", "family_of", "known_shape"]
 
 #: R's names of the families; those of glmmTMB and brms where base R and lme4 have none.
 _NAMES = {name: row for row, family in FAMILIES.items() for name in family.r_names}
@@ -70,7 +70,10 @@ def family_of(
     """
     if node is None:
         return Distribution(default, FAMILIES[default].links[0])
+    listed: Node | None = None
     match node:
+        case Call(function="list", args=args):
+            name, listed = _listed(node, {a.name: a.value for a in args})
         case Name(name=name) | String(value=name) | Call(function=name):
             pass
         case _:
@@ -82,20 +85,56 @@ def family_of(
     if name not in names:
         hint = suggestion(name, names, what="the families")
         raise FormulaError(f"there is no family called {name!r}", span=node.span, hint=hint)
-    link = _link_argument(node) if isinstance(node, Call) else None
     family = names[name]
     links = FAMILIES[family].links
+    link = _link_argument(node) if isinstance(node, Call) and node.function == name else listed
     if link is None:
         return Distribution(family, links[0])
     wanted = link.name if isinstance(link, Name) else str(getattr(link, "value", link))
     if wanted not in links:
-        hint = f"its links: {', '.join(links)}"
+        hint = suggestion(wanted, links, what="its links")
         raise FormulaError(f"{name} has no link {wanted!r}", span=link.span, hint=hint)
     return Distribution(family, wanted)
 
 
+def known_shape(node: Node | None) -> tuple[tuple[str, float], ...]:
+    """What ``negative.binomial(theta = 2)`` of MASS knows of its family.
+
+    Raises:
+        FormulaError: if it is no positive number.
+    """
+    match node:
+        case Call(function="negative.binomial"):
+            theta = _argument(node, "theta", 0)
+        case Name(name="negative.binomial") | String(value="negative.binomial"):
+            theta = None
+        case _:
+            return ()
+    if isinstance(theta, Number) and theta.value > 0:
+        return (("shape", theta.value),)
+    hint = "write negative.binomial(2); glmer.nb() and glm.nb() estimate theta"
+    message = "negative.binomial() takes its theta, a positive number"
+    raise FormulaError(message, span=(theta or node).span, hint=hint)
+
+
+def _argument(call: Call, name: str, position: int) -> Node | None:
+    found = call.argument(name, position)
+    return None if found is None else found.value
+
+
+def _listed(node: Call, given: Mapping[str | None, Node]) -> tuple[str, Node | None]:
+    """The family and the link of ``list(family = "poisson", link = "log")``, glmmTMB's."""
+    family = given.get("family")
+    if not isinstance(family, String) or not set(given) <= {"family", "link"}:
+        hint = 'write family = list(family = "poisson", link = "log")'
+        raise FormulaError("the family cannot be read", span=node.span, hint=hint)
+    return family.value, given.get("link")
+
+
 def _link_argument(call: Call) -> Node | None:
     """The link of ``binomial("probit")`` or ``binomial(link = probit)``."""
+    if call.function == "negative.binomial":
+        return _argument(call, "link", 1)
     if not call.args:
         return None
     first: Argument = call.args[0]

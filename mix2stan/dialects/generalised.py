@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
-from mix2stan.dialects.bars import response_of, split_bars
-from mix2stan.dialects.families import Distribution, family_of
-from mix2stan.dialects.lme4 import groups_of
+from mix2stan.dialects.bars import response_of
+from mix2stan.dialects.families import Distribution, family_of, known_shape
+from mix2stan.dialects.lme4 import random_terms
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, ModelGraph, Population, Residual, Response
 from mix2stan.syntax import Call, Node, String
 
-__all__ = ["FUNCTIONS", "lowered"]
+__all__ = ["ARGUMENTS", "FUNCTIONS", "lowered"]
 
 _GLMER = Signature(
     names=(
@@ -56,10 +56,16 @@ _GLM_NB = Signature(
 )  # fmt: skip
 
 
+#: Functions of lme4, which has structures of covariances by name.
+_STRUCTURED = frozenset({"glmer", "glmer.nb"})
+#: What glm() and glmer() take of MASS: its shape is known.
+_MASS = {"negative.binomial": "negbinomial"}
+
+
 def lower_glmer(call: Call) -> Request:
     """``glmer(y ~ x + (1 | g), family = poisson)``."""
     arguments = match_arguments(call, _GLMER)
-    return lowered(arguments, family_of(arguments.get("family")), grouped=True)
+    return lowered(arguments, family_of(arguments.get("family"), own=_MASS), grouped=True)
 
 
 def lower_glmer_nb(call: Call) -> Request:
@@ -70,7 +76,7 @@ def lower_glmer_nb(call: Call) -> Request:
 def lower_glm(call: Call) -> Request:
     """``glm(y ~ x, family = binomial)``: no group terms."""
     arguments = match_arguments(call, _GLM)
-    return lowered(arguments, family_of(arguments.get("family")), grouped=False)
+    return lowered(arguments, family_of(arguments.get("family"), own=_MASS), grouped=False)
 
 
 def lower_glm_nb(call: Call) -> Request:
@@ -94,8 +100,8 @@ def lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> 
     function = arguments.call.function
     example = f"{function}(y ~ x + (1 | g))" if grouped else f"{function}(y ~ x)"
     formula = arguments.formula("formula", example)
-    fixed, bars = split_bars(formula.right)
-    if grouped and not bars:
+    fixed, bars, groups = random_terms(formula.right, structures=function in _STRUCTURED)
+    if grouped and not groups:
         hint = "write + (1 | g), or use glm() for a model without random effects"
         raise FormulaError("there is no random term", span=formula.span, hint=hint)
     if bars and not grouped:
@@ -103,6 +109,7 @@ def lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> 
         raise FormulaError(message, span=bars[0].term.span, hint="glmer() has")
     family, link = distribution
     response, errors = Response(response_of(formula, function), family, link), Residual()
+    response = replace(response, known=known_shape(arguments.get("family")))
     if response.linear:
         errors = Residual.weighted(arguments.get("weights"))
     else:
@@ -112,7 +119,7 @@ def lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> 
     graph = ModelGraph(
         response,
         Population(Columns((fixed,)), () if offset is None else (offset,)),
-        tuple(group for bar in bars for group in groups_of(bar)),
+        groups,
         errors,
     )
     return request(arguments, graph)
@@ -140,4 +147,10 @@ FUNCTIONS = {
     "glmer.nb": lower_glmer_nb,
     "glm": lower_glm,
     "glm.nb": lower_glm_nb,
+}
+ARGUMENTS = {
+    "glmer": _GLMER.names,
+    "glmer.nb": _GLMER_NB.names,
+    "glm": _GLM.names,
+    "glm.nb": _GLM_NB.names,
 }

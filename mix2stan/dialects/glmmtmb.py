@@ -6,9 +6,10 @@ from mix2stan.design import terms
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import grouping_factors, response_of, split_bars, summands
 from mix2stan.dialects.families import Distribution, family_of
+from mix2stan.dialects.glmmtmb_errors import effects_as_errors
 from mix2stan.dialects.lme4 import groups_of
 from mix2stan.dialects.predictors import Further, further_predictor
-from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.families import FAMILIES, with_zeros
 from mix2stan.graph import (
     Columns,
@@ -23,7 +24,7 @@ from mix2stan.graph import (
 )
 from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, String, walk
 
-__all__ = ["FUNCTIONS", "STRUCTURES"]
+__all__ = ["ARGUMENTS", "FUNCTIONS", "STRUCTURES"]
 
 _SIGNATURE = Signature(
     names=(
@@ -83,12 +84,19 @@ def lower_glmmtmb(call: Call) -> Request:
     residual, dispersion = _dispersion(arguments, distribution)
     further = (*zeros, *dispersion)
     trials, powers = _weights(arguments, family)
+    remarks: tuple[str, ...] = ()
+    dispformula = arguments.get("dispformula")
+    if dispformula == Formula(None, Number(0.0)) and distribution == ("gaussian", "identity"):
+        assert dispformula is not None
+        groups, residual, remark = effects_as_errors(groups, dispformula.span)
+        remarks = (remark,)
     graph = ModelGraph(
         Response(response_of(formula, "glmmTMB"), family, link, trials, powers=powers),
         Population(Columns((fixed,)), () if offset is None else (offset,)),
         (*groups, *(group for one in further for group in one.groups)),
         residual,
         predictors=tuple(one.predictor for one in further),
+        notes=remarks,
     )
     return request(arguments, graph)
 
@@ -174,9 +182,9 @@ def _dispersion(
     formula = arguments.formula("dispformula", "dispformula = ~ f")
     parameter = FAMILIES[distribution.family].dispersion
     if formula == Formula(None, Number(0.0)):
-        if not parameter:
+        if not parameter or distribution == ("gaussian", "identity"):
             return Residual(), ()
-        message = "a model without its residual cannot be expressed"
+        message = f"a {distribution.family} model without its dispersion cannot be expressed"
         raise Unsupported(message, span=formula.span, hint="dispformula = ~ 1 estimates it")
     if not parameter:
         message = f"dispformula of a {distribution.family} model: it has no dispersion"
@@ -199,7 +207,7 @@ def _structured(term: Call) -> list[Group]:
     if term.function in _OF_KNOWN:
         return [_of_known(term)]
     if term.function not in STRUCTURES:
-        hint = f"available: {', '.join([*STRUCTURES, *_OF_KNOWN])}"
+        hint = suggestion(term.function, [*STRUCTURES, *_OF_KNOWN], what="available")
         raise Unsupported(f"{term.function}() cannot be expressed", span=term.span, hint=hint)
     kind, (first, *others) = STRUCTURES[term.function], term.args
     match first.value:
@@ -250,3 +258,4 @@ def _factors(term: Call) -> int:
 
 
 FUNCTIONS = {"glmmTMB": lower_glmmtmb}
+ARGUMENTS = {"glmmTMB": _SIGNATURE.names}

@@ -18,10 +18,10 @@ from mix2stan.dialects.mcmcglmm_latent import (
     latent_of,
     named,
 )
-from mix2stan.dialects.mcmcglmm_prior import call_prior, fixed_residual
+from mix2stan.dialects.mcmcglmm_prior import call_prior, fixed_block, fixed_residual
 from mix2stan.dialects.mcmcglmm_random import random_groups
 from mix2stan.dialects.mcmcglmm_related import related
-from mix2stan.errors import Unsupported
+from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
 from mix2stan.graph import (
     UNITS,
@@ -33,11 +33,12 @@ from mix2stan.graph import (
     Group,
     ModelGraph,
     Population,
+    Residual,
     Response,
 )
 from mix2stan.syntax import Argument, Call, Formula, Name, Node, Number, String
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["ARGUMENTS", "FUNCTIONS"]
 
 _SIGNATURE = Signature(
     names=(
@@ -52,7 +53,6 @@ _SIGNATURE = Signature(
         }
     ),
     refused={
-        "mev": "known error variances cannot be expressed",
         "theta_scale": "scaled effects cannot be expressed",
     },
 )  # fmt: skip
@@ -61,8 +61,8 @@ _SIGNATURE = Signature(
 _FIXED = {"ordinal": "cumulative", "threshold": "cumulative", "categorical": "bernoulli"}
 
 _NO_PRIOR = (
-    "without 'prior', MCMCglmm takes V = I and nu = 0, which is improper; here the priors are those "
-    "listed, and prior='mcmcglmm' takes its own"
+    "without 'prior', MCMCglmm takes V = I and nu = 0, which is improper: this is another posterior "
+    "than its own, of the priors listed; prior='mcmcglmm' takes its own, prior='default' these"
 )
 
 
@@ -77,13 +77,14 @@ _CENSORED = {
 def lower_mcmcglmm(call: Call) -> Request:
     """``MCMCglmm(y ~ x, random = ~ us(1 + x):g)``; ``a:b`` lists its levels first factor fastest."""
     arguments = match_arguments(call, _SIGNATURE)
-    formula = arguments.formula("fixed", "MCMCglmm(y ~ x, random = ~ g)")
+    formula = _bound(arguments.formula("fixed", "MCMCglmm(y ~ x, random = ~ g)"))
     if _are_several(arguments, formula, _families(arguments)):
         return _several(arguments, formula)
     response = _response(arguments, response_of(formula, "MCMCglmm"))
     groups, rcov = related(random_groups(arguments), arguments), arguments.get("rcov")
     residual = errors_of(rcov)
-    prior = call_prior(arguments.get("prior"), len(groups), fixed=_is_fixed(arguments))
+    prior = call_prior(arguments.get("prior"), len(groups))
+    response = _with_known_errors(response, residual, arguments)
     if response.family != "gaussian":
         if rcov is not None and not residual.plain:
             message = "a residual structure of a response that is not Gaussian cannot be expressed"
@@ -91,9 +92,45 @@ def lower_mcmcglmm(call: Call) -> Request:
         if not response.anchored:
             groups += (_overdispersion(arguments, prior),)
     population = Population(Columns((formula.right,)))
-    notes = () if "prior" in arguments.values else (_NO_PRIOR,)
-    graph = ModelGraph(response, population, groups, residual, notes=notes, prior=prior)
-    return request(arguments, graph)
+    graph = ModelGraph(response, population, groups, residual, prior=prior)
+    return request(arguments, _warned(graph, arguments))
+
+
+def _bound(formula: Formula) -> Formula:
+    """The formula; ``c(y1, y2)`` has responses side by side, as ``cbind(y1, y2)``."""
+    match formula.left:
+        case Call(function="c", args=(_, _, *_)) as left:
+            return replace(formula, left=replace(left, function="cbind"))
+    return formula
+
+
+def _warned(graph: ModelGraph, arguments: Arguments) -> ModelGraph:
+    """The graph; where the call has no prior it is not MCMCglmm's posterior that it has."""
+    return graph if arguments.get("prior") is not None else replace(graph, unsaid=_NO_PRIOR)
+
+
+def _with_known_errors(response: Response, residual: Residual, arguments: Arguments) -> Response:
+    """What is known of the errors: ``mev =`` adds to them, ``fix = 1`` of R holds them at V."""
+    block, mev = fixed_block(arguments.get("prior")), arguments.get("mev")
+    node = mev if mev is not None else arguments.get("prior")
+    if node is None or (block is None and mev is None):
+        return response
+    if not residual.plain:
+        message = "known errors beside a residual structure cannot be expressed"
+        raise Unsupported(message, span=node.span, hint="rcov = ~ units can have them")
+    if mev is not None:
+        if response.family != "gaussian":
+            message = f"mev of a {response.family} response cannot be expressed"
+            hint = "write random = ~ idh(sqrt(v)):units with R's fix = 1 in its prior"
+            raise Unsupported(message, span=mev.span, hint=hint)
+        root = Call("sqrt", (Argument(None, mev),), span=mev.span)
+        response = replace(response, noise=root)
+    if block is None or response.family != "gaussian":
+        return response
+    if len(block.V) != 1 or block.V[0][0] <= 0:
+        message = "the residual variance has to be a positive number"
+        raise FormulaError(message, span=block.span, hint="write R = list(V = 1, fix = 1)")
+    return replace(response, known=(("sigma", math.sqrt(block.V[0][0])),))
 
 
 def _families(arguments: Arguments) -> tuple[Node, ...]:
@@ -131,7 +168,7 @@ def _response(arguments: Arguments, expression: Node) -> Response:
         link = FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0]
         return Response(expression, row, link, censoring=Censoring())
     if wanted not in names:
-        hint = f"those that can: {', '.join([*names, *_FIXED, *_CENSORED])}"
+        hint = suggestion(wanted, [*names, *_FIXED, *_CENSORED], what="those that can")
         message = f"the family {wanted!r} cannot be expressed"
         raise Unsupported(message, span=family.span, hint=hint)
     row = names[wanted]
@@ -165,8 +202,11 @@ def _takes_counts(family: Node) -> bool:
 
 def _several(arguments: Arguments, formula: Formula) -> Request:
     """``cbind(y1, y2) ~ trait - 1 + trait:x``: a row for every latent variable, of ``trait``."""
-    left = formula.left
+    left, mev = formula.left, arguments.get("mev")
     assert left is not None
+    if mev is not None:
+        message = "mev of several responses cannot be expressed"
+        raise Unsupported(message, span=mev.span, hint="one response can have it")
     columns = left.args if isinstance(left, Call) and left.function == "cbind" else ()
     listed = ", ".join(str(a.value) for a in columns) or str(left)
 
@@ -174,7 +214,7 @@ def _several(arguments: Arguments, formula: Formula) -> Request:
         latent = latent_of(formula, _families(arguments), levels, trials_name(listed))
         groups = related(random_groups(arguments), arguments)
         residual, known = errors_of_latent(arguments, latent)
-        prior = call_prior(arguments.get("prior"), len(groups), fixed=bool(known))
+        prior = call_prior(arguments.get("prior"), len(groups))
         graph = ModelGraph(
             Response(
                 Name(listed if columns else f"{left} by trait", span=left.span),
@@ -185,9 +225,9 @@ def _several(arguments: Arguments, formula: Formula) -> Request:
             Population(Columns((formula.right,))),
             groups,
             residual,
-            notes=() if "prior" in arguments.values else (_NO_PRIOR,),
             prior=prior,
         )
+        graph = _warned(graph, arguments)
         return replace(request(arguments, graph), stacked=latent.traits)
 
     if not has_levels(_families(arguments)):
@@ -197,19 +237,14 @@ def _several(arguments: Arguments, formula: Formula) -> Request:
     return replace(request(arguments, unfinished), finish=finish)
 
 
-def _is_fixed(arguments: Arguments) -> bool:
-    """Whether the family is one whose residual variance the prior fixes."""
-    family = next(iter(_families(arguments)), None)
-    return isinstance(family, String) and family.value in _FIXED
-
-
 def _overdispersion(arguments: Arguments, prior: CallPrior | None) -> Group:
     """MCMCglmm's residual, normal on the scale of the predictor: an effect of every row."""
     span, family = arguments.call.span, arguments.get("family")
     factor = Factor((Name(UNITS, span=span),))
     covariance, residual = Covariance("us"), prior.residual if prior else None
-    if isinstance(family, String) and family.value in _FIXED:
-        V = fixed_residual(arguments.get("prior"), family.value, family.span)
+    name = family.value if isinstance(family, String) else "gaussian"
+    if name in _FIXED or fixed_block(arguments.get("prior")) is not None:
+        V = fixed_residual(arguments.get("prior"), name, span if family is None else family.span)
         covariance = Covariance("known", variances=(V,))
         residual = replace(residual, kind="known") if residual else None
     columns = Columns((Number(1.0, span=span),))
@@ -217,3 +252,4 @@ def _overdispersion(arguments: Arguments, prior: CallPrior | None) -> Group:
 
 
 FUNCTIONS = {"MCMCglmm": lower_mcmcglmm}
+ARGUMENTS = {"MCMCglmm": _SIGNATURE.names}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.graph import CallPrior, Rows, WishartPrior
-from mix2stan.syntax import Argument, Call, Node, Number, Operator, Parens
+from mix2stan.syntax import Argument, Call, Name, Node, Number, Operator, Parens
 
 __all__ = [
     "FixedBlock",
@@ -17,7 +17,6 @@ __all__ = [
     "fixed_block",
     "fixed_from",
     "fixed_residual",
-    "is_read",
     "known_covariance",
     "known_variances",
     "term_prior",
@@ -30,24 +29,19 @@ _OF_TERM = ("V", "nu", "fix", "alpha.mu", "alpha.V", "beta.mu", "beta.V", "covu"
 _OF_COEFFICIENTS = ("mu", "V")
 
 
-def is_read(prior: Node | None) -> bool:
-    """Whether it is a list, rather than the name of one that is not in the text."""
-    return isinstance(prior, Call) and prior.function == "list"
-
-
-def call_prior(prior: Node | None, terms: int, *, fixed: bool = False) -> CallPrior | None:
+def call_prior(prior: Node | None, terms: int) -> CallPrior | None:
     """The prior of the coefficients and of the errors; None if there is none.
 
     Args:
         prior: the call's prior.
         terms: how many terms ``random`` has.
-        fixed: whether the family has a residual variance that the prior fixes.
 
     Raises:
-        FormulaError: if it cannot be read, or G has not as many elements as there are terms.
+        FormulaError: if it cannot be read or is not there, or G has not an element for every term.
     """
-    if prior is None or not is_read(prior):
+    if prior is None:
         return None
+    _check_there(prior)
     entries = _named(prior, _ENTRIES)
     G = entries.get("G")
     if G is not None:
@@ -62,10 +56,6 @@ def call_prior(prior: Node | None, terms: int, *, fixed: bool = False) -> CallPr
     residual, B = WishartPrior("us"), entries.get("B")
     if "R" in entries:
         residual = _wishart(entries["R"], "us")
-        if _element(entries["R"], "fix", None) is not None and not fixed:
-            message = "a residual variance that is known cannot be expressed"
-            hint = "leave fix away, or make it nearly known: nu = 1e6"
-            raise Unsupported(message, span=entries["R"].span, hint=hint)
     mean: tuple[float, ...] = ()
     variance: Rows = ()
     if B is not None:
@@ -76,6 +66,20 @@ def call_prior(prior: Node | None, terms: int, *, fixed: bool = False) -> CallPr
     return CallPrior(mean, variance, residual, prior.span)
 
 
+def _check_there(prior: Node) -> None:
+    """Refuse the name of a prior that neither the text nor the data have."""
+    if isinstance(prior, Name):
+        message = f"there is no {prior}: a prior is a list"
+        hint = (
+            f"write {prior} <- list(R = list(V = 1, nu = 0.002), …) in a line before the call, "
+            f'or give it with the data: {{"d": df, "{prior}": …}}'
+        )
+        raise FormulaError(message, span=prior.span, hint=hint)
+    if not isinstance(prior, Call) or prior.function != "list":
+        hint = "write prior = list(R = list(V = 1, nu = 0.002))"
+        raise FormulaError("'prior' has to be a list", span=prior.span, hint=hint)
+
+
 def term_prior(prior: Node | None, term: int, kind: str) -> WishartPrior | None:
     """The prior of a term's covariance; improper, as MCMCglmm's default, if G is not there.
 
@@ -84,7 +88,7 @@ def term_prior(prior: Node | None, term: int, kind: str) -> WishartPrior | None:
         term: the place of the term, from 0.
         kind: its covariance structure.
     """
-    if prior is None or not is_read(prior):
+    if prior is None:
         return None
     entry = _entry(prior, term)
     return WishartPrior(kind) if entry is None else _wishart(entry, kind)
@@ -266,7 +270,8 @@ def _square(node: Node) -> Rows:
     return tuple(tuple(row) for row in matrix.tolist())
 
 
-_ARITHMETIC = {"*": np.multiply, "/": np.divide, "+": np.add, "-": np.subtract}
+_ARITHMETIC = {"*": np.multiply, "/": np.divide, "+": np.add, "^": np.power}
+_FUNCTIONS = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log}
 
 
 def _array(node: Node) -> Array:
@@ -274,8 +279,15 @@ def _array(node: Node) -> Array:
     match node:
         case Number(value=value):
             return np.array([value])
+        case Name(name="pi"):
+            return np.array([np.pi])
         case Parens(inner=inner):
             return _array(inner)
+        case Call(function=name, args=(only,)) if name in _FUNCTIONS:
+            return np.asarray(_FUNCTIONS[name](_array(only.value)))
+        case Call(function="cbind" | "rbind" as name, args=args) if args:
+            rows = np.vstack([np.atleast_2d(_array(a.value)) for a in args])
+            return rows if name == "rbind" else rows.T
         case Operator(symbol="-", operands=(only,)):
             return -_array(only)
         case Operator(symbol=symbol, operands=operands) if symbol in _ARITHMETIC:
@@ -297,7 +309,8 @@ def _array(node: Node) -> Array:
             return np.diag(np.resize(_array(first.value).ravel(), n))
         case Call(function="matrix", args=(first, *sizes)):
             return _filled(_array(first.value).ravel(), sizes, node)
-    hint = "numbers, c(), rep(), diag() and matrix() can be read, as in V = diag(c(1, 4))"
+    hint = "numbers, their arithmetic, c(), rep(), diag(), matrix() and cbind() can be read, "
+    hint += "as in V = diag(c(1, 4))"
     raise FormulaError(f"{node} cannot be read in a prior", span=node.span, hint=hint)
 
 

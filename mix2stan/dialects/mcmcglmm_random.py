@@ -14,9 +14,9 @@ from mix2stan.dialects.mcmcglmm_prior import (
     known_variances,
     term_prior,
 )
-from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import Columns, Covariance, Factor, Group
-from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, Parens
+from mix2stan.syntax import Call, Formula, Name, Node, Number, Operator, Parens, walk
 
 __all__ = ["VARIANCE_FUNCTIONS", "random_groups"]
 
@@ -34,7 +34,17 @@ VARIANCE_FUNCTIONS = {
     "cor": "corg",
 }
 _ANTE = re.compile(r"ante(c?)([1-9][0-9]?)(v?)")
-_NOT_READ = frozenset({"at.set", "leg", "spl"})
+_SMOOTH = "ns(x, df = 4) in the fixed part is a spline of fixed degree"
+#: Functions of MCMCglmm's that are not read, each with what comes nearest.
+_NOT_READ = {
+    "at.set": 'at.level(f, "a") is one level',
+    "leg": "us(1 + x + I(x^2)):g has the same columns up to their scale",
+    "spl": _SMOOTH,
+    "smspline": _SMOOTH,
+    "mult.memb": "mm(a + b) adds the effects of factors with the same levels",
+    "sir": "responses on each other's right-hand sides are no regression",
+    "path": "responses on each other's right-hand sides are no regression",
+}
 #: Functions of several factors of the same levels.
 _MEMBERSHIPS = ("mm", "str")
 
@@ -57,6 +67,10 @@ def _random_terms(arguments: Arguments) -> tuple[Node, ...]:
 
 def _group(term: Node, prior: Node | None, place: int) -> Group:
     """One term: a factor, or a variance function linked to a factor by ``:``."""
+    for node in walk(term):
+        if isinstance(node, Call) and node.function in _NOT_READ:
+            message = f"{node.function}() cannot be expressed"
+            raise Unsupported(message, span=node.span, hint=_NOT_READ[node.function])
     first, *rest = linked(term)
     if isinstance(first, Call) and first.function in _MEMBERSHIPS and not rest:
         return _with_prior(_memberships(first), first, prior, place)
@@ -71,6 +85,10 @@ def _group(term: Node, prior: Node | None, place: int) -> Group:
     if not rest:
         hint = f"write {first}:g"
         raise FormulaError("this term has no grouping factor", span=term.span, hint=hint)
+    if rest == [Name("units")] and columns == Number(1.0):
+        message = "a variance of units alone is that of the residual, and would be there twice"
+        hint = "us(x):units and idh(f):units are effects of x, or of the levels of f, in every row"
+        raise FormulaError(message, span=term.span, hint=hint)
     factor = Factor(tuple(_factor_variable(n, term) for n in rest), "first_fastest")
     group = Group(Columns((columns,)), factor, covariance, span=term.span)
     return _with_prior(group, first, prior, place)
@@ -139,7 +157,7 @@ def _covariance(function: Call, prior: Node | None, place: int) -> Covariance:
         return Covariance(f"ante{found[1]}{found[3]}", int(found[2]))
     kind = VARIANCE_FUNCTIONS.get(function.function)
     if kind is None:
-        hint = f"available: {', '.join(VARIANCE_FUNCTIONS)}, ante1"
+        hint = suggestion(function.function, [*VARIANCE_FUNCTIONS, "ante1"], what="available")
         message = f"{function.function}() cannot be expressed"
         raise Unsupported(message, span=function.span, hint=hint)
     if kind in ("cors", "sub"):
@@ -181,14 +199,14 @@ def _is_structure(name: str) -> bool:
 
 def _factor_variable(node: Node, term: Node) -> Node:
     match node:
-        case Name(name="units"):
-            message = "'units' is the residual; in 'random' it is there twice"
-            raise FormulaError(message, span=node.span)
         case Name():
             return node
         case Call(function=name) if _is_structure(name):
             hint = f"write {name}(…):g with the function first"
             raise Unsupported(f"{name}() cannot stand here", span=node.span, hint=hint)
+        case Call(function=name) if _is_structure(name.lower()):
+            hint = f"nearest: '{name.lower()}'"
+            raise FormulaError(f"there is no {name}()", span=node.span, hint=hint)
         case Call():
             return node
     hint = "write the name of a column, as in random = ~ g"

@@ -6,9 +6,18 @@ from dataclasses import replace
 
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
-from mix2stan.dialects.nlme_errors import residual
+from mix2stan.dialects.nlme_errors import formless, residual
 from mix2stan.errors import FormulaError, Unsupported, suggestion
-from mix2stan.graph import Columns, Covariance, Factor, Group, ModelGraph, Population, Response
+from mix2stan.graph import (
+    Columns,
+    Covariance,
+    Factor,
+    Group,
+    ModelGraph,
+    Population,
+    Response,
+    warn,
+)
 from mix2stan.syntax import (
     Argument,
     Call,
@@ -21,7 +30,7 @@ from mix2stan.syntax import (
     Parens,
 )
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["ARGUMENTS", "FUNCTIONS"]
 
 _LME = Signature(
     names=(
@@ -91,6 +100,7 @@ def _request(arguments: Arguments, graph: ModelGraph) -> Request:
             arguments, ignored=tuple(n for n in arguments.ignored if n != "control")
         )
         graph = replace(graph, response=replace(graph.response, known=(("sigma", sigma),)))
+    graph = warn(graph, *formless(arguments))
     asked = request(arguments, graph, coded=True)
     return replace(asked, rows_first=True, stops_at_missing=stops)
 
@@ -213,9 +223,12 @@ def _structure(node: Node) -> tuple[Node, str]:
                 return forms[-1], _PD_CLASSES[name]
             hint = f"write {name}(~ x)"
             raise Unsupported(f"{name}() takes a formula here", span=node.span, hint=hint)
-        case Call(function=name) if name.startswith("pd"):
+        case Call(function=name):
             hint = suggestion(name, _PD_CLASSES, what="available")
-            raise Unsupported(f"the class {name}() cannot be expressed", span=node.span, hint=hint)
+            if name.startswith("pd"):
+                message = f"the class {name}() cannot be expressed"
+                raise Unsupported(message, span=node.span, hint=hint)
+            raise FormulaError(f"there is no class {name}()", span=node.span, hint=hint)
     raise FormulaError("a formula is expected here", span=node.span, hint="write ~ 1")
 
 
@@ -242,3 +255,4 @@ def _group(columns: Node, factor: Factor, kind: str, where: Node) -> Group:
 
 #: The second is what R's summaries have for the first.
 FUNCTIONS = {"lme": lower_lme, "lme.formula": lower_lme, "gls": lower_gls}
+ARGUMENTS = {"lme": _LME.names, "lme.formula": _LME.names, "gls": _GLS.names}

@@ -22,9 +22,10 @@ from mix2stan.syntax import (
     Operator,
     Parens,
     String,
+    walk,
 )
 
-__all__ = ["residual"]
+__all__ = ["formless", "residual"]
 
 _VARIANCE_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "varFixed": ("value",),
@@ -41,6 +42,12 @@ _CORRELATION_ARGUMENTS = {
         ("corExp", "corGaus", "corLin", "corRatio", "corSpher"),
         ("value", "form", "nugget", "metric", "fixed"),
     ),
+}
+#: The classes with a formula 'form', which is not their first argument.
+_FORMED = {
+    name: names
+    for name, names in {**_VARIANCE_ARGUMENTS, **_CORRELATION_ARGUMENTS}.items()
+    if "form" in names
 }
 
 
@@ -62,6 +69,24 @@ def residual(arguments: Arguments, innermost: Factor | None = None) -> Residual:
     return Residual(tuple(sorted(parts, key=str)), found)
 
 
+def formless(arguments: Arguments) -> tuple[str, ...]:
+    """Remarks on classes whose formula stands where R has values: ``varIdent(~ 1 | f)``."""
+    remarks = []
+    for part in (arguments.get("weights"), arguments.get("correlation")):
+        for node in () if part is None else walk(part):
+            names = _FORMED.get(node.function) if isinstance(node, Call) else None
+            if names is None or not isinstance(node, Call):
+                continue
+            given = match_arguments(node, Signature(names))
+            value = given.get(names[0])
+            if not isinstance(value, Formula) or given.get("form") is not None:
+                continue
+            does = "fits one variance, without a word" if node.function == "varIdent" else "stops"
+            meant = f"{node.function}(form = {value})"
+            remarks.append(f"{node} is read as {meant}; without 'form =' R {does}")
+    return tuple(remarks)
+
+
 # -- variance functions ----------------------------------------------------------------------------
 
 
@@ -73,12 +98,20 @@ def _variances(node: Node) -> list[VarianceFunction]:
             return [part for argument in args for part in _variances(argument.value)]
         case Call(function=name) if name in _VARIANCE_ARGUMENTS:
             return [_variance(node)]
-        case Call(function=name) if name.startswith("var"):
-            hint = suggestion(name, (*VARIANCES, "varComb"), what="available")
-            raise Unsupported(f"the class {name}() cannot be expressed", span=node.span, hint=hint)
+        case Call(function=name):
+            raise _no_class(node, (*VARIANCES, "varComb"))
     message = "'weights' has to be a variance function"
     hint = "write weights = varIdent(form = ~ 1 | f), or weights = ~ v for a variance like v"
     raise FormulaError(message, span=node.span, hint=hint)
+
+
+def _no_class(call: Call, known: Iterable[str]) -> FormulaError:
+    """A class that is none of nlme's, or of which nlme has more than are known."""
+    name, known = call.function, tuple(known)
+    hint = suggestion(name, known, what="available")
+    if name.startswith(known[0][:3]):
+        return Unsupported(f"the class {name}() cannot be expressed", span=call.span, hint=hint)
+    return FormulaError(f"there is no class {name}()", span=call.span, hint=hint)
 
 
 def _variance(call: Call) -> VarianceFunction:
@@ -160,10 +193,8 @@ def _unnamed(given: Iterable[tuple[str, tuple[tuple[str, float], ...]]]) -> Give
 
 def _correlation(node: Node, innermost: Factor | None) -> ErrorCorrelation:
     if not isinstance(node, Call) or node.function not in _CORRELATION_ARGUMENTS:
-        hint = suggestion(getattr(node, "function", ""), CORRELATIONS, what="available")
-        if isinstance(node, Call) and node.function.startswith("cor"):
-            message = f"the class {node.function}() cannot be expressed"
-            raise Unsupported(message, span=node.span, hint=hint)
+        if isinstance(node, Call):
+            raise _no_class(node, CORRELATIONS)
         hint = "write correlation = corAR1(form = ~ t | g)"
         raise FormulaError("'correlation' has to be a structure", span=node.span, hint=hint)
     kind = node.function
@@ -269,11 +300,12 @@ def _metric(node: Node | None) -> str:
 
 def _form(given: Arguments, example: str, joining: str) -> tuple[Node | None, Factor | None]:
     """The covariates and the grouping of ``~ t | g``."""
-    first = given.get("value")
+    values = next(iter(_FORMED[given.call.function]))
+    first = given.get(values)
     if given.get("form") is None and not isinstance(first, Formula):
         return None, None
     # varIdent(~ 1 | f) is often written, with the formula where R has the values
-    name = "form" if given.get("form") is not None else "value"
+    name = "form" if given.get("form") is not None else values
     right = given.formula(name, example).right
     factor = None
     if isinstance(right, Operator) and right.symbol == "|":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of, split_bars
 from mix2stan.dialects.lme4 import groups_of
-from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, ModelGraph, Population, Response
 from mix2stan.syntax import Call, Name, Node, String
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["ARGUMENTS", "FUNCTIONS"]
 
 _WEIGHTS = "repeat rows that stand for several observations"
 
@@ -107,7 +107,7 @@ def _check(arguments: Arguments, link: str) -> None:
     links = FAMILIES["cumulative"].links
     if link not in links:
         node: Node = arguments.get("link") or arguments.get("method") or arguments.call
-        hint = f"those that can: {', '.join(links)}"
+        hint = suggestion(link, links, what="those that can")
         raise Unsupported(f"the link {link!r} cannot be expressed", span=node.span, hint=hint)
     threshold = arguments.get("threshold")
     if threshold is not None and threshold != String("flexible"):
@@ -130,3 +130,9 @@ def lower_multinom(call: Call) -> Request:
 
 
 FUNCTIONS = {"multinom": lower_multinom, "clm": lower_clm, "clmm": lower_clmm, "polr": lower_polr}
+ARGUMENTS = {
+    "multinom": _MULTINOM.names,
+    "clm": _CLM.names,
+    "clmm": _CLMM.names,
+    "polr": _POLR.names,
+}

@@ -13,7 +13,7 @@ from mix2stan.errors import Unsupported
 from mix2stan.graph import note
 from mix2stan.syntax import Call
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["ARGUMENTS", "FUNCTIONS"]
 
 _PRIORS = ("prior", "prior_intercept", "prior_aux", "prior_covariance", "prior_PD", "QR")
 #: How it is sampled, kept and shown.
@@ -91,4 +91,8 @@ FUNCTIONS = {
     "stan_lm": _read_lm,
     "stan_glm": _reader(_GLM, False),
     "stan_glm.nb": _reader(_NO_FAMILY, False, _COUNT),
+}
+ARGUMENTS = {
+    name: {"stan_glmer": _SIGNATURE, "stan_glm": _GLM}.get(name, _NO_FAMILY).names
+    for name in FUNCTIONS
 }

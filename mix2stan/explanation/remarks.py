@@ -17,7 +17,7 @@ from mix2stan.links import LINKS
 from mix2stan.parser import parse
 from mix2stan.responses import observed
 from mix2stan.syntax import Argument, Call, Formula, Name, Node, Operator, format_number, walk
-from mix2stan.translations.parts import names_given
+from mix2stan.translations.parts import lists_given, names_given
 
 __all__ = ["dispersion", "elsewhere", "elsewhere_remarks", "notes", "remarks"]
 
@@ -137,7 +137,8 @@ def elsewhere(facts: Facts) -> Section:
 
 def elsewhere_remarks(facts: Facts) -> tuple[str, ...]:
     """The same, as remarks."""
-    call = model_call(parse(facts.compiled.text), names_given(facts.compiled))
+    compiled = facts.compiled
+    call = model_call(parse(compiled.text), names_given(compiled), lists_given(compiled))
     lines = tuple(dict.fromkeys([*_bars(facts, call), *_structures(facts, call), *_weights(call)]))
     return (*lines, *_levels(facts))
 

@@ -103,12 +103,14 @@ class Residual:
     """The errors: ``sigma^2 D R D``, D the product of variance functions, R a correlation.
 
     ``dispersion`` is a formula of the log standard deviation; it becomes variance functions once it
-    is known which of its variables are factors.
+    is known which of its variables are factors.  ``effects`` are the levels of a term whose effects are
+    the errors, one for every row, until that is checked.
     """
 
     variances: tuple[VarianceFunction, ...] = ()
     correlation: ErrorCorrelation | None = None
     dispersion: Node | None = None
+    effects: Factor | None = None
 
     @property
     def plain(self) -> bool:
@@ -124,6 +126,7 @@ class Residual:
         if self.correlation is not None:
             found += self.correlation.covariates
             found += self.correlation.block.variables if self.correlation.block else []
+        found += self.effects.variables if self.effects is not None else []
         return tuple(found)
 
     @property

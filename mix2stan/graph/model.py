@@ -10,7 +10,7 @@ from mix2stan.graph.response import Response
 from mix2stan.graph.terms import Columns, Group, Population, Predictor
 from mix2stan.syntax import Name, Node
 
-__all__ = ["Member", "ModelGraph", "Strategy", "joined", "note"]
+__all__ = ["Member", "ModelGraph", "Strategy", "joined", "note", "warn"]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,10 @@ class ModelGraph:
     ``population`` is that of the mean and ``predictors`` are the further ones, each of a parameter
     that would be one number without; ``groups`` are the terms of all of them. ``call`` is the R
     call it came from, for headers; ``notes`` are remarks for the user that the passes leave on
-    their way, in order.  ``prior`` is what MCMCglmm's call says of priors, ``stated`` what brms' does
-    and ``scaled`` what rstanarm's does;
+    their way, in order, ``warnings`` those among them that nobody should miss, as where the same text
+    is another model in R, and ``unsaid`` what to warn of if nobody says which priors are wanted.
+    ``prior`` is what MCMCglmm's call says of priors, ``stated`` what brms' does and ``scaled`` what
+    rstanarm's does;
     ``defaults`` is the set of priors of the package it came from, on which those that the call has
     stand, and ``own`` whether it has any.  ``apart`` is whether sigma has a predictor for its prior's
     sake alone, and would have variance functions under another.
@@ -80,6 +82,8 @@ class ModelGraph:
     priors: tuple[Prior, ...] = field(default=(), compare=False)
     call: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    unsaid: str = field(default="", compare=False)
     strategy: Strategy = field(default=Strategy(), compare=False)
     predictors: tuple[Predictor, ...] = ()
     prior: CallPrior | None = field(default=None, compare=False)
@@ -149,3 +153,8 @@ def joined(members: tuple[Member, ...], call: str = "") -> ModelGraph:
 def note(graph: ModelGraph, *remarks: str) -> ModelGraph:
     """The graph with further remarks for the user."""
     return replace(graph, notes=(*graph.notes, *remarks))
+
+
+def warn(graph: ModelGraph, *remarks: str) -> ModelGraph:
+    """The graph with further remarks that nobody should miss."""
+    return replace(note(graph, *remarks), warnings=(*graph.warnings, *remarks))

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from mix2stan.compiler import Compiled, DataArgument, compile_model, members_of, remarks
-from mix2stan.dialects import Request, lower, model_call
+from mix2stan.compiler import Compiled, DataArgument, compile_model, members_of, noted
+from mix2stan.dialects import Request, request_of, script_of
 from mix2stan.errors import FormulaError
-from mix2stan.graph import note
 from mix2stan.naming import named
 from mix2stan.parser import parse
 from mix2stan.partitions.reading import names_a_row, read, refusal
@@ -77,14 +76,13 @@ def compile_partitions(
         DataError: if the data cannot be read, or do not fit.
     """
     try:
-        request = lower(model_call(parse(text), frozenset(source.names)))
+        request = request_of(script_of(parse(text), frozenset(source.names)))
         _check(request, source)
         reading, dropped = read(request, source)
         reduced = reduce_rows(request.graph, reading, source, dropped)
-        graph = note(request.graph, *remarks(request, reduced))
-        graph = run_passes(
-            graph, Context(reduced, prior_choice(prior), strategy, reduced.summaries)
-        )
+        choice = prior_choice(prior)
+        graph = noted(request, reduced, choice)
+        graph = run_passes(graph, Context(reduced, choice, strategy, reduced.summaries))
         if graph.strategy.samples_effects:
             raise refusal(source, graph.strategy.reason or "its effects are sampled")
         graph = named(graph)

@@ -84,7 +84,7 @@ def read(request: Request, source: Source) -> tuple[Reading, int]:
     most = max(len(column) for column in columns.values())
     columns = {n: c.rows(np.resize(np.arange(len(c)), most)) for n, c in columns.items()}
     frame = ModelFrame(columns, np.arange(most), total.dropped, evaluation.states)
-    data = Data(frame, source.names, graph.response.expression, request.contrasts)
+    data = Data(frame, source.names, graph.response.expression, request.coding)
     return Reading(kinds, data), total.dropped
 
 

@@ -65,7 +65,10 @@ class Parquet:
             raise DataError("reading Parquet needs pyarrow", hint=hint) from error
         files = sorted(folder.glob("*.parquet"))
         if not files:
-            raise DataError(f"there are no Parquet files in {folder}")
+            hint = (
+                "data are a data frame, or a folder of Parquet files; m2s.read_table() reads others"
+            )
+            raise DataError(f"there are no Parquet files in {folder}", hint=hint)
         try:
             self._dataset = dataset.dataset([str(f) for f in files], format="parquet")
         except (OSError, ValueError) as error:

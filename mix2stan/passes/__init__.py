@@ -12,6 +12,7 @@ from mix2stan.passes.canonicalise import canonicalise
 from mix2stan.passes.check import check
 from mix2stan.passes.context import Context
 from mix2stan.passes.disperse import disperse
+from mix2stan.passes.effects import take_effects
 from mix2stan.passes.errors import resolve_errors
 from mix2stan.passes.identify import identify
 from mix2stan.passes.members import complete_members
@@ -31,6 +32,8 @@ PASSES: tuple[Pass, ...] = (
     respond,
     # Before columns are named: it makes variance functions of a formula, or another predictor.
     disperse,
+    # Before errors are looked at: effects that are errors have to be one for every row.
+    take_effects,
     # Before the rest, because everything after it asks how many columns a term has.
     resolve,
     # Before two columns' structures become one: a wrong number is a mistake in any of them.

@@ -170,6 +170,8 @@ def obstacle_to_collapsing(graph: ModelGraph) -> str | None:
     columns = len(graph.population.columns.names)
     known = known_errors(graph.residual)
     if graph.residual.of_fitted:
+        if not graph.groups:
+            return "the variance depends on fitted values; that of varPower(form = ~ x) does not"
         return "the variance of the errors depends on the effects"
     if not columns and not graph.groups and known:
         return "there is nothing to integrate out"

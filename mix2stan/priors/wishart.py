@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.errors import FormulaError, Unsupported
+from mix2stan.families import FAMILIES
 from mix2stan.graph import CallPrior, Group, ModelGraph, Prior, Rows, WishartPrior
 from mix2stan.residuals import error_blocks
 from mix2stan.syntax import format_number
@@ -37,7 +38,7 @@ def call_priors(graph: ModelGraph) -> list[Prior]:
         prior = group.prior or WishartPrior(group.covariance.kind)
         if group.covariance.kind in _RULES and not unlike(group):
             priors += _RULES[group.covariance.kind](group, prior)
-    if graph.response.linear:
+    if "sigma" in FAMILIES[graph.response.family].parameters:
         priors += _errors(graph, given.residual)
     return priors
 

@@ -69,7 +69,7 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
     if source.graph.predictors and to not in ("glmmTMB", "brms"):
         named = " and ".join(p.parameter for p in source.graph.predictors)
         raise refuse(to, f"a predictor of {named}", "glmmTMB's dispformula may")
-    written = PACKAGES[to](source)
+    written = "\n".join([*source.settings, PACKAGES[to](source)])
     try:
         found = compare_compiled(source.model, compile_given(written, source.model.given))
     except FormulaError as error:

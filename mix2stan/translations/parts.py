@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from mix2stan.compiler import Compiled
 from mix2stan.design import Evaluation, Terms, product, terms
-from mix2stan.dialects import lower, model_call
+from mix2stan.dialects import request_of, script_of
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
@@ -29,6 +29,7 @@ __all__ = [
     "factor_text",
     "family_text",
     "formulas_of",
+    "lists_given",
     "names_given",
     "no_subset",
     "prepared",
@@ -87,6 +88,20 @@ class Source:
         return f"list({', '.join(entries)})" if entries else ""
 
     @property
+    def settings(self) -> tuple[str, ...]:
+        """The lines before a call that say how factors are coded."""
+        given = self.request.settings
+        lines = []
+        if "unordered" in given:
+            both = ", ".join(str(String(given[name])) for name in ("unordered", "ordered"))
+            lines.append(f"options(contrasts = c({both}))")
+        name = "d" if self.request.data is None else str(self.request.data)
+        for key, kind in given.items():
+            if key.startswith("contrasts("):
+                lines.append(f"contrasts({name}${key[10:-1]}) <- {_contrast(kind)}")
+        return tuple(lines)
+
+    @property
     def rows(self) -> int:
         """The number of rows before incomplete ones are dropped."""
         if self.learnt and self.model.data.raw is not None:
@@ -137,10 +152,16 @@ def names_given(compiled: Compiled) -> frozenset[str]:
     return frozenset(str(c) for frame in frames for c in frame.columns)
 
 
+def lists_given(compiled: Compiled) -> Mapping[str, Any]:
+    """What was given beside the data frames, by name."""
+    given: Any = compiled.given
+    return given if isinstance(given, Mapping) else {}
+
+
 def source_of(compiled: Compiled) -> Source:
     """A model, and what its text says of the data."""
-    call = model_call(parse(compiled.text), names_given(compiled))
-    request = lower(call)
+    script = script_of(parse(compiled.text), names_given(compiled), lists_given(compiled))
+    request = request_of(script)
     if request.finish is not None:
         request = request.finish(lambda node: _levels(compiled, node))
     return Source(compiled, request)
