@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from mix2stan.errors import EngineError, Mix2stanError
 
 __all__ = [
+    "LASTING",
+    "LEVEL",
+    "STEEP",
     "Array",
     "ChainError",
     "Draws",
@@ -40,6 +43,10 @@ Values = Mapping[str, Any]
 Inits = float | Values | Sequence[Values] | None
 
 _MAX_SEED = 2**32 - 1
+#: A slope on the unconstrained scale that is none, and what share of it a step brings if it lasts.
+LEVEL, LASTING = 0.02, 0.3
+#: A slope that is too much for a maximum, where no step can be taken.
+STEEP = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
