@@ -93,17 +93,17 @@ def mode_table(data: Data, groups: tuple[Group, ...], modes: Mapping[str, Array]
 
 def without_values(varcorr: pd.DataFrame, graph: ModelGraph, names: Sequence[str]) -> pd.DataFrame:
     """The table without the values of some names, as :func:`every_value` calls them."""
-    found, row = varcorr.copy(), 0
-    sd = found.columns.get_loc("sd")
+    values, row = varcorr.to_numpy(dtype=float, copy=True), 0
+    place = {str(column): k for k, column in enumerate(varcorr.columns)}
     for group in graph.groups:
         columns = group.columns.names
         for k, name in enumerate(columns):
             if f"sd_{group.id}[{name}]" in names:
-                found.iloc[row + k, sd] = math.nan
+                values[row + k, place["sd"]] = math.nan
             for other in columns[:k]:
                 if f"cor_{group.id}[{other}, {name}]" in names:
-                    found.iloc[row + k, found.columns.get_loc(f"cor {other}")] = math.nan
+                    values[row + k, place[f"cor {other}"]] = math.nan
         row += len(columns)
     if "sigma" in names:
-        found.iloc[-1, sd] = math.nan
-    return found
+        values[-1, place["sd"]] = math.nan
+    return pd.DataFrame(values, index=varcorr.index, columns=varcorr.columns)

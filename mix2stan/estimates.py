@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -213,6 +213,7 @@ class Likelihood:
         stan_code: the program.
         data: the rows.
         unidentified: what of the covariances these cannot tell, whatever the response.
+        held: parameters that stay where they are, as nothing is known of them, by Stan name.
     """
 
     method: Method
@@ -220,6 +221,7 @@ class Likelihood:
     stan_code: str
     data: Data
     unidentified: tuple[Finding, ...] = ()
+    held: Mapping[str, float] = field(default_factory=dict)
 
     def maximise(
         self,
@@ -311,8 +313,8 @@ class Likelihood:
             standard_errors=errors,
             isSingular=any(singular.values()),
             starts=_starts(best.values, sigma),
-            values=every_value(graph, tuple(names), beta.to_numpy(), table, residual),
-            point=point,
+            values=every_value(graph, tuple(names), np.asarray(beta, float), table, residual),
+            point={**point, **self.held},
             _fixef=beta,
             _ranef=mode_table(self.data, graph.groups, effects),
             _varcorr=table,
@@ -387,7 +389,10 @@ def likelihood_of(compiled: Compiled, method: Method) -> Likelihood:
         raise Unsupported(f"{method} estimates cannot be had: sigma is known", hint=hint)
     graph = integrate_all(graph, compiled.data)
     unknown = findings(graph, compiled.data)
-    return Likelihood(method, graph, render(plan(graph)), compiled.data, unknown)
+    held: Mapping[str, float] = {}
+    if method == "REML":
+        graph, unknown, held = _held(graph, unknown)
+    return Likelihood(method, graph, render(plan(graph)), compiled.data, unknown, held)
 
 
 def _starts(values: Mapping[str, Array], sigma: float) -> dict[str, Any]:
@@ -401,6 +406,25 @@ def _starts(values: Mapping[str, Array], sigma: float) -> dict[str, Any]:
             R = 0.99 * value @ value.T + 0.01 * np.eye(len(value))
             starts[name] = np.linalg.cholesky(R)
     return starts
+
+
+def _held(
+    graph: ModelGraph, unknown: tuple[Finding, ...]
+) -> tuple[ModelGraph, tuple[Finding, ...], Mapping[str, float]]:
+    """The errors without a correlation that a restricted likelihood knows nothing about.
+
+    It stays where it starts, as in nlme, and sigma is what it is there.
+    """
+    correlation, rho = graph.residual.correlation, "corCompSymm rho"
+    mine = [f for f in unknown if set(f.names) == {"sigma", rho}]
+    if correlation is None or not mine:
+        return graph, unknown, {}
+    at = correlation.start or (0.0,)
+    why = f"{mine[0].why}; sigma is that of rho = {at[0]:g}"
+    finding = replace(mine[0], names=(rho,), why=why, count=0)
+    residual = replace(graph.residual, correlation=replace(correlation, fixed=at))
+    others = (f for f in unknown if f is not mine[0])
+    return replace(graph, residual=residual), (finding, *others), {"cor_rho": at[0]}
 
 
 def _constant_of_coefficients(data: Mapping[str, Any], columns: int) -> float:

@@ -245,6 +245,14 @@ class Program(Protocol):
             EngineError: if the optimiser fails, or can hold nothing.
         """
 
+    def rising(self, point: Values) -> bool:
+        """Whether the log density, without the change of variables, goes on rising from a point.
+
+        At a maximum, also at one on the edge of what parameters can be, it is level on the
+        unconstrained scale; where there is none it rises by as much as its slope says, or cannot be
+        evaluated any more.
+        """
+
     def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
         """Independent draws from an approximation of the posterior, as one chain.
 

@@ -159,7 +159,8 @@ class _Looked:
             squares += whole**2
             W[kept] = _beside(Q, W[kept])
             moved = [_beside(Q, d.product(W)[kept]).ravel() for d in self.directions]
-            R = np.linalg.qr(np.vstack([R, self._more(np.column_stack(moved))]), mode="r")
+            stacked = np.vstack([R, self._more(np.column_stack(moved))])
+            R = np.asarray(np.linalg.qr(stacked, mode="r"))
         self.lengths[:] = np.where(squares > 0, np.sqrt(squares), 1.0)
         scaled = R / self.lengths
         _, values, axes = np.linalg.svd(scaled)
@@ -311,7 +312,7 @@ def _simplest(null: Array) -> Array:
     rows = null.T.copy()
     for done in range(len(rows)):
         rest = np.abs(rows[done:])
-        i, j = np.unravel_index(int(np.argmax(rest)), rest.shape)
+        i, j = divmod(int(np.argmax(rest)), rest.shape[1])
         rows[[done, done + i]] = rows[[done + i, done]]
         rows[done] /= rows[done, j]
         for k in range(len(rows)):
