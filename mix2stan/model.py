@@ -325,12 +325,13 @@ class Model(Refits):
         self.log_prior(fit)
         return sensitivity(fit)
 
-    def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:
+    def loglik(self, point: Mapping[str, Any] | Estimates, engine: str | None = "auto") -> float:
         """The log-likelihood at a point, effects integrated out, with all constants.
 
         Args:
             point: ``beta`` by R's column names; ``random``, a list of ``group``, ``coefficients``,
-                ``sd`` and, where they are correlated, ``cor``; ``residual`` with ``sigma``.
+                ``sd`` and, where they are correlated, ``cor``; ``residual`` with ``sigma``.  Or
+                estimates, as :meth:`reml` makes them.
             engine: what evaluates the program, as in :meth:`sample`.
 
         Raises:

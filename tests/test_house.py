@@ -32,6 +32,7 @@ FLOORS = (
     ("layer_data",),
     ("collapsed_data", "meaning"),
     ("sampled_data", "glm_fit"),
+    ("points",),
     ("residual_point", "term_points", "resampling"),
     ("identification",),
     ("priors",),
