@@ -32,7 +32,7 @@ from mix2stan.identification import Finding, findings, no_maximum
 from mix2stan.inits import starting_points
 from mix2stan.likelihood import constant_of_rows, refuse_layers, switched_off
 from mix2stan.matrices import Data
-from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
+from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing, refuse_lasting
 from mix2stan.plan import plan
 from mix2stan.priors.residual import has_kinks, range_starts
 from mix2stan.render import render
@@ -45,6 +45,8 @@ __all__ = ["Estimates", "Likelihood", "Method", "estimate", "likelihood_of"]
 Array = NDArray[np.float64]
 Method = Literal["REML", "ML"]
 
+#: Seconds of a gradient beyond which no likelihood is climbed: a climb has a hundred or more.
+_LONGEST = 5.0
 #: What prints standard errors for the degrees of freedom that are left, also by maximum likelihood.
 _BY_DEGREES = ("gls", "lme", "lm")
 #: What counts these as the observations of a restricted likelihood.
@@ -241,7 +243,8 @@ class Likelihood:
             EngineError: if the optimiser fails.
         """
         graph = self.graph
-        self._refuse(no_maximum(graph, self.data, self.method, y))
+        if y is None:
+            self._refuse(no_maximum(graph, self.data, self.method))
         data, first = self.bind(y)
         ranges = () if start else range_starts(graph.residual, data)
         program, kinked = engine.compile(self.stan_code, data), has_kinks(graph.residual)
@@ -388,6 +391,7 @@ def likelihood_of(compiled: Compiled, method: Method) -> Likelihood:
         hint = "model.sample() can"
         raise Unsupported(f"{method} estimates cannot be had: sigma is known", hint=hint)
     graph = integrate_all(graph, compiled.data)
+    refuse_lasting(graph, compiled.data, _LONGEST)
     unknown = findings(graph, compiled.data)
     held: Mapping[str, float] = {}
     if method == "REML":

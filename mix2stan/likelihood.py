@@ -17,7 +17,7 @@ from mix2stan.covariances import COVARIANCES, covariance_of
 from mix2stan.covariances.rows import lower_root
 from mix2stan.engines import Engine, Program
 from mix2stan.errors import EngineError, Mix2stanError, Unsupported, suggestion
-from mix2stan.families import FAMILIES, single_parameters
+from mix2stan.families import FAMILIES, PARAMETERS, single_parameters
 from mix2stan.graph import (
     Columns,
     Group,
@@ -29,7 +29,7 @@ from mix2stan.graph import (
     Strategy,
 )
 from mix2stan.matrices import Data
-from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
+from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing, refuse_lasting
 from mix2stan.plan import plan
 from mix2stan.points import checked_point, numbers_of
 from mix2stan.render import render
@@ -53,6 +53,8 @@ Array = NDArray[np.float64]
 
 #: A standard deviation, and an eigenvalue of correlations, that are zero.
 NO_SD, SINGULAR = 1e-8, 1e-10
+#: Seconds beyond which a likelihood is not evaluated once.
+_LONGEST = 60.0
 
 
 @runtime_checkable
@@ -151,7 +153,8 @@ def _of_estimates(graph: ModelGraph, found: Found) -> dict[str, Any]:
 
 def _further_names(graph: ModelGraph) -> list[str]:
     """What a point may name besides the coefficients of the mean, its terms, and the errors."""
-    return [*single_parameters(graph), *(f"{p.parameter}_beta" for p in graph.predictors)]
+    # a point may serve models of several families, as their parameters have one name each
+    return [*PARAMETERS, *(f"{p.parameter}_beta" for p in graph.predictors)]
 
 
 def constant_of_rows(graph: ModelGraph, data: Data) -> float:
@@ -329,6 +332,7 @@ def likelihood_graph(graph: ModelGraph, data: Data) -> ModelGraph:
         raise Unsupported(f"the likelihood cannot be evaluated: {obstacle}")
     blocks = [p for p in graph.priors if p.block not in ("intercept", "beta")]
     whole = integrate_all(alone, data)
+    refuse_lasting(whole, data, _LONGEST)
     return replace(whole, priors=switched_off(blocks), strategy=Strategy("collapsed"))
 
 
