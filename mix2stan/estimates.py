@@ -36,7 +36,7 @@ from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing, refu
 from mix2stan.plan import plan
 from mix2stan.priors.residual import has_kinks, range_starts
 from mix2stan.render import render
-from mix2stan.residual_point import free_parameters, residual_estimates
+from mix2stan.residual_point import free_parameters, is_degenerate, residual_estimates
 from mix2stan.residuals import known_errors
 from mix2stan.structured_data import structured_data
 
@@ -250,7 +250,7 @@ class Likelihood:
         program, kinked = engine.compile(self.stan_code, data), has_kinks(graph.residual)
         best = self._highest(program, {**first, **(start or {})}, ranges, kinked)
         point = {name: best.values[name] for name in first}
-        if program.rising(point):
+        if program.rising(point) or is_degenerate(graph.residual, best.values):
             self._refuse(self._edge(best.values))
         return self._estimates(best, point, self.constant(data), y)
 

@@ -38,7 +38,7 @@ from mix2stan.residual_point import residual_values
 from mix2stan.residuals import error_blocks, known_errors
 from mix2stan.stan_data import stan_data
 from mix2stan.structured_data import structured_data
-from mix2stan.term_points import term_values
+from mix2stan.term_points import least_sd, term_values
 
 __all__ = [
     "constant_of_rows",
@@ -51,8 +51,8 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-#: A standard deviation, and an eigenvalue of correlations, that are zero.
-NO_SD, SINGULAR = 1e-8, 1e-10
+#: An eigenvalue of correlations that is zero.
+SINGULAR = 1e-10
 #: Seconds beyond which a likelihood is not evaluated once.
 _LONGEST = 60.0
 
@@ -214,7 +214,8 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
         values |= variances
         kinship = compiled.data.kinship(group.factor)
         own = u if kinship is None else kinship.own(u)
-        z, volume = _standardised(group, own, variances)
+        sigma = float(values.get("sigma", 1.0))
+        z, volume = _standardised(group, own, variances, 2 * least_sd(group, compiled.data, sigma))
         if z is None:
             return -math.inf
         values[f"z_{group.id}"] = z[0] if group.covariance.kind == "scalar" else z
@@ -234,7 +235,7 @@ def _listed(given: object) -> Sequence[Any]:
 
 
 def _standardised(
-    group: Group, own: Array, variances: Mapping[str, Any]
+    group: Group, own: Array, variances: Mapping[str, Any], zero: float
 ) -> tuple[Array | None, float]:
     """The independent effects that become those of a term, shape (rank, levels), and a log volume.
 
@@ -248,8 +249,9 @@ def _standardised(
     row, q = COVARIANCES[group.covariance.kind], len(group.columns.names)
     sd = np.sqrt(np.diag(covariance))
     rank = row.rank(q, group.covariance.order)
-    spread = np.linalg.eigvalsh(covariance / np.outer(sd, sd))[::-1][:rank]
-    if (sd <= NO_SD).any() or spread[-1] < SINGULAR:
+    scale = sd if rank == q else np.full(q, np.max(sd))
+    flat = bool((scale <= zero).any())
+    if flat or np.linalg.eigvalsh(covariance / np.outer(scale, scale))[q - rank] < SINGULAR:
         what = f"u of {group.factor} has no density where a variance is zero or a correlation one"
         raise Mix2stanError(what, hint="without u the likelihood has a value")
     root = np.linalg.cholesky(covariance) if rank == q else lower_root(covariance, rank)

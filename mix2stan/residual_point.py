@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.graph import ErrorCorrelation, Residual, VarianceFunction
 from mix2stan.points import number_of
-from mix2stan.residual_data import natural_correlation, partial_of, root_in_program
+from mix2stan.residual_data import natural_correlation, partial_of, root_in_program, symmetric
 from mix2stan.residuals import VARIANCES, ErrorBlock, error_blocks
 
-__all__ = ["free_parameters", "residual_estimates", "residual_values"]
+__all__ = ["free_parameters", "is_degenerate", "residual_estimates", "residual_values"]
 
 Array = NDArray[np.float64]
+
+#: An eigenvalue of a correlation matrix that is none: no likelihood has a maximum there.
+_SINGULAR = 1e-9
 
 
 def residual_values(residual: Residual, point: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,6 +169,15 @@ def _correlation(
 def free_parameters(residual: Residual) -> int:
     """The number of parameters of the errors besides sigma that are estimated."""
     return sum(len(b.labels) or 1 for b in error_blocks(residual) if b.free)
+
+
+def is_degenerate(residual: Residual, values: Mapping[str, Any]) -> bool:
+    """Whether free correlations of the errors leave some combination of them no variance."""
+    correlation = residual.correlation
+    if correlation is None or "cor_L" not in values:
+        return False
+    whole = symmetric(correlation, np.asarray(values["cor_L"]))
+    return bool(np.linalg.eigvalsh(whole)[0] < _SINGULAR)
 
 
 def residual_estimates(residual: Residual, values: Mapping[str, Any]) -> pd.Series:

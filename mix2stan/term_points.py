@@ -20,7 +20,7 @@ from mix2stan.graph import Group
 from mix2stan.matrices import Data
 from mix2stan.points import numbers_of
 
-__all__ = ["term_values"]
+__all__ = ["least_sd", "term_values"]
 
 Array = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ def term_values(
         _check_factor(term, groups)
     sigma = float(point.get("residual", {}).get("sigma", 1.0))
     return [
-        _values(group, _entry_of(group, groups, terms, data), _least(group, data, sigma))
+        _values(group, _entry_of(group, groups, terms, data), least_sd(group, data, sigma))
         if COVARIANCES[group.covariance.kind].parameters
         else {}
         for group in groups
@@ -190,7 +190,7 @@ def _owner(term: Mapping[str, Any]) -> str:
     return "" if owner == "mu" else owner
 
 
-def _least(group: Group, data: Data, sigma: float) -> float:
+def least_sd(group: Group, data: Data, sigma: float) -> float:
     """A standard deviation that is none beside the errors."""
     size = np.sqrt(np.mean(data.matrix(group.columns) ** 2, axis=0))
     return _ZERO * sigma / max(float(np.max(size, initial=0.0)), 1e-12)

@@ -139,7 +139,7 @@ def test_a_likelihood_without_a_maximum_is_refused(call, method):
     [
         "gls(y ~ x, correlation = corCompSymm(form = ~time))",
         "gls(y ~ g, correlation = corCompSymm(form = ~1 | g))",
-        # three blocks of twenty errors that correlate freely
+        # three blocks of five errors that correlate freely
         "gls(y ~ x, correlation = corSymm(form = ~place | third))",
     ],
 )
