@@ -97,7 +97,7 @@ def anova(
 
     Raises:
         Mix2stanError: if the models are of different rows, or of different population effects under
-            REML.
+            REML; or are none.
         Unsupported: if the effects of a model cannot be integrated out.
 
     >>> smaller = m2s.lmer("Reaction ~ Days + (1 | Subject)", data=sleepstudy)
@@ -114,13 +114,19 @@ def anova(
         hint = suggestion(test, TESTS, what="the tests")
         raise Mix2stanError(f"there is no test {test!r}", hint=hint)
     which = method_named(method)
-    rows = sorted((likelihood_of(m._compiled, which) for m in models), key=lambda r: r.parameters)
+    for given in models:
+        _check_model(given)
+    rows = sorted((likelihood_of(m._single, which) for m in models), key=lambda r: r.parameters)
     _check_comparable(rows)
     chosen = pick_engine(engine)
     fits = [(row, row.maximise(chosen)) for row in rows]
     table, notes = _table(fits), list[str]()
+    for i, row in enumerate(rows, start=1):
+        notes += [f"model {i} has no AIC and no test: {finding}" for finding in row.unidentified]
     simulated: dict[int, Array] = {}
     for i, (small, large) in enumerate(itertools.pairwise(fits), start=1):
+        if small[0].unidentified or large[0].unidentified:
+            continue
         tested = _tested(small[0], large[0])
         if tested is None:
             notes.append(f"model {i + 1} does not contain model {i}: there is no test of the two")
@@ -132,6 +138,19 @@ def anova(
             )
             _simulated(table, i, simulated[i + 1], failures, notes)
     return Anova(which, tuple(row.graph.call for row in rows), table, simulated, tuple(notes))
+
+
+def _check_model(given: Any) -> None:
+    """Refuse what is no model: what was fitted, say, which anova() does itself."""
+    if isinstance(given, Model):
+        return
+    what = f"was given a {type(given).__name__}"
+    if hasattr(given, "logLik"):
+        what = "fits them itself, and was given the estimates of one"
+    elif hasattr(given, "posterior"):
+        what = "fits them itself, and was given the draws of one"
+    hint = "anova(small, large, method='reml') takes what model() makes"
+    raise Mix2stanError(f"anova() compares models: it {what}", hint=hint)
 
 
 def _simulated(
@@ -148,12 +167,12 @@ def _simulated(
 
 def _table(fits: Sequence[tuple[Likelihood, Estimates]]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
-    for likelihood, fit in fits:
+    for _, fit in fits:
         rows.append(
             {
                 "npar": fit.parameters,
-                "AIC": fit.AIC,
-                "BIC": math.log(likelihood.data.count) * fit.parameters - 2 * fit.logLik,
+                "AIC": math.nan if fit.unidentified else fit.AIC,
+                "BIC": math.nan if fit.unidentified else fit.BIC,
                 "logLik": fit.logLik,
                 "deviance": -2 * fit.logLik,
             }

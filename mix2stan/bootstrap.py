@@ -118,7 +118,7 @@ class Bootstrap:
         return f"{n} {self.type} bootstrap replicates, {self.estimates.method}"
 
     def _remarks(self) -> list[str]:
-        remarks = []
+        remarks = list(map(str, self.estimates.unidentified))
         singular = int(self.replicates["singular"].sum())
         if singular:
             remarks.append(
@@ -176,6 +176,9 @@ def bootstrap(
     if type in RESAMPLINGS and RESAMPLINGS[type][1]:
         factor = resampling_factor(likelihood.graph, likelihood.data, group)
     estimates = likelihood.maximise(pick_engine(engine))
+    unknown = [f for f in estimates.unidentified if f.coefficients]
+    if unknown and type == _PARAMETRIC:
+        raise Unsupported(f"responses cannot be simulated at the estimates: {unknown[0]}")
     recipe = _recipe([(likelihood, estimates)], engine, _seed(seed), type, factor)
     request = {"method": method, "type": type, "group": group}
     tables, failures = _replicates(recipe, n, request, executor, out, progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,13 @@ from mix2stan.covariances import COVARIANCES
 from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 
-__all__ = ["every_value", "is_singular", "mode_table", "variance_table"]
+__all__ = [
+    "every_value",
+    "is_singular",
+    "mode_table",
+    "variance_table",
+    "without_values",
+]
 
 Array = NDArray[np.float64]
 
@@ -83,3 +89,21 @@ def mode_table(data: Data, groups: tuple[Group, ...], modes: Mapping[str, Array]
         )
         tables.append(pd.DataFrame({"mode": modes[group.id].ravel()}, index=index))
     return pd.concat(tables) if tables else pd.DataFrame(columns=["mode"])
+
+
+def without_values(varcorr: pd.DataFrame, graph: ModelGraph, names: Sequence[str]) -> pd.DataFrame:
+    """The table without the values of some names, as :func:`every_value` calls them."""
+    values, row = varcorr.to_numpy(dtype=float, copy=True), 0
+    place = {str(column): k for k, column in enumerate(varcorr.columns)}
+    for group in graph.groups:
+        columns = group.columns.names
+        for k, name in enumerate(columns):
+            if f"sd_{group.id}[{name}]" in names:
+                values[row + k, place["sd"]] = math.nan
+            for other in columns[:k]:
+                if f"cor_{group.id}[{other}, {name}]" in names:
+                    values[row + k, place[f"cor {other}"]] = math.nan
+        row += len(columns)
+    if "sigma" in names:
+        values[-1, place["sd"]] = math.nan
+    return pd.DataFrame(values, index=varcorr.index, columns=varcorr.columns)

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import linalg, sparse
-from scipy.sparse.linalg import splu
 from scipy.special import ndtri
 
 from mix2stan.climbs import highest
-from mix2stan.collapsed_data import collapsed_data, orthogonaliser
+from mix2stan.collapsed_data import collapsed_data
 from mix2stan.compiler import Compiled
-from mix2stan.covariances import COVARIANCES, covariance_of
+from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Block, Paragraph, result_page, table_of
-from mix2stan.engines import Engine
-from mix2stan.errors import Unsupported
-from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
-from mix2stan.graph import Group, ModelGraph, Residual, Strategy
+from mix2stan.engines import Engine, Optimum, Program
+from mix2stan.errors import EngineError, Unsupported
+from mix2stan.estimate_tables import (
+    every_value,
+    is_singular,
+    mode_table,
+    variance_table,
+    without_values,
+)
+from mix2stan.graph import ModelGraph, Strategy
+from mix2stan.henderson import effects_at, root_of
+from mix2stan.identification import Finding, findings, no_maximum
 from mix2stan.inits import starting_points
 from mix2stan.likelihood import constant_of_rows, refuse_layers, switched_off
 from mix2stan.matrices import Data
 from mix2stan.naming import named
-from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
+from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing, refuse_lasting
 from mix2stan.plan import plan
 from mix2stan.priors.residual import has_kinks, range_starts
 from mix2stan.render import render
-from mix2stan.residual_data import blocks_of, whitener
-from mix2stan.residual_point import free_parameters, residual_estimates
+from mix2stan.residual_point import free_parameters, is_degenerate, residual_estimates
 from mix2stan.residuals import known_errors
 from mix2stan.structured_data import structured_data
 from mix2stan.turned import as_asked, as_climbed, turned
@@ -41,6 +46,13 @@ __all__ = ["Estimates", "Likelihood", "Method", "estimate", "likelihood_of"]
 
 Array = NDArray[np.float64]
 Method = Literal["REML", "ML"]
+
+#: Seconds of a gradient beyond which no likelihood is climbed: a climb has a hundred or more.
+_LONGEST = 5.0
+#: What prints standard errors for the degrees of freedom that are left, also by maximum likelihood.
+_BY_DEGREES = ("gls", "lme", "lm")
+#: What counts these as the observations of a restricted likelihood.
+_NLME = ("gls", "lme")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +63,7 @@ class Estimates:
         method: ``"REML"`` or ``"ML"``.
         call: the R call.
         logLik: the (restricted) log-likelihood, with R's constants.
-        parameters: number of estimated parameters.
+        parameters: number of parameters that are identified.
         standard_errors: of the population effects, by R's names.
         isSingular: whether a variance is zero or a correlation one.
         starts: starting values of the variance parameters for a chain, by Stan name: the estimates,
@@ -59,6 +71,8 @@ class Estimates:
         values: every estimate, under the names of a posterior's summary; parameters of structured
             errors under nlme's.
         point: the parameters of the program besides the coefficients, by Stan name.
+        observations: how many BIC counts: the rows, less the coefficients in nlme's REML.
+        unidentified: what the data cannot tell, which is NaN in all tables: ``names`` and ``why``.
     """
 
     method: Method
@@ -74,6 +88,8 @@ class Estimates:
     _ranef: pd.DataFrame
     _varcorr: pd.DataFrame
     _residual: pd.Series
+    observations: int
+    unidentified: tuple[Finding, ...] = ()
 
     @property
     def AIC(self) -> float:
@@ -83,6 +99,15 @@ class Estimates:
         1755.6
         """
         return 2 * self.parameters - 2 * self.logLik
+
+    @property
+    def BIC(self) -> float:
+        """Schwarz's criterion: as :attr:`AIC`, with the log of the number of observations for 2.
+
+        >>> round(model.reml().BIC, 1)
+        1774.8
+        """
+        return math.log(self.observations) * self.parameters - 2 * self.logLik
 
     def fixef(self) -> pd.Series:
         """Population effects, by R's names.
@@ -150,17 +175,22 @@ class Estimates:
                 else []
             ),
             table.to_string(float_format=lambda x: f"{x:.4g}"),
-            *(["singular: a variance is zero, or a correlation one"] if self.isSingular else []),
+            *self._remarks,
         ]
         return "\n\n".join(parts)
+
+    @property
+    def _remarks(self) -> list[str]:
+        """What to know of the numbers."""
+        singular = "singular: a variance is zero, or a correlation one"
+        return [singular] * self.isSingular + [str(finding) for finding in self.unidentified]
 
     def _repr_html_(self) -> str:
         fixef = pd.DataFrame({"estimate": self._fixef, "std. error": self.standard_errors})
         tables = (self._varcorr, self._residual.to_frame(), fixef)
         blocks: list[Block] = [Paragraph(f"logLik {self.logLik:.4f}, AIC {self.AIC:.2f}")]
         blocks += [table_of(table) for table in tables if len(table)]
-        if self.isSingular:
-            blocks.append(Paragraph("singular: a variance is zero, or a correlation one"))
+        blocks += [Paragraph(remark) for remark in self._remarks]
         return result_page(self.call, self.method, *blocks)
 
     def __repr__(self) -> str:
@@ -186,12 +216,16 @@ class Likelihood:
         graph: the model with its priors off and its effects integrated out.
         stan_code: the program.
         data: the rows.
+        unidentified: what of the covariances these cannot tell, whatever the response.
+        held: parameters that stay where they are, as nothing is known of them, by Stan name.
     """
 
     method: Method
     graph: ModelGraph
     stan_code: str
     data: Data
+    unidentified: tuple[Finding, ...] = ()
+    held: Mapping[str, float] = field(default_factory=dict)
 
     def maximise(
         self,
@@ -207,36 +241,114 @@ class Likelihood:
             start: where to start, by Stan name; a parameter left out starts where it always does.
 
         Raises:
+            Unsupported: if the likelihood has no maximum.
             EngineError: if the optimiser fails.
         """
         graph, climbed = self.graph, turned(self.graph, self.data)
+        if y is None:
+            self._refuse(no_maximum(graph, self.data, self.method))
         data, first = replace(self, graph=climbed).bind(y)
         ranges = () if start else range_starts(graph.residual, data)
         program, kinked = engine.compile(self.stan_code, data), has_kinks(graph.residual)
         first |= as_climbed(climbed, start or {})
-        best = highest(program, first, ranges, every=kinked)
+        best = self._highest(program, first, ranges, kinked)
+        rises = program.rising({name: best.values[name] for name in first})
+        if rises or is_degenerate(graph.residual, best.values):
+            self._refuse(self._edge(best.values))
         best = replace(best, values=as_asked(climbed, best.values))
-        sigma = float(best.values["sigma"])
-        roots = {g.id: _root(g, best.values) for g in graph.groups}
-        names = graph.population.columns.names
-        beta, covariance, effects = _effects(self.data, graph, roots, best.values, y)
+        point = {name: best.values[name] for name in first}
+        return self._estimates(best, point, self.constant(data), y)
+
+    def _highest(
+        self,
+        program: Program,
+        start: Mapping[str, Any],
+        ranges: Sequence[Mapping[str, Any]],
+        every: bool,
+    ) -> Optimum:
+        """The top of the likelihood; a climb in what is not identified may end nowhere."""
+        try:
+            return highest(program, start, ranges, every=every)
+        except EngineError:
+            if not self.unidentified:
+                raise
+        self._refuse(self._edge({}))
+        raise AssertionError
+
+    def _refuse(self, why: str | None) -> None:
+        """Refuse to estimate, if there is a reason."""
+        if why is not None:
+            hint = "model.sample() goes on, and its prior decides"
+            raise Unsupported(f"{self.method} estimates cannot be had: {why}", hint=hint)
+
+    def _edge(self, values: Mapping[str, Array]) -> str:
+        """Why a climb that still rises where it ends has no top, in words."""
+        found = " and ".join(str(finding) for finding in self.unidentified)
+        if found:
+            return f"{found}; the likelihood has no maximum, it is unbounded in them"
+        correlation = self.graph.residual.correlation
+        what = (
+            "a variance goes to 0"
+            if correlation is None
+            else (f"a variance, or what {correlation.kind} leaves of it, goes to 0")
+        )
+        return f"the likelihood is unbounded or has no maximum: it still rises where {what}"
+
+    def _estimates(
+        self, best: Optimum, point: Mapping[str, Any], constant: float, y: Array | None
+    ) -> Estimates:
+        """The estimates at the top, those that the data say nothing of left out."""
+        graph, sigma = self.graph, float(best.values["sigma"])
+        roots = {g.id: root_of(g, best.values) for g in graph.groups}
+        names = list(graph.population.columns.names)
+        coefficients, covariance, effects = effects_at(self.data, graph, roots, best.values, y)
+        errors = pd.Series(self._error_factor * np.sqrt(np.diag(covariance)), index=names)
+        beta = pd.Series(coefficients, index=names, name="estimate")
         table = variance_table(graph.groups, roots, sigma)
         residual = residual_estimates(graph.residual, best.values)
+        singular = {g: is_singular(root, sigma) for g, root in roots.items()}
+        for finding in self.unidentified:
+            beta[list(finding.coefficients)] = math.nan
+            errors[list(finding.errors_of)] = math.nan
+            residual[[n for n in finding.names if n in residual.index]] = math.nan
+            table = without_values(table, graph, finding.names)
+            singular |= {g.id: False for g in graph.groups if finding.is_about(g.id)}
         return Estimates(
             method=self.method,
             call=graph.call,
-            logLik=best.log_density + self.constant(data),
+            logLik=best.log_density + constant,
             parameters=self.parameters,
-            standard_errors=pd.Series(np.sqrt(np.diag(covariance)), index=list(names)),
-            isSingular=any(is_singular(root, sigma) for root in roots.values()),
+            standard_errors=errors,
+            isSingular=any(singular.values()),
             starts=_starts(best.values, sigma),
-            values=every_value(graph, names, beta, table, residual),
-            point={name: best.values[name] for name in first},
-            _fixef=pd.Series(beta, index=list(names), name="estimate"),
+            values=every_value(graph, tuple(names), np.asarray(beta, float), table, residual),
+            point={**point, **self.held},
+            _fixef=beta,
             _ranef=mode_table(self.data, graph.groups, effects),
             _varcorr=table,
             _residual=residual,
+            observations=self.observations,
+            unidentified=self.unidentified,
         )
+
+    @property
+    def _function(self) -> str:
+        """The R function of the call."""
+        return self.graph.call.partition("(")[0]
+
+    @property
+    def _error_factor(self) -> float:
+        """What summary() of nlme and lm() multiplies standard errors by: sqrt(N / (N - K)) of ML's."""
+        N, K = self.data.count, len(self.graph.population.columns.names)
+        by_degrees = self.method == "ML" and self._function in _BY_DEGREES
+        return math.sqrt(N / (N - K)) if by_degrees else 1.0
+
+    @property
+    def observations(self) -> int:
+        """How many observations BIC counts."""
+        restricted = self.method == "REML" and self._function in _NLME
+        K = len(self.graph.population.columns.names)
+        return self.data.count - (K if restricted else 0)
 
     def bind(self, y: Array | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The program's data, and where its parameters start, by Stan name."""
@@ -251,13 +363,14 @@ class Likelihood:
 
     @property
     def parameters(self) -> int:
-        """Number of estimated parameters."""
+        """Number of parameters that are identified."""
         counts = [
             COVARIANCES[g.covariance.kind].count(len(g.columns.names), g.covariance.order)
             for g in self.graph.groups
         ]
         columns = len(self.graph.population.columns.names)
-        return columns + sum(counts) + 1 + free_parameters(self.graph.residual)
+        unknown = sum(finding.count for finding in self.unidentified)
+        return columns + sum(counts) + 1 + free_parameters(self.graph.residual) - unknown
 
     def constant(self, data: Mapping[str, Any]) -> float:
         """What the program leaves out of R's log-likelihoods."""
@@ -283,10 +396,13 @@ def likelihood_of(compiled: Compiled, method: Method) -> Likelihood:
     if graph.response.known:
         hint = "model.sample() can"
         raise Unsupported(f"{method} estimates cannot be had: sigma is known", hint=hint)
-    if method == "REML":
-        graph = replace(graph, residual=_identified(graph, compiled.data))
     graph = named(integrate_all(graph, compiled.data))
-    return Likelihood(method, graph, render(plan(graph)), compiled.data)
+    refuse_lasting(graph, compiled.data, _LONGEST)
+    unknown = findings(graph, compiled.data)
+    held: Mapping[str, float] = {}
+    if method == "REML":
+        graph, unknown, held = _held(graph, unknown)
+    return Likelihood(method, graph, render(plan(graph)), compiled.data, unknown, held)
 
 
 def _starts(values: Mapping[str, Array], sigma: float) -> dict[str, Any]:
@@ -302,22 +418,23 @@ def _starts(values: Mapping[str, Array], sigma: float) -> dict[str, Any]:
     return starts
 
 
-def _identified(graph: ModelGraph, data: Data) -> Residual:
-    """The errors without what a restricted likelihood knows nothing about.
+def _held(
+    graph: ModelGraph, unknown: tuple[Finding, ...]
+) -> tuple[ModelGraph, tuple[Finding, ...], Mapping[str, float]]:
+    """The errors without a correlation that a restricted likelihood knows nothing about.
 
-    A correlation common to all errors is that of their mean, which is confounded with an intercept:
-    it stays where it starts, as in nlme.
+    It stays where it starts, as in nlme, and sigma is what it is there.
     """
-    residual, columns = graph.residual, graph.population.columns
-    correlation = residual.correlation
-    if correlation is None or correlation.kind != "corCompSymm" or correlation.fixed:
-        return residual
-    if residual.variances or not columns.names or len(blocks_of(correlation, data).sizes) > 1:
-        return residual
-    X, ones = data.matrix(columns), np.ones(data.rows)
-    if not np.allclose(X @ np.linalg.lstsq(X, ones, rcond=None)[0], ones):
-        return residual
-    return replace(residual, correlation=replace(correlation, fixed=correlation.start or (0.0,)))
+    correlation, rho = graph.residual.correlation, "corCompSymm rho"
+    mine = [f for f in unknown if set(f.names) == {"sigma", rho}]
+    if correlation is None or not mine:
+        return graph, unknown, {}
+    at = correlation.start or (0.0,)
+    why = f"{mine[0].why}; sigma is that of rho = {at[0]:g}"
+    finding = replace(mine[0], names=(rho,), why=why, count=0)
+    residual = replace(graph.residual, correlation=replace(correlation, fixed=at))
+    others = (f for f in unknown if f is not mine[0])
+    return replace(graph, residual=residual), (finding, *others), {"cor_rho": at[0]}
 
 
 def _constant_of_coefficients(data: Mapping[str, Any], columns: int) -> float:
@@ -327,73 +444,3 @@ def _constant_of_coefficients(data: Mapping[str, Any], columns: int) -> float:
     # theta is flat in the program, beta = R_inverse theta in R
     _, volume = np.linalg.slogdet(data["R_inverse"])
     return float(volume) + columns / 2 * math.log(2 * math.pi)
-
-
-def _root(group: Group, values: Mapping[str, Array]) -> Array:
-    """A root of the effects' covariance, q x q."""
-    squares, axes = np.linalg.eigh(np.asarray(covariance_of(group, values)))
-    return np.asarray(axes * np.sqrt(np.maximum(squares, 0)))
-
-
-def _effects(
-    data: Data,
-    graph: ModelGraph,
-    roots: Mapping[str, Array],
-    values: Mapping[str, Array],
-    y: Array | None,
-) -> tuple[Array, Array, dict[str, Array]]:
-    """Population effects, their covariance, and the conditional modes by group, J x q.
-
-    Henderson's equations for effects b = Lambda u, whose solution needs no inverse of a covariance.
-    """
-    sigma = float(values["sigma"])
-    y = data.response(graph) if y is None else y
-    X = data.matrix(graph.population.columns)
-    R_inverse = orthogonaliser(X) if X.shape[1] else np.zeros((0, 0))
-    Q = X @ R_inverse
-    first = Q.T @ y / len(y)
-    r = y - Q @ first
-    terms = [data.random_term(g) for g in graph.groups]
-    designs = [t.matrix for t in terms]
-    if not graph.residual.plain:
-        white = whitener(graph.residual, data, values)
-        r, Q = white @ r, white @ Q
-        designs = [sparse.csr_matrix(white @ d) for d in designs]
-    among: list[Any] = [
-        data.root(g.factor) if g.factor.relationship else sparse.eye_array(len(t.levels))
-        for g, t in zip(graph.groups, terms, strict=True)
-    ]
-    Lambda = [
-        sparse.kron(levels, roots[g.id] / sigma)
-        for g, levels in zip(graph.groups, among, strict=True)
-    ]
-    if not terms:
-        precision = Q.T @ Q
-        beta = R_inverse @ (first + np.linalg.solve(precision, Q.T @ r))
-        return beta, sigma**2 * R_inverse @ np.linalg.solve(precision, R_inverse.T), {}
-    Z, solve = _solver(designs, Lambda, dense=any(g.factor.relationship for g in graph.groups))
-    ZQ, Zr = np.asarray(Z.T @ Q), Z.T @ r
-    precision = Q.T @ Q - ZQ.T @ solve(ZQ) if Q.shape[1] else np.zeros((0, 0))
-    shift = np.linalg.solve(precision, Q.T @ r - ZQ.T @ solve(Zr))
-    beta = R_inverse @ (first + shift)
-    covariance = sigma**2 * R_inverse @ np.linalg.solve(precision, R_inverse.T)
-    u = solve(Zr - ZQ @ shift)
-    ends = np.cumsum([L.shape[0] for L in Lambda])[:-1]
-    modes = {
-        g.id: np.asarray(L @ part).reshape(len(t.levels), -1)
-        for g, t, L, part in zip(graph.groups, terms, Lambda, np.split(u, ends), strict=True)
-    }
-    return beta, covariance, modes
-
-
-def _solver(
-    designs: Sequence[Any], Lambda: Sequence[Any], dense: bool
-) -> tuple[Any, Callable[[Array], Array]]:
-    """The design Z of independent effects, and what solves equations of Z'Z + I."""
-    if dense:
-        # a known covariance fills the design
-        whole = np.hstack([d @ L.toarray() for d, L in zip(designs, Lambda, strict=True)])
-        factor = linalg.cho_factor(whole.T @ whole + np.eye(whole.shape[1]))
-        return whole, lambda b: np.asarray(linalg.cho_solve(factor, b))
-    Z = sparse.hstack([d @ L for d, L in zip(designs, Lambda, strict=True)], format="csc")
-    return Z, splu(sparse.csc_matrix(Z.T @ Z + sparse.eye_array(Z.shape[1]))).solve

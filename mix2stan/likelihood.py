@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.collapsed_data import collapsed_data
 from mix2stan.compiler import Compiled
-from mix2stan.covariances import covariance_of
-from mix2stan.engines import Engine
-from mix2stan.errors import Mix2stanError, Unsupported, suggestion
-from mix2stan.families import FAMILIES, single_parameters
+from mix2stan.covariances import COVARIANCES, covariance_of
+from mix2stan.covariances.rows import lower_root
+from mix2stan.engines import Engine, Program
+from mix2stan.errors import EngineError, Mix2stanError, Unsupported, suggestion
+from mix2stan.families import FAMILIES, PARAMETERS, single_parameters
 from mix2stan.graph import (
     Columns,
+    Group,
     ModelGraph,
     Parameterisation,
     Population,
@@ -27,15 +30,16 @@ from mix2stan.graph import (
 )
 from mix2stan.matrices import Data
 from mix2stan.naming import named
-from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing
+from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing, refuse_lasting
 from mix2stan.plan import plan
+from mix2stan.points import checked_point, numbers_of
 from mix2stan.render import render
 from mix2stan.residual_data import known_multiplier
 from mix2stan.residual_point import residual_values
-from mix2stan.residuals import known_errors
+from mix2stan.residuals import error_blocks, known_errors
 from mix2stan.stan_data import stan_data
 from mix2stan.structured_data import structured_data
-from mix2stan.term_points import term_values
+from mix2stan.term_points import least_sd, term_values
 
 __all__ = [
     "constant_of_rows",
@@ -48,8 +52,29 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+#: An eigenvalue of correlations that is zero.
+SINGULAR = 1e-10
+#: Seconds beyond which a likelihood is not evaluated once.
+_LONGEST = 60.0
 
-def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine) -> float:
+
+@runtime_checkable
+class Found(Protocol):
+    """Estimates, which are a point."""
+
+    @property
+    def point(self) -> Mapping[str, Any]:
+        """The parameters of the covariance, by Stan name."""
+
+    @property
+    def standard_errors(self) -> pd.Series:
+        """Those of the population effects, by name."""
+
+    def fixef(self) -> pd.Series:
+        """The population effects, by name."""
+
+
+def log_likelihood(compiled: Compiled, point: Mapping[str, Any] | Found, engine: Engine) -> float:
     """log p(y | beta, variances), the effects integrated out, with all constants.
 
     Args:
@@ -63,18 +88,74 @@ def log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: Engine)
         Mix2stanError: if the point does not fit the model.
         Unsupported: if the effects cannot be integrated out.
     """
-    if "u" in point:
+    if isinstance(point, Mapping) and "u" in point:
         return joint_log_likelihood(compiled, point, engine)
     refuse_layers(compiled.graph)
     graph = named(likelihood_graph(compiled.graph, compiled.data))
-    y = compiled.data.response(compiled.graph) - _population(compiled, point.get("beta", {}))
-    values = residual_values(graph.residual, point["residual"])
-    for found in term_values(graph.groups, point, compiled.data):
-        values |= found
+    if isinstance(point, Found):
+        values = _of_estimates(graph, point)
+        beta = {str(name): float(b) for name, b in point.fixef().items()}
+    else:
+        point = checked_point(point, _further_names(compiled.graph))
+        beta = point.get("beta", {})
+        if "residual" not in point:
+            raise Mix2stanError("the point has no residual", hint="'residual': {'sigma': 1.0}")
+        values = residual_values(graph.residual, point["residual"])
+        for found in term_values(graph.groups, point, compiled.data):
+            values |= found
+    y = np.asarray(compiled.data.response(compiled.graph) - _population(compiled, beta))
     collapse = collapsed_data if known_errors(graph.residual) else structured_data
     program = engine.compile(render(plan(graph)), collapse(graph, compiled.data, y))
-    value, _ = program.log_density(values, jacobian=False)
+    value = _at(program, values)
+    if math.isnan(value) and graph.residual.correlation is not None:
+        # the errors' covariance is singular, and the errors are not in what it spans
+        return -math.inf
     return value + constant_of_rows(graph, compiled.data)
+
+
+def _at(program: Program, values: Mapping[str, Any]) -> float:
+    """The log density at values of the parameters.
+
+    Raises:
+        Mix2stanError: if they are outside of what the parameters can be.
+    """
+    try:
+        value, _ = program.log_density(values, jacobian=False)
+    except EngineError as error:
+        listed = ", ".join(
+            f"{n} = {np.round(v, 12).tolist()}" for n, v in values.items() if np.ndim(v) < 2
+        )
+        message = f"the likelihood cannot be evaluated at {listed}"
+        hint = f"correlations of errors are between -1 and 1, variances positive; {error.message}"
+        raise Mix2stanError(message, hint=hint) from None
+    return float(value)
+
+
+def _of_estimates(graph: ModelGraph, found: Found) -> dict[str, Any]:
+    """The parameters of a likelihood where estimates have them.
+
+    Raises:
+        Mix2stanError: if the estimates are those of another model.
+    """
+    wanted = ["sigma", *(b.name for b in error_blocks(graph.residual) if b.free)]
+    for group in graph.groups:
+        wanted += [f"{p.name}_{group.id}" for p in COVARIANCES[group.covariance.kind].parameters]
+    odd = [
+        *(n for n in wanted if n not in found.point),
+        *(n for n in found.point if n not in wanted),
+    ]
+    odd = [name for name in odd if name not in ("theta", "beta")]
+    if odd:
+        raise Mix2stanError(f"the estimates are those of another model: {odd[0]} is in one alone")
+    if not np.isfinite(found.fixef().to_numpy(dtype=float)).all():
+        raise Mix2stanError("some of the estimates are not identified, so they are no point")
+    return {name: found.point[name] for name in wanted}
+
+
+def _further_names(graph: ModelGraph) -> list[str]:
+    """What a point may name besides the coefficients of the mean, its terms, and the errors."""
+    # a point may serve models of several families, as their parameters have one name each
+    return [*PARAMETERS, *(f"{p.parameter}_beta" for p in graph.predictors)]
 
 
 def constant_of_rows(graph: ModelGraph, data: Data) -> float:
@@ -99,7 +180,8 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
         Mix2stanError: if the point does not fit the model.
     """
     refuse_layers(compiled.graph)
-    effects = [np.asarray(u, dtype=float) for u in point["u"]]
+    point = checked_point(point, _further_names(compiled.graph))
+    effects = [numbers_of(u, "u") for u in _listed(point["u"])]
     plain = tuple(
         replace(g, parameterisation=Parameterisation(), integrated=False)
         for g in compiled.graph.groups
@@ -134,16 +216,53 @@ def joint_log_likelihood(compiled: Compiled, point: Mapping[str, Any], engine: E
         if u.shape != shape:
             raise Mix2stanError(f"u of {group.factor} has the shape {u.shape}, not {shape}")
         values |= variances
-        root = np.linalg.cholesky(covariance_of(group, variances))
         kinship = compiled.data.kinship(group.factor)
         own = u if kinship is None else kinship.own(u)
-        z = np.linalg.solve(root, own.T)
+        sigma = float(values.get("sigma", 1.0))
+        z, volume = _standardised(group, own, variances, 2 * least_sd(group, compiled.data, sigma))
+        if z is None:
+            return -math.inf
         values[f"z_{group.id}"] = z[0] if group.covariance.kind == "scalar" else z
         # from the density of z, its constant left out, to that of u
-        constant -= z.size / 2 * math.log(2 * math.pi) + shape[0] * np.linalg.slogdet(root)[1]
-        constant -= 0.0 if kinship is None else shape[1] * kinship.log_det_root
-    value, _ = engine.compile(render(plan(graph)), data).log_density(values, jacobian=False)
-    return float(value + constant)
+        constant -= z.size / 2 * math.log(2 * math.pi) + shape[0] * volume
+        constant -= 0.0 if kinship is None else len(z) * kinship.log_det_root
+    return _at(engine.compile(render(plan(graph)), data), values) + constant
+
+
+def _listed(given: object) -> Sequence[Any]:
+    """The blocks of effects."""
+    if isinstance(given, str | Mapping) or not hasattr(given, "__len__"):
+        raise Mix2stanError(
+            "u has to be a list with an array for every term, levels x coefficients"
+        )
+    return list(given)  # type: ignore[call-overload,no-any-return]
+
+
+def _standardised(
+    group: Group, own: Array, variances: Mapping[str, Any], zero: float
+) -> tuple[Array | None, float]:
+    """The independent effects that become those of a term, shape (rank, levels), and a log volume.
+
+    Effects of fewer common factors than columns have a density on what these span; others have none,
+    and z is None.
+
+    Raises:
+        Mix2stanError: if the covariance is singular otherwise: no effect has a density there.
+    """
+    covariance = covariance_of(group, variances)
+    row, q = COVARIANCES[group.covariance.kind], len(group.columns.names)
+    sd = np.sqrt(np.diag(covariance))
+    rank = row.rank(q, group.covariance.order)
+    scale = sd if rank == q else np.full(q, np.max(sd))
+    flat = bool((scale <= zero).any())
+    if flat or np.linalg.eigvalsh(covariance / np.outer(scale, scale))[q - rank] < SINGULAR:
+        what = f"u of {group.factor} has no density where a variance is zero or a correlation one"
+        raise Mix2stanError(what, hint="without u the likelihood has a value")
+    root = np.linalg.cholesky(covariance) if rank == q else lower_root(covariance, rank)
+    z = np.asarray(np.linalg.lstsq(root, own.T, rcond=None)[0])
+    if np.abs(root @ z - own.T).max(initial=0.0) > 1e-8 * max(np.abs(own).max(initial=0.0), 1e-300):
+        return None, 0.0
+    return z, float(np.linalg.slogdet(root.T @ root)[1]) / 2
 
 
 def _thresholds(graph: ModelGraph, point: Mapping[str, Any]) -> tuple[Mapping[str, Any], Array]:
@@ -219,6 +338,7 @@ def likelihood_graph(graph: ModelGraph, data: Data) -> ModelGraph:
         raise Unsupported(f"the likelihood cannot be evaluated: {obstacle}")
     blocks = [p for p in graph.priors if p.block not in ("intercept", "intercepts", "beta")]
     whole = integrate_all(alone, data)
+    refuse_lasting(whole, data, _LONGEST)
     return replace(whole, priors=switched_off(blocks), strategy=Strategy("collapsed"))
 
 

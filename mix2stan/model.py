@@ -330,12 +330,13 @@ class Model(Refits):
         self.log_prior(fit)
         return sensitivity(fit)
 
-    def loglik(self, point: Mapping[str, Any], engine: str | None = "auto") -> float:
+    def loglik(self, point: Mapping[str, Any] | Estimates, engine: str | None = "auto") -> float:
         """The log-likelihood at a point, effects integrated out, with all constants.
 
         Args:
             point: ``beta`` by R's column names; ``random``, a list of ``group``, ``coefficients``,
-                ``sd`` and, where they are correlated, ``cor``; ``residual`` with ``sigma``.
+                ``sd`` and, where they are correlated, ``cor``; ``residual`` with ``sigma``.  Or
+                estimates, as :meth:`reml` makes them.
             engine: what evaluates the program, as in :meth:`sample`.
 
         Raises:
@@ -351,7 +352,8 @@ class Model(Refits):
         from mix2stan.engines import pick_engine
         from mix2stan.likelihood import log_likelihood
 
-        compiled = self._single if "u" in point else self._of_likelihood
+        joint = isinstance(point, Mapping) and "u" in point
+        compiled = self._single if joint else self._of_likelihood
         return log_likelihood(compiled, point, pick_engine(engine))
 
     def reml(self, engine: str | None = "auto") -> Estimates:

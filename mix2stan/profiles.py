@@ -21,7 +21,7 @@ from scipy.special import ndtri
 from mix2stan.climbs import maximum
 from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES
-from mix2stan.documents import result_page, table_of
+from mix2stan.documents import Paragraph, result_page, table_of
 from mix2stan.engines import Engine
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.estimates import Estimates, Likelihood, likelihood_of
@@ -34,6 +34,8 @@ __all__ = ["Profile", "profile"]
 #: A standard deviation below this share of its scale is at its bound of zero.
 _ZERO = 1e-5
 _DOUBLINGS = 40
+_NOT_HELD = "cannot be held while the others are maximised"
+_INSTEAD = "model.bootstrap() has an interval for every parameter"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,23 +46,26 @@ class Profile:
         call: the R call.
         estimates: by maximum likelihood, which is what is profiled, also for a model fitted by REML.
         points: what was evaluated: ``parameter``, ``value``, ``zeta``, in order.
-        limits: a row per parameter, the limits of the interval.
+        limits: a row per parameter, the limits of the interval; NaN where there is no profile.
+        notes: which parameters have none, and why.
     """
 
     call: str
     estimates: Estimates
     points: pd.DataFrame
     limits: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         table = self._table().to_string(float_format=lambda x: f"{x:.4g}")
-        return f"{self.call}\nprofile likelihood\n\n{table}"
+        return "\n\n".join([f"{self.call}\nprofile likelihood", table, *self.notes])
 
     def __repr__(self) -> str:
         return f"<mix2stan profile: {self.call}>"
 
     def _repr_html_(self) -> str:
-        return result_page(self.call, "Profile likelihood", table_of(self._table()))
+        notes = map(Paragraph, self.notes)
+        return result_page(self.call, "Profile likelihood", table_of(self._table()), *notes)
 
     def _table(self) -> pd.DataFrame:
         table = self.limits.copy()
@@ -80,19 +85,43 @@ def profile(
     likelihood = likelihood_of(compiled, "ML")
     estimates = likelihood.maximise(engine)
     curves = _curves(likelihood, estimates, engine)
-    wanted = [n for n in estimates.values.index if n in curves]
+    wanted, notes = list(map(str, estimates.values.index)), _without(estimates, curves)
     if parameters is not None:
-        wanted = [_wanted(name, likelihood, estimates, list(curves)) for name in parameters]
+        known = [n for n in wanted if n in curves]
+        wanted = [_wanted(name, likelihood, estimates, known) for name in parameters]
+        notes = ()
     quantile = float(ndtri((1 + level) / 2))
     rows, limits = [], []
     for name in wanted:
+        if name not in curves:
+            limits.append([math.nan, math.nan])
+            continue
         curve = curves[name]()
         limits.append([_limit(curve, side, quantile) for side in (-1.0, 1.0)])
         rows += [(name, value, zeta) for value, zeta in sorted(curve.seen.items())]
     names = [f"{50 * (1 - level):g}%", f"{50 * (1 + level):g}%"]
     table = pd.DataFrame(limits, index=pd.Index(wanted, dtype=object), columns=names)
     points = pd.DataFrame(rows, columns=["parameter", "value", "zeta"])
-    return Profile(compiled.graph.call, estimates, points, table)
+    return Profile(compiled.graph.call, estimates, points, table, notes)
+
+
+def _without(estimates: Estimates, curves: Mapping[str, Any]) -> tuple[str, ...]:
+    """What to say of the parameters that have no profile."""
+    unknown = _unknown(estimates)
+    held = [str(n) for n in estimates.values.index if n not in curves and n not in unknown]
+    notes = tuple(map(str, estimates.unidentified))
+    if not held:
+        return notes
+    return (*notes, f"no profile of {', '.join(held)}: {_NOT_HELD}; {_INSTEAD}")
+
+
+def _unknown(estimates: Estimates) -> dict[str, str]:
+    """Why a parameter is not identified, by name; a coefficient whose error depends on one has none."""
+    found: dict[str, str] = {}
+    for finding in estimates.unidentified:
+        found |= dict.fromkeys(finding.names, str(finding))
+        found |= {f"beta[{name}]": str(finding) for name in finding.errors_of}
+    return found
 
 
 def _wanted(name: str, likelihood: Likelihood, estimates: Estimates, known: list[str]) -> str:
@@ -112,9 +141,10 @@ def _wanted(name: str, likelihood: Likelihood, estimates: Estimates, known: list
 
 
 def _no_profile(name: str, estimates: Estimates, known: Sequence[str]) -> Mix2stanError:
+    if name in (unknown := _unknown(estimates)):
+        return Unsupported(f"there is no interval of {name}: {unknown[name]}")
     if name in estimates.values.index:
-        hint = "model.bootstrap() has an interval for every parameter"
-        return Unsupported(f"{name} cannot be held while the others are maximised", hint=hint)
+        return Unsupported(f"{name} {_NOT_HELD}", hint=_INSTEAD)
     hint = suggestion(name, known, what="its parameters")
     return Mix2stanError(f"the model has no parameter {name!r}", hint=hint)
 
@@ -186,7 +216,8 @@ def _curves(
         curves[f"beta[{name}]"] = partial(_coefficient, likelihood, estimates, engine, k)
     for name, place in _elements(likelihood, estimates).items():
         curves[name] = partial(_parameter, likelihood, estimates, engine, name, place)
-    return curves
+    unknown = _unknown(estimates)
+    return {name: make for name, make in curves.items() if name not in unknown}
 
 
 def _coefficient(likelihood: Likelihood, estimates: Estimates, engine: Engine, k: int) -> _Curve:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from mix2stan.profiles import Profile
 
 __all__ = ["Refits"]
+
+_log = logging.getLogger(__name__)
 
 
 class Refits(ABC):
@@ -211,6 +214,8 @@ class Refits(ABC):
     ) -> pd.DataFrame:
         """Confidence intervals: a row per parameter, two columns named by their percentages.
 
+        Those of parameters that have no profile are NaN, and a warning is logged that says why.
+
         Args:
             method: ``"profile"``, ``"wald"`` for population effects by their standard errors, or
                 ``"bootstrap"``.
@@ -228,7 +233,10 @@ class Refits(ABC):
         from mix2stan.estimates import estimate
 
         if method == "profile":
-            return self.profile(level=level, engine=engine, **how).limits
+            found = self.profile(level=level, engine=engine, **how)
+            for note in found.notes:
+                _log.warning("%s: %s", found.call, note)
+            return found.limits
         if method == "bootstrap":
             return self.bootstrap(engine=engine, **how).intervals(level)
         if method != "wald":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,16 @@ from numpy.typing import NDArray
 
 from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.graph import ErrorCorrelation, Residual, VarianceFunction
-from mix2stan.residual_data import natural_correlation, partial_of, root_in_program
+from mix2stan.points import number_of
+from mix2stan.residual_data import natural_correlation, partial_of, root_in_program, symmetric
 from mix2stan.residuals import VARIANCES, ErrorBlock, error_blocks
 
-__all__ = ["free_parameters", "residual_estimates", "residual_values"]
+__all__ = ["free_parameters", "is_degenerate", "residual_estimates", "residual_values"]
 
 Array = NDArray[np.float64]
+
+#: An eigenvalue of a correlation matrix that is none: no likelihood has a maximum there.
+_SINGULAR = 1e-9
 
 
 def residual_values(residual: Residual, point: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,19 +44,37 @@ def residual_values(residual: Residual, point: Mapping[str, Any]) -> dict[str, A
         if name not in kinds:
             hint = suggestion(name, kinds, what="the structures of its errors") if kinds else None
             raise Mix2stanError(f"the errors of this model have no {name}", hint=hint)
-    values: dict[str, Any] = {"sigma": float(point["sigma"])}
+    if "sigma" not in point:
+        raise Mix2stanError("the point has no sigma in residual", hint="{'sigma': 1.0}")
+    values: dict[str, Any] = {"sigma": number_of(point["sigma"], "sigma")}
+    if values["sigma"] <= 0:
+        raise Mix2stanError(f"sigma has to be positive, not {values['sigma']:g}")
     blocks = error_blocks(residual)
     # parts of one kind stand in the order of the call, which the graph has not kept
     for part in sorted(residual.variances, key=lambda p: p.span.start):
         own = [b for b in blocks if b.part is part]
         if any(b.free for b in own):
-            values |= _variance(part, own, _wanted(given, part.kind), values)
+            taken = _wanted(given, part.kind)
+            with _fitting(part.kind, taken):
+                values |= _variance(part, own, taken, values)
         elif given.get(part.kind):
             given[part.kind].pop(0)
     if correlation is not None and not correlation.fixed:
         own = [b for b in blocks if b.part is None]
-        values |= _correlation(correlation, own, _wanted(given, correlation.kind))
+        taken = _wanted(given, correlation.kind)
+        with _fitting(correlation.kind, taken):
+            values |= _correlation(correlation, own, taken)
     return values
+
+
+@contextmanager
+def _fitting(kind: str, given: object) -> Iterator[None]:
+    """Numbers of another count, or no numbers, are not what a structure needs."""
+    try:
+        yield
+    except (TypeError, ValueError, AttributeError):
+        message = f"the point's {kind} is {given!r}, which are not the numbers of its parameters"
+        raise Mix2stanError(message) from None
 
 
 def _by_kind(point: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, list[Any]]:
@@ -146,6 +169,15 @@ def _correlation(
 def free_parameters(residual: Residual) -> int:
     """The number of parameters of the errors besides sigma that are estimated."""
     return sum(len(b.labels) or 1 for b in error_blocks(residual) if b.free)
+
+
+def is_degenerate(residual: Residual, values: Mapping[str, Any]) -> bool:
+    """Whether free correlations of the errors leave some combination of them no variance."""
+    correlation = residual.correlation
+    if correlation is None or "cor_L" not in values:
+        return False
+    whole = symmetric(correlation, np.asarray(values["cor_L"]))
+    return bool(np.linalg.eigvalsh(whole)[0] < _SINGULAR)
 
 
 def residual_estimates(residual: Residual, values: Mapping[str, Any]) -> pd.Series:

@@ -15,13 +15,19 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from mix2stan.covariances import COVARIANCES, covariance_of, parameters_of
-from mix2stan.errors import Mix2stanError
+from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.graph import Group
 from mix2stan.matrices import Data
+from mix2stan.points import numbers_of
 
-__all__ = ["term_values"]
+__all__ = ["least_sd", "term_values"]
 
 Array = NDArray[np.float64]
+
+#: A standard deviation that is zero, as a share of sigma; and how far from one a correlation of one is.
+_ZERO, _ONE = 1e-9, 1e-12
+#: An eigenvalue of correlations that were printed with few digits.
+_INDEFINITE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,23 @@ class _Entry:
 
     @classmethod
     def of(cls, term: Mapping[str, Any]) -> _Entry:
-        sd = np.atleast_1d(np.asarray(term["sd"], dtype=float))
-        cor = np.eye(len(sd)) if term.get("cor") is None else np.asarray(term["cor"], dtype=float)
-        return cls(tuple(term["coefficients"]), sd, np.atleast_2d(cor))
+        names = tuple(term["coefficients"])
+        about = f"{', '.join(names)} of {term['group']}"
+        sd = numbers_of(term["sd"], f"the sd of {about}")
+        if sd.shape != (len(names),) or not (np.isfinite(sd) & (sd >= 0)).all():
+            many = "one number, which is" if len(names) == 1 else f"{len(names)} numbers, which are"
+            raise Mix2stanError(f"the sd of {about} has to be {many} not negative")
+        if term.get("cor") is None:
+            return cls(names, sd, np.eye(len(sd)))
+        cor = np.atleast_2d(numbers_of(term["cor"], f"the cor of {about}"))
+        if cor.shape != (len(names), len(names)):
+            raise Mix2stanError(f"the cor of {about} has to be {len(names)} x {len(names)}")
+        # an effect that is zero has no correlation, and packages print none
+        zero = (sd == 0) & np.isnan(cor).any(axis=1)
+        cor = np.where(np.isnan(cor) & (zero[:, None] | zero), np.eye(len(sd)), cor)
+        if not _is_correlation(cor):
+            raise Mix2stanError(f"the cor of {about} is no correlation matrix")
+        return cls(names, sd, cor)
 
     def of_names(self, names: Sequence[str]) -> _Entry:
         """Some of the effects, in another order."""
@@ -49,10 +69,21 @@ class _Entry:
         return bool(np.all(np.abs(self.cor[np.ix_(inside, ~inside)]) <= 1e-12))
 
 
+def _is_correlation(cor: Array) -> bool:
+    """Whether a matrix is one of correlations, which may be one."""
+    if not np.isfinite(cor).all() or not np.allclose(cor, cor.T, atol=1e-8):
+        return False
+    unit = np.allclose(np.diag(cor), 1.0, atol=1e-8)
+    return bool(unit and np.linalg.eigvalsh(cor)[0] > -_INDEFINITE)
+
+
 def term_values(
     groups: Sequence[Group], point: Mapping[str, Any], data: Data
 ) -> list[dict[str, Any]]:
     """The covariance parameters of every term, by Stan name.
+
+    Programs have no place for a standard deviation of zero, or a correlation of one: there the
+    values are so near that no digit of a likelihood shows it.
 
     Args:
         groups: the terms of the model.
@@ -63,12 +94,25 @@ def term_values(
         Mix2stanError: if the point does not fit the terms.
     """
     terms = list(point.get("random", ()))
+    for term in terms:
+        _check_factor(term, groups)
+    sigma = float(point.get("residual", {}).get("sigma", 1.0))
     return [
-        _values(group, _entry_of(group, groups, terms, data))
+        _values(group, _entry_of(group, groups, terms, data), least_sd(group, data, sigma))
         if COVARIANCES[group.covariance.kind].parameters
         else {}
         for group in groups
     ]
+
+
+def _check_factor(term: Mapping[str, Any], groups: Sequence[Group]) -> None:
+    """Refuse what is said of no grouping factor of the model."""
+    factors = list(dict.fromkeys(str(g.factor) for g in groups))
+    variables = {str(v) for g in groups for v in g.factor.variables}
+    named = str(term["group"])
+    if named not in factors and not variables.issuperset(_variables_named(named)):
+        hint = suggestion(named, factors, what="the grouping factors") if factors else None
+        raise Mix2stanError(f"the point has a term of {named!r}, and the model has none", hint=hint)
 
 
 def _entry_of(
@@ -146,16 +190,31 @@ def _owner(term: Mapping[str, Any]) -> str:
     return "" if owner == "mu" else owner
 
 
-def _values(group: Group, entry: _Entry) -> dict[str, Any]:
+def least_sd(group: Group, data: Data, sigma: float) -> float:
+    """A standard deviation that is none beside the errors."""
+    size = np.sqrt(np.mean(data.matrix(group.columns) ** 2, axis=0))
+    return _ZERO * sigma / max(float(np.max(size, initial=0.0)), 1e-12)
+
+
+def _values(group: Group, entry: _Entry, least: float) -> dict[str, Any]:
     """The parameters of a term's covariance."""
     sd, cor, row = entry.sd, entry.cor, COVARIANCES[group.covariance.kind]
     if row.sds == "one" and not np.allclose(sd, sd[0], rtol=1e-10):
         raise Mix2stanError(f"{group.factor} has one standard deviation for all effects")
     if not row.correlated and not np.allclose(cor, np.eye(len(sd)), atol=1e-12):
         raise Mix2stanError(f"the effects of {group.factor} are independent in this model")
+    sd = np.maximum(sd, least)
+    if np.linalg.eigvalsh(cor)[0] < _ONE:
+        cor = (1 - _ONE) * cor + _ONE * np.eye(len(sd))
     covariance = cor * np.outer(sd, sd)
-    values = parameters_of(group, covariance)
-    if not np.allclose(covariance_of(group, values), covariance, rtol=1e-8, atol=0):
+    try:
+        values = parameters_of(group, covariance)
+        found = covariance_of(group, values)
+    except (np.linalg.LinAlgError, ValueError):
+        found = np.full_like(covariance, np.nan)
+    # what an effect that is zero correlates with is not looked at
+    allowed = np.where(entry.sd > 0, sd, np.inf)
+    if not np.all(np.abs(found - covariance) <= 1e-8 * np.outer(allowed, allowed)):
         message = f"the effects of {group.factor} cannot have this covariance in this model"
         raise Mix2stanError(message, hint=row.title)
     return values

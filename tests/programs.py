@@ -140,6 +140,9 @@ PROGRAMS = {
     "collapsed_three": Case(
         "sleepstudy", "lmer(Reaction ~ Days + (poly(Days, 2) | Subject))", strategy="collapsed"
     ),
+    "collapsed_four": Case(
+        "sleepstudy", "lmer(Reaction ~ Days + (poly(Days, 3) | Subject))", strategy="collapsed"
+    ),
     "collapsed_flat": Case(
         "sleepstudy", "lmer(Reaction ~ Days + (Days | Subject))", "flat", "collapsed"
     ),

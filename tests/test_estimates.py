@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
 import mix2stan as m2s
 from tests.conftest import FIXTURES, table
@@ -145,6 +147,154 @@ def test_a_point_that_does_not_fit_is_explained():
         model.loglik({**point, "beta": {"(Intercept)": 250.0}})
     with pytest.raises(m2s.Mix2stanError, match="no entry"):
         model.loglik({**point, "beta": {"(Intercept)": 250.0, "Days": 10.0}, "random": []})
+
+
+BETA, TERM = (
+    {"(Intercept)": 250.0, "Days": 10.0},
+    {"group": "Subject", "coefficients": ["(Intercept)"]},
+)
+POINT = {"beta": BETA, "random": [{**TERM, "sd": [35.0]}], "residual": {"sigma": 30.0}}
+MALFORMED = [
+    ("text", "a point is a mapping"),
+    ({k: v for k, v in POINT.items() if k != "residual"}, "no residual"),
+    ({**POINT, "residual": {}}, "no sigma"),
+    ({**POINT, "residual": {"sigma": "a"}}, "not the text 'a'"),
+    ({**POINT, "residual": {"sigma": -1.0}}, "sigma has to be positive"),
+    ({**POINT, "residual": {"sigma": 1.0, "corAR1": 0.3}}, "no corAR1"),
+    ({**POINT, "beta": np.array([250.0, 10.0])}, "beta has to be a mapping"),
+    ({**POINT, "beta": {**BETA, "Days": "a"}}, "the Days of beta has to be numbers"),
+    ({**POINT, "random": [TERM]}, "term 1 of random has no sd"),
+    ({**POINT, "random": {**TERM, "sd": [1.0]}}, "random has to be a list"),
+    ({**POINT, "random": [{**TERM, "sd": [1.0, 2.0]}]}, "has to be one number"),
+    ({**POINT, "random": [{**TERM, "sd": [-1.0]}]}, "not negative"),
+    ({**POINT, "random": [{**TERM, "sd": [1.0], "cor": np.eye(2)}]}, "has to be 1 x 1"),
+    ({**POINT, "random": [*POINT["random"], {**TERM, "group": "Sbject", "sd": [1.0]}]}, "Sbject"),
+    ({**POINT, "betas": {}}, "nearest: 'beta'"),
+    ({**POINT, "u": 3.0}, "u has to be a list"),
+]
+
+
+@pytest.mark.parametrize(("point", "why"), MALFORMED)
+def test_a_malformed_point_is_answered_in_words(point, why):
+    model = m2s.model("lmer(Reaction ~ Days + (1 | Subject))", table("sleepstudy"))
+    with pytest.raises(m2s.Mix2stanError, match=why):
+        model.loglik(point, "stanli")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "lmer(Reaction ~ Days + (Days | Subject))",
+        "gls(Reaction ~ Days, correlation = corAR1(form = ~Days | Subject))",
+        "gls(Birds ~ Rainfall, correlation = corCompSymm(form = ~Year), na.action = na.omit)",
+    ],
+)
+def test_estimates_are_a_point(call):
+    model = m2s.model(call, table("birds" if "Birds" in call else "sleepstudy"))
+    if "Birds" not in call:
+        top = model.ml("stanli")
+        assert model.loglik(top, "stanli") == pytest.approx(top.logLik, abs=1e-8)
+    assert np.isfinite(model.loglik(model.reml("stanli"), "stanli"))
+    other = m2s.model(
+        "lmer(Reaction ~ Days + (1 | Subject) + (0 + Days | Subject))", table("sleepstudy")
+    )
+    with pytest.raises(m2s.Mix2stanError, match="another model"):
+        other.loglik(model.reml("stanli"), "stanli")
+
+
+STEPS = table("sleepstudy").assign(f=lambda d: pd.Categorical((d["Days"] // 2).astype(str)))
+FIVE = [f"f{i}" for i in range(5)]
+
+
+def normal_density(covariance, sigma=47.0):
+    """The log density of the responses, by a normal with a covariance of the effects of a subject."""
+    effects = np.asarray(covariance)[np.ix_(STEPS["f"].cat.codes, STEPS["f"].cat.codes)]
+    same = STEPS["Subject"].to_numpy()[:, None] == STEPS["Subject"].to_numpy()
+    V = np.where(same, effects, 0.0) + sigma**2 * np.eye(len(STEPS))
+    rest = STEPS["Reaction"] - 251.4 - 10.47 * STEPS["Days"]
+    return stats.multivariate_normal(cov=V).logpdf(rest)
+
+
+def point_of(sd, cor=None):
+    term = {"group": "Subject", "coefficients": FIVE, "sd": sd, "cor": cor}
+    beta = {"(Intercept)": 251.4, "Days": 10.47}
+    return {"beta": beta, "random": [term], "residual": {"sigma": 47.0}}
+
+
+@pytest.mark.parametrize("kind", ["us", "cs", "diag", "ar1", "toep", "rr", "corh", "idh"])
+def test_the_likelihood_has_its_limit_where_variances_or_correlations_are_at_their_edge(kind):
+    """As lme4 has it at a singular fit, where programs have no place for the parameters."""
+    term = f"{kind}(0 + f | Subject{', 2' * (kind == 'rr')})"
+    call = f"glmmTMB(Reaction ~ Days + {term})"
+    if kind in ("corh", "idh"):
+        call = f"MCMCglmm(Reaction ~ Days, random = ~{kind}(f):Subject, data = d)"
+    model = m2s.model(call, STEPS)
+    zero = model.loglik(point_of([0.0] * 5), "stanli")
+    assert zero == pytest.approx(normal_density(np.zeros((5, 5))), rel=1e-9)
+    if kind in ("diag", "idh"):
+        some = model.loglik(point_of([0.0, 20.0, 0.0, 20.0, 20.0]), "stanli")
+        assert some == pytest.approx(normal_density(np.diag([0, 400, 0, 400, 400])), rel=1e-9)
+        return
+    one = model.loglik(point_of([20.0] * 5, np.ones((5, 5))), "stanli")
+    assert one == pytest.approx(normal_density(np.full((5, 5), 400.0)), rel=1e-9)
+
+
+@pytest.mark.parametrize("bars", ["|", "||"])
+def test_a_singular_fit_of_lme4s_has_a_likelihood(bars):
+    model = m2s.model(f"lmer(Reaction ~ Days + (Days {bars} Subject))", table("sleepstudy"))
+    both = {"group": "Subject", "coefficients": ["(Intercept)", "Days"]}
+    nan = [[1.0, np.nan], [np.nan, 1.0]] if bars == "|" else None
+    values = [
+        model.loglik({**POINT, "random": [{**both, "sd": [sd, 6.0], "cor": cor}]}, "stanli")
+        for sd, cor in ((0.0, nan), (1e-6, None))
+    ]
+    assert values[0] == pytest.approx(values[1], rel=1e-10)
+
+
+def test_effects_of_common_factors_have_a_density_on_what_these_span():
+    Lambda = 10 * np.array([[1, 0], [0.5, 1], [0.2, 0.3], [0.1, 0.1], [0, 0.5]])
+    V = Lambda @ Lambda.T
+    sd = np.sqrt(np.diag(V))
+    model = m2s.model("glmmTMB(Reaction ~ Days + rr(0 + f | Subject, 2))", STEPS)
+    z = np.random.default_rng(1).normal(size=(18, 2))
+    u = z @ Lambda.T
+    point = {**point_of(sd, V / np.outer(sd, sd)), "u": [u]}
+    mean = 251.4 + 10.47 * STEPS["Days"] + u[STEPS["Subject"].cat.codes, STEPS["f"].cat.codes]
+    volume = 18 * np.linalg.slogdet(Lambda.T @ Lambda)[1] / 2
+    expected = stats.norm.logpdf(STEPS["Reaction"], mean, 47.0).sum() - volume
+    expected += stats.norm.logpdf(z).sum()
+    assert model.loglik(point, "stanli") == pytest.approx(expected, rel=1e-10)
+    assert model.loglik({**point, "u": [u + 1]}, "stanli") == -np.inf
+    with pytest.raises(m2s.Mix2stanError, match="no density"):
+        model.loglik({**point_of([0.0] * 5), "u": [u]}, "stanli")
+
+
+def test_errors_of_correlation_one_have_no_density():
+    model = m2s.model("gls(Reaction ~ Days, correlation = corAR1(form = ~Days | Subject))", STEPS)
+    point = {"beta": BETA, "residual": {"sigma": 30.0, "corAR1": 1.0}}
+    assert model.loglik(point, "stanli") == -np.inf
+    with pytest.raises(m2s.Mix2stanError, match="cannot be evaluated at"):
+        model.loglik({**point, "residual": {"sigma": 30.0, "corAR1": 2.0}}, "stanli")
+
+
+def test_a_likelihood_that_would_take_hours_is_refused_by_its_size():
+    """828 animals of two traits: a gradient of four thousand million products."""
+    n, rng = 828, np.random.default_rng(1)
+    rows = pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n), "animal": range(n)})
+    parents = pd.DataFrame({"animal": range(n), "sire": None, "dam": None})
+    parents.loc[50:, "sire"] = rng.integers(0, 25, n - 50)
+    parents.loc[50:, "dam"] = rng.integers(25, 50, n - 50)
+    model = m2s.MCMCglmm(
+        "cbind(a, b) ~ trait - 1",
+        random="~ us(trait):animal",
+        rcov="~ us(trait):units",
+        family='c("gaussian", "gaussian")',
+        pedigree=parents,
+        data=rows,
+    )
+    for ask in (model.ml, model.reml, lambda: model.loglik({"beta": {}})):
+        with pytest.raises(m2s.Unsupported, match="too large for a likelihood"):
+            ask()
 
 
 @pytest.mark.slow

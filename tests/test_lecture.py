@@ -102,7 +102,12 @@ def test_a_script_is_read_with_its_prompts_and_names():
 WORDS = {
     "animal_bivariate.py": ["us(trait):units", "cor_animal[traitweight, traitlength]"],
     "herds_cbpp.py": ["Be careful", "sd_herd", "row   (Intercept)"],
-    "lecture_birds.py": ["cor(e_s, e_t) = φ^|s - t|", "corCompSymm: 1 parameter", "cor_phi"],
+    "lecture_birds.py": [
+        "cor(e_s, e_t) = φ^|s - t|",
+        "rho: not identified",
+        "it is unbounded",
+        "cor_phi",
+    ],
     "lecture_cones.py": ["different models", "no covariance of (Intercept) and Width"],
     "lecture_sct.py": ["lme(SCT ~ 1 + tarsus", "w_j = n_j / (n_j + σ² / V)", "together"],
     "lecture_squid.py": ["g = sqrt(DML)", "rcov = ~idh(fMONTH):units", "glmmTMB cannot express"],

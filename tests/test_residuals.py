@@ -180,9 +180,11 @@ def test_estimates_are_nlmes(case):
         assert fit.logLik == pytest.approx(want["logLik"], abs=1e-3)
         assert fit.sigma() == pytest.approx(want["sigma"], rel=1e-3)
         for name, value in want["fixef"].items():
-            assert fit.fixef()[name] == pytest.approx(
-                value, rel=1e-3, abs=1e-3 * fit.standard_errors[name]
-            )
+            slack = 1e-3 * fit.standard_errors.fillna(0.0)[name]
+            assert fit.fixef()[name] == pytest.approx(value, rel=1e-3, abs=slack)
+        if fit.unidentified:  # nlme prints where it starts
+            assert fit.residual().isna().all()
+            continue
         for part in ("variance", "correlation"):
             found = fit.residual()
             for name, value in (want.get(part) or {"coef": {}})["coef"].items():

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from mix2stan.covariances.rows import Array, CovarianceRow, Parameter, Values
+from mix2stan.covariances.rows import Array, CovarianceRow, Parameter, Values, lower_root
 from mix2stan.covariances.symbols import RR, ante
 
 __all__ = ["ROWS"]
+
+#: A positive loading that is zero, as a share of the largest.
+_LEAST = 1e-9
 
 
 def _regressions(q: int, order: int, coefficients: Array) -> Array:
@@ -140,10 +143,10 @@ def _reduced(q: int, order: int, values: Values) -> Array:
 
 
 def _solve_reduced(q: int, order: int, covariance: Array, constants: Values) -> dict[str, Any]:
-    top = np.linalg.cholesky(covariance[:order, :order])
-    Lambda = np.vstack([top, np.linalg.solve(top, covariance[:order, order:]).T])
+    Lambda = lower_root(covariance, order)
+    first = np.maximum(np.diag(Lambda), _LEAST * np.max(np.abs(Lambda)))
     below = np.concatenate([Lambda[k + 1 :, k] for k in range(order)])
-    return {"first_loading": np.diag(top).copy(), "loading": below}
+    return {"first_loading": first, "loading": below}
 
 
 def _loading_labels(names: tuple[str, ...], order: int) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ __all__ = [
     "Parameter",
     "Values",
     "correlations",
+    "lower_root",
     "standard_deviations",
 ]
 
@@ -135,3 +136,12 @@ def correlations(covariance: Array) -> Array:
     R = np.asarray(covariance / np.outer(scale, scale))
     np.fill_diagonal(R, 1.0)
     return R
+
+
+def lower_root(covariance: Array, rank: int) -> Array:
+    """The root with zeros above its diagonal, q x rank, of a covariance of that rank or less."""
+    squares, axes = np.linalg.eigh(covariance)
+    kept = np.argsort(squares)[::-1][:rank]
+    root = axes[:, kept] * np.sqrt(np.maximum(squares[kept], 0.0))
+    lower = np.asarray(np.linalg.qr(root.T, mode="r")).T
+    return np.asarray(lower * np.where(np.diag(lower) < 0, -1.0, 1.0))

@@ -25,6 +25,7 @@ import platformdirs
 
 from mix2stan.engines.approximations import APPROXIMATIONS, approximate_draws
 from mix2stan.engines.contract import (
+    STEEP,
     Array,
     ChainError,
     Draws,
@@ -185,6 +186,14 @@ class CmdStanProgram:
         columns = [c for c in table.columns if not c.endswith("__")]
         values = table[columns].iloc[-1].to_numpy(dtype=float)
         return Optimum(split(values, layout(columns)), float(table["lp__"].iloc[-1]), jacobian)
+
+    def rising(self, point: Values) -> bool:
+        # CmdStan moves no unconstrained coordinate: what L-BFGS leaves of a slope is taken as level
+        try:
+            value, slope = self.log_density(point, jacobian=False)
+        except EngineError:
+            return True
+        return not (np.isfinite(value) and float(np.max(np.abs(slope), initial=0.0)) < STEEP)
 
     def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
         if kind not in APPROXIMATIONS:

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from mix2stan.errors import EngineError, Mix2stanError
 
 __all__ = [
+    "LASTING",
+    "LEVEL",
+    "STEEP",
     "Array",
     "ChainError",
     "Draws",
@@ -40,6 +43,10 @@ Values = Mapping[str, Any]
 Inits = float | Values | Sequence[Values] | None
 
 _MAX_SEED = 2**32 - 1
+#: A slope on the unconstrained scale that is none, and what share of it a step brings if it lasts.
+LEVEL, LASTING = 0.02, 0.3
+#: A slope that is too much for a maximum, where no step can be taken.
+STEEP = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +243,14 @@ class Program(Protocol):
 
         Raises:
             EngineError: if the optimiser fails, or can hold nothing.
+        """
+
+    def rising(self, point: Values) -> bool:
+        """Whether the log density, without the change of variables, goes on rising from a point.
+
+        At a maximum, also at one on the edge of what parameters can be, it is level on the
+        unconstrained scale; where there is none it rises by as much as its slope says, or cannot be
+        evaluated any more.
         """
 
     def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:

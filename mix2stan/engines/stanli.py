@@ -15,6 +15,8 @@ import numpy as np
 import stanli
 
 from mix2stan.engines.contract import (
+    LASTING,
+    LEVEL,
     Array,
     ChainError,
     Draws,
@@ -121,11 +123,7 @@ class StanliProgram:
 
     def log_density(self, point: Values, jacobian: bool = True) -> tuple[float, Array]:
         q = self._unconstrain(point)
-        value, gradient = self._evaluate(self._model, q)
-        if not jacobian:
-            change, slope = self._evaluate(self._jacobian, q)
-            value, gradient = value - change, gradient - slope
-        return value, gradient
+        return self._evaluate(self._model, q) if jacobian else self._plain(q)
 
     def optimize(
         self,
@@ -148,6 +146,20 @@ class StanliProgram:
         mode = _climb(lambda q: self._evaluate(self._model, q), start, _REACH)[0]
         there = bool(np.all(np.abs(mode - start) < 0.999 * _REACH))
         return self._without_jacobian([mode, start] if there else [start], _REACH)
+
+    def rising(self, point: Values) -> bool:
+        try:
+            q = self._unconstrain(point)
+            value, slope = self._plain(q)
+            steep = float(np.linalg.norm(slope))
+            if not (np.isfinite(value) and np.isfinite(steep)):
+                return True
+            if steep < LEVEL:
+                return False
+            further, _ = self._plain(q + slope / steep)
+        except EngineError:
+            return True
+        return bool(further - value > LASTING * steep)
 
     def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
         if kind not in _APPROXIMATIONS:
@@ -211,11 +223,7 @@ class StanliProgram:
     def _top(self, start: Array, reach: float | Array) -> tuple[Array, float]:
         """Where a climb without the Jacobian ends, shape (n,), and the density there."""
 
-        def density(q: Array) -> tuple[float, Array]:
-            value, gradient = self._evaluate(self._model, q)
-            change, slope = self._evaluate(self._jacobian, q)
-            return value - change, gradient - slope
-
+        density = self._plain
         best, value = _climb(density, start, reach)
         for _ in range(_MOVES):
             if not np.isfinite(value):  # no density where it starts: another start may have one
@@ -250,6 +258,12 @@ class StanliProgram:
     def _pathfinder(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
         """A path of stanli's own; it finds its start itself."""
         return {"pathfinder_init": {}}
+
+    def _plain(self, q: Array) -> tuple[float, Array]:
+        """The log density without the change of variables, and its gradient."""
+        value, gradient = self._evaluate(self._model, q)
+        change, slope = self._evaluate(self._jacobian, q)
+        return value - change, gradient - slope
 
     def _evaluate(self, model: stanli.Model, q: Array) -> tuple[float, Array]:
         try:

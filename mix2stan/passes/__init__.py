@@ -15,6 +15,7 @@ from mix2stan.passes.disperse import disperse
 from mix2stan.passes.effects import take_effects
 from mix2stan.passes.errors import resolve_errors
 from mix2stan.passes.identify import identify
+from mix2stan.passes.informed import informed
 from mix2stan.passes.members import complete_members
 from mix2stan.passes.parameterise import parameterise
 from mix2stan.passes.priors import set_priors
@@ -45,6 +46,8 @@ PASSES: tuple[Pass, ...] = (
     # Before priors, which are of strata and distances.
     resolve_errors,
     identify,
+    # Parameters are called by their names, and errors have their strata and blocks.
+    informed,
     # Priors are written by Stan names.
     set_priors,
     # What can be integrated out depends on the priors.

@@ -128,12 +128,10 @@ def _partition(codes: NDArray[np.int64]) -> bytes:
 
 def _remarks(group: Group, rows: int, residual: bool) -> list[str]:
     levels, effects = group.factor.levels, group.factor.levels * len(group.columns.names)
-    if levels == 1:
-        return [f"{group.factor} has one level: its variance comes from the prior alone"]
-    if group.coupled:
+    if levels == 1 or group.coupled:
         return []
     if residual and levels == rows and group.columns.intercept_only:
-        return [f"{group.factor} has one row per level: its variance is confounded with sigma"]
+        return []
     if residual and effects >= rows and group.covariance.kind in _WITH_NOISE:
         # lme4 stops here
         many = f"{group.factor} has {effects} effects for {rows} rows"

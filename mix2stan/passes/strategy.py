@@ -21,9 +21,16 @@ from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.graph import Group, ModelGraph, Parameterisation, Strategy
 from mix2stan.matrices import Data
 from mix2stan.passes.context import Context
-from mix2stan.residuals import known_errors
+from mix2stan.residual_data import blocks_of
+from mix2stan.residuals import CORRELATIONS, known_errors
 
-__all__ = ["STRATEGIES", "choose_strategy", "integrate_all", "obstacle_to_collapsing"]
+__all__ = [
+    "STRATEGIES",
+    "choose_strategy",
+    "integrate_all",
+    "obstacle_to_collapsing",
+    "refuse_lasting",
+]
 
 STRATEGIES = ("auto", "collapsed", "noncentred", "centred", "latent")
 #: What can be asked for one term.
@@ -56,6 +63,9 @@ _FEW = 40
 #: products, in ns; and what a row costs, ten times over where effects of another term are sampled:
 #: trajectories are two to three times as long then, and draws worth a half to a sixth.
 _CUBE, _PRODUCT, _ROW = 1.9, 14.0, 250.0
+#: The same where rows are made independent: by row and the square of the columns, in ns; and by the
+#: cube of the rows of a block whose correlations are filled in one by one, or looked up by lag.
+_WHITENED, _FILLED, _BY_LAG = 50.0, 2.0, 300.0
 #: The largest sizes where it is asked for, or needed for a likelihood: what memory allows.
 _MOST = _Limits(3_000, 20_000_000, 3_000, 20_000_000)
 #: Related levels that are separated, which takes a time of their cube, and their square as data.
@@ -202,6 +212,30 @@ def integrate_all(graph: ModelGraph, data: Data) -> ModelGraph:
     whole = _integrate(graph, graph.groups)
     _check_size(whole, data)
     return whole
+
+
+def refuse_lasting(graph: ModelGraph, data: Data, seconds: float) -> None:
+    """Refuse a program, its effects integrated out, whose gradient would take longer than that.
+
+    Raises:
+        Unsupported: with the sizes that make it so.
+    """
+    parts = elimination(graph.groups, graph.residual)
+    columns = parts.columns + len(graph.population.columns.names)
+    known, correlation = known_errors(graph.residual), graph.residual.correlation
+    cost = _ROW * data.rows if not known else 0.0
+    words = f"{data.rows} rows and {columns} effects and coefficients"
+    if known and graph.groups:
+        cost = _CUBE * float(columns) ** 3 + _PRODUCT * _products(graph, data)
+    elif not known:
+        cost += _WHITENED * data.rows * float(columns + 1) ** 2
+    if correlation is not None and CORRELATIONS[correlation.kind].whitening == "dense":
+        longest = int(blocks_of(correlation, data).sizes.max())
+        cost += (_FILLED if CORRELATIONS[correlation.kind].spatial else _BY_LAG) * longest**3
+        words += f", a block of {longest} rows whose errors are correlated"
+    if cost > seconds * 1e9:
+        message = f"this is too large for a likelihood with the effects integrated out: {words}"
+        raise Unsupported(message, hint="model.sample() can, without the integral")
 
 
 def _check_size(graph: ModelGraph, data: Data) -> None:
