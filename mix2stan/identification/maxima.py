@@ -25,7 +25,9 @@ _ROUNDING = 3e-13
 #: So many rows are looked at first: what does not fit them does not fit all.
 _FEW_ROWS = 400
 #: Numbers of a design that is decomposed as it is.
-_DENSE = 2_000_000
+_DENSE = 1_000_000
+#: Steps towards the least squares of a larger one, and what of a response the first have to leave.
+_FEW_STEPS, _STEPS, _NEARLY = 15, 300, 0.01
 
 
 def no_maximum(graph: ModelGraph, data: Data, method: Literal["REML", "ML"]) -> str | None:
@@ -87,7 +89,12 @@ def _effects_fit(groups: tuple[Group, ...], data: Data, X: Array, y: Array, size
     if data.rows * (Z.shape[1] + X.shape[1]) <= _DENSE:
         return _fits(np.hstack([X, Z.toarray()]), y, size)
     whole = sparse.csr_array(sparse.hstack([sparse.csr_array(X), Z]))
-    left = lsmr(whole, y, atol=1e-15, btol=1e-15, maxiter=300)[3]
+    rest = y - X @ np.linalg.lstsq(X, y, rcond=None)[0] if X.shape[1] else y
+    # what is fitted exactly is nearly so after a few steps
+    nearly = lsmr(whole, rest, atol=1e-15, btol=1e-15, maxiter=_FEW_STEPS)[3]
+    if nearly > _NEARLY * float(np.linalg.norm(rest)):
+        return False
+    left = lsmr(whole, rest, atol=1e-15, btol=1e-15, maxiter=_STEPS)[3]
     return bool(left / np.sqrt(len(y)) <= 100 * _ROUNDING * size)
 
 
