@@ -502,8 +502,9 @@ def model(
             memory: for Gaussian models with at most one grouping factor.  There are about seven
             passes over the rows; ``persist()`` what is expensive to compute.
         prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"``, ``"mcmcglmm"`` or
-            ``"flat"``, or if nothing is said that of the call (MCMCglmm's ``prior =``);
-            or Stan densities by the names in ``model.priors``, ``{"sd_Subject": "exponential(1)"}``,
+            ``"flat"``, or if nothing is said that of the call (``prior =`` of MCMCglmm, brms and
+            rstanarm), which stands on its package's defaults; or Stan densities by the names in
+            ``model.priors``, ``{"sd_Subject": "exponential(1)"}``,
             where ``set`` names the set for the rest; or both as text, as they are printed:
             ``"brms; sd_Subject ~ exponential(1)"``.  The numbers are data of the program.
         strategy: how the posterior is computed, never what it is: ``"collapsed"`` integrates effects

@@ -343,6 +343,7 @@ WRONG = [
     ("brm(mvbind(y, y2) ~ x, prior = prior(exponential(1), class = sigma))", "class sigma"),
     (WORDS.format("prior(exponential(1), class = sd)"), "class sd"),
     ("brm(bf(y ~ x, center = maybe))", "TRUE or FALSE"),
+    ("brm(y ~ x + (1 | g), prior = prior(normal(0, 1), group = g))", "group g"),
     ("brm(y ~ x + (1 | gr(g, cor = no)))", "TRUE or FALSE"),
 ]  # fmt: skip
 
@@ -374,6 +375,25 @@ WITHOUT_EFFECT = (
 def test_what_cannot_change_the_posterior_is_ignored():
     call = f"brm(bf(y ~ x, nl = FALSE, sparse = TRUE, decomp = 'QR'), {', '.join(WITHOUT_EFFECT)})"
     pd.testing.assert_frame_equal(model(call).priors, model("brm(y ~ x)").priors)
+
+
+def test_offsets_of_several_responses_are_theirs():
+    found = model("brm(mvbind(y, y2) ~ x + offset(z))")
+    np.testing.assert_allclose(
+        found.compiled.data.response(found.meaning),
+        np.concatenate([DATA["y"] - DATA["z"], DATA["y2"] - DATA["z"]]),
+    )
+    middle = round(DATA["y"].median(), 1) - DATA["z"].mean()
+    prior = densities("brm(mvbind(y, y2) ~ x + offset(z))", prior="brms")["beta[traity]"]
+    assert prior == f"student_t(3, {middle:.5g}, 2.5)"
+    with pytest.raises(m2s.Unsupported, match="offsets of some responses"):
+        model("brm(bf(y ~ x + offset(z)) + bf(y2 ~ x))")
+
+
+def test_arguments_of_cens_have_names():
+    rows = DATA.assign(code="none", end=DATA["y"] + 1)
+    named = m2s.model("brm(y | cens(y2 = end, x = code) ~ x)", rows)
+    assert str(named.meaning) == str(m2s.model("brm(y | cens(code, end) ~ x)", rows).meaning)
 
 
 # -- rows and columns ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from mix2stan.syntax import (
     String,
 )
 
-__all__ = ["Arguments", "Request", "Signature", "match_arguments", "request"]
+__all__ = ["Arguments", "Request", "Signature", "match_arguments", "request", "without_offsets"]
 
 _NA_ACTIONS = ("na.omit", "na.fail", "na.exclude", "na.pass")
 
@@ -227,26 +227,32 @@ def _without_offsets(population: Population) -> Population:
     known = list(population.offsets)
     formulas: list[Node] = []
     for formula in population.columns.formulas:
-        parts: tuple[Node, ...] = (formula,)
-        if isinstance(formula, Operator) and formula.symbol == "+":
-            parts = formula.operands
-        kept = []
-        for part in parts:
-            if isinstance(part, Call) and part.function == "offset" and len(part.args) == 1:
-                known.append(part.args[0].value)
-            else:
-                kept.append(part)
-        if len(kept) == len(parts):
-            formulas.append(formula)
-        elif len(kept) > 1:
-            formulas.append(Operator("+", tuple(kept), span=formula.span))
-        else:
-            formulas.append(kept[0] if kept else Number(1.0, span=formula.span))
+        rest, found = without_offsets(formula)
+        formulas.append(rest)
+        known += found
     return replace(
         population,
         columns=replace(population.columns, formulas=tuple(formulas)),
         offsets=tuple(known),
     )
+
+
+def without_offsets(formula: Node) -> tuple[Node, tuple[Node, ...]]:
+    """A right-hand side without its ``offset()`` terms, and what these are of."""
+    parts: tuple[Node, ...] = (formula,)
+    if isinstance(formula, Operator) and formula.symbol == "+":
+        parts = formula.operands
+    known, kept = [], []
+    for part in parts:
+        if isinstance(part, Call) and part.function == "offset" and len(part.args) == 1:
+            known.append(part.args[0].value)
+        else:
+            kept.append(part)
+    if not known:
+        return formula, ()
+    if len(kept) > 1:
+        return Operator("+", tuple(kept), span=formula.span), tuple(known)
+    return (kept[0] if kept else Number(1.0, span=formula.span)), tuple(known)
 
 
 def _shown_call(arguments: Arguments) -> str:

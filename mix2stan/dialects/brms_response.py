@@ -69,16 +69,17 @@ def _trials(described: Described, term: Call) -> Described:
     return replace(described, response=replace(response, expression=pair))
 
 
+_CENS = Signature(("x", "y2"))
+
+
 def _censored(described: Described, term: Call) -> Described:
     """``y | cens(code)``, or ``y | cens(code, y2)`` where there are intervals."""
-    match term.args:
-        case (code,):
-            censoring = Censoring(code.value)
-        case (code, upper):
-            censoring = Censoring(code.value, upper.value)
-        case _:
-            hint = "write y | cens(code)"
-            raise FormulaError("cens() takes a code", span=term.span, hint=hint)
+    given = match_arguments(term, _CENS)
+    code, upper = given.get("x"), given.get("y2")
+    if code is None:
+        hint = "write y | cens(code)"
+        raise FormulaError("cens() takes a code", span=term.span, hint=hint)
+    censoring = Censoring(code, None if upper == Constant("NA") else upper)
     return replace(described, response=replace(described.response, censoring=censoring))
 
 

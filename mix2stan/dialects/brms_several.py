@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from mix2stan.dialects.arguments import Arguments, Request, request
+from mix2stan.dialects.arguments import Arguments, Request, request, without_offsets
 from mix2stan.dialects.bars import Bar, split_bars, summands
 from mix2stan.dialects.brms_formula import Part, Parts, responses_of
 from mix2stan.dialects.brms_terms import (
@@ -67,18 +67,25 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
         said: its formulas; nothing said of ``set_rescor()`` is brms' default: correlated errors.
 
     Raises:
-        Unsupported: for related levels that the call names, or series.
+        Unsupported: for related levels that the call names, series, or offsets of some responses.
     """
     _check_levels(arguments)
     fixed: list[_Of] = []
     terms: list[_Term] = []
     every: list[Bar] = []
+    offsets: tuple[Node, ...] | None = None
     for part in said.parts:
         right, bars = split_bars(with_intercept(part.formula.right))
         check_cells(part, bars)
         every += bars
         right, correlation = special_terms(right)
         _check_coding(part, right, said)
+        right, own = without_offsets(right)
+        if offsets is not None and own != offsets:
+            message = "offsets of some responses and not of others cannot be expressed"
+            hint = "take them off the response: y - z"
+            raise Unsupported(message, span=part.formula.span, hint=hint)
+        offsets = own
         if correlation is not None:
             message = "series of several responses cannot be expressed"
             raise Unsupported(message, span=correlation.span, hint="set_rescor(TRUE) can")
@@ -93,7 +100,11 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
         Response(
             Name(", ".join(map(str, responses)), span=span), traits=tuple(map(str, responses))
         ),
-        Population(_side_by_side(fixed, len(responses)), centred=_is_centred(said.parts[0])),
+        Population(
+            _side_by_side(fixed, len(responses)),
+            offsets or (),
+            centred=_is_centred(said.parts[0]),
+        ),
         tuple(_groups(terms, len(responses))),
         unequal_responses(span) if equal else correlated_responses(span),
     )

@@ -108,9 +108,9 @@ def _names(
     """The names of parameters, each with the block it is of."""
     if stated.kind in ("sd", "cor"):
         yield from _of_groups(graph, stated)
-    elif stated.kind in ("b", "Intercept"):
+    elif stated.kind in ("b", "Intercept") and not stated.group:
         yield from _of_predictor(graph, stated, blocks)
-    elif graph.response.traits:
+    elif graph.response.traits and not stated.group:
         yield from _of_stacked_errors(graph, stated)
     elif not (stated.coefficient or stated.group or stated.parameter or stated.response):
         if stated.kind == "sigma" and graph.residual.correlation is not None:

@@ -50,7 +50,8 @@ def response_of_columns(graph: ModelGraph, term: Group | None = None) -> dict[st
 
 def intercept_names(graph: ModelGraph) -> dict[str, str]:
     """The columns that are the intercept of a response, and of which, where these are centred."""
-    if not graph.response.traits or not graph.population.centred:
+    whole = _INTERCEPT in graph.population.columns.names
+    if not graph.response.traits or not graph.population.centred or whole:
         return {}
     of = response_of_columns(graph)
     return {name: response for name, (response, own) in of.items() if own == _INTERCEPT}
@@ -84,12 +85,13 @@ def of_each_response(priors: Iterable[Prior], graph: ModelGraph, data: Data) -> 
 
 
 def _summaries(graph: ModelGraph, data: Data) -> dict[str, Summaries]:
-    y = data.response(graph)
-    none = np.zeros((len(y), 0))
-    return {
-        trait: Summaries(y[data.rows_of(trait)], none[data.rows_of(trait)], False)
-        for trait in graph.response.traits
-    }
+    """What brms looks at: a response with its offsets, whose mean it takes off the median alone."""
+    y, found = data.vector(graph.response.expression), {}
+    for trait in graph.response.traits:
+        rows = data.rows_of(trait)
+        known = sum(float(data.vector(o)[rows].mean()) for o in graph.population.offsets)
+        found[trait] = Summaries(y[rows], np.zeros((len(rows), 0)), False, offset=known)
+    return found
 
 
 def _of_coefficients(prior: Prior, graph: ModelGraph, data: Data) -> list[Prior]:
@@ -97,7 +99,7 @@ def _of_coefficients(prior: Prior, graph: ModelGraph, data: Data) -> list[Prior]
     found = []
     if intercepts:
         own = [every[response] for response in intercepts.values()]
-        loc = tuple(round(s.median, 1) for s in own)
+        loc = tuple(round(s.median, 1) - s.offset for s in own)
         scale = tuple(s.wide for s in own)
         source = "brms: median(y) and max(2.5, mad(y)) of its response, at the mean of its columns"
         values = (("loc", loc), ("scale", scale))
