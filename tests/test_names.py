@@ -221,6 +221,12 @@ def test_priors_reach_the_term_they_name(alike, alike_frame, key, row):
     assert {r.partition("[")[0] for r in changed.index[changed]} == {row.partition("[")[0]}
 
 
+def test_one_name_has_one_prior(alike, alike_frame):
+    text = "sd_a.b ~ exponential(1); sigma ~ exponential(1); sd_a.b ~ exponential(2)"
+    with pytest.raises(m2s.FormulaError, match=r"has two priors\n.*\n {51}\^{6}\n"):
+        m2s.model(alike.call, alike_frame, prior=text)
+
+
 def test_priors_of_correlations_by_rs_names(alike, alike_frame):
     model = m2s.model(alike.call, alike_frame, prior="cor_a.b ~ lkj(7)")
     assert model.priors.loc["cor_a_b_2", "density"] == "lkj_corr_cholesky(7)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,16 +60,20 @@ def prior_choice(given: PriorArgument) -> PriorChoice:
 def _of_text(text: str) -> PriorChoice:
     """``set; parameter ~ density; …``, parts on lines of their own or parted by ``;``."""
     named: str | None = None
-    densities = []
-    for part in text.replace("\n", ";").split(";"):
-        name, tilde, density = part.rpartition("~")
+    densities: list[tuple[str, Written]] = []
+    for found in re.finditer(r"[^;\n]+", text):
+        part = found[0].strip()
+        start = text.index(part, found.start())
+        name, tilde, density = (word.strip() for word in part.rpartition("~"))
+        if tilde and name in dict(densities):
+            span = Span(start, start + len(name))
+            raise FormulaError(f"{name} has two priors", text, span, "leave one of them away")
         if tilde:
-            densities.append((name.strip(), parse_density(density.strip())))
-        elif part.strip() and named is None:
-            named = part.strip()
-        elif part.strip():
-            start = text.index(part.strip())
-            message = f"there are two sets of priors, {named} and {part.strip()}"
+            densities.append((name, parse_density(density)))
+        elif part and named is None:
+            named = part
+        elif part:
+            message = f"there are two sets of priors, {named} and {part}"
             hint = "a density is written as sd_Subject ~ exponential(1)"
-            raise FormulaError(message, text, Span(start, start + len(part.strip())), hint)
+            raise FormulaError(message, text, Span(start, start + len(part)), hint)
     return PriorChoice(named, tuple(densities))
