@@ -200,8 +200,6 @@ def bootstrap(
 
     _log_warnings(not quiet)
     model = _model(call, data, columns)
-    if seed is None and out is not None:
-        seed = (recorded(out) or {}).get("seed")
     with contextlib.ExitStack() as cleanup:
         executor = None if dask is None else cleanup.enter_context(dask_executor(dask))
         found = model.bootstrap(

@@ -8,10 +8,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mix2stan.compiler import Compiled
+from mix2stan.counts import seed_or_drawn, whole
 from mix2stan.errors import Mix2stanError
+from mix2stan.many import seed_of_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,10 +116,7 @@ class Refits(ABC):
         from mix2stan.labels import labels_of
         from mix2stan.schema import remember
 
-        if draws < 1:
-            raise Mix2stanError(f"draws must be at least 1, not {draws}")
-        if seed is None:
-            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        draws, seed = whole("draws", draws, 1), seed_or_drawn(seed)
         compiled = self._single
         program = pick_engine(engine).compile(compiled.stan_code, compiled.stan_data)
         start = starting_points(compiled.graph, compiled.stan_data, 1, seed)[0]
@@ -168,10 +165,12 @@ class Refits(ABC):
         from mix2stan.engines import Settings
         from mix2stan.kfold import kfold
 
-        if seed is None:
-            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
         settings = Settings(
-            chains=chains, warmup=warmup, draws=draws, seed=seed, adapt_delta=adapt_delta
+            chains=chains,
+            warmup=warmup,
+            draws=draws,
+            seed=seed_of_run(seed, out),
+            adapt_delta=adapt_delta,
         )
         return kfold(self._single, k, group, settings, engine, executor, out, progress)
 

@@ -408,11 +408,15 @@ def _tail(lines: list[str]) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """cmdstanpy's log silenced: what went wrong is in the exception."""
+    """cmdstanpy's log silenced in this thread: what went wrong is in the exception."""
     logger = logging.getLogger("cmdstanpy")
-    before = logger.disabled
-    logger.disabled = True
+    here = threading.get_ident()
+
+    def others(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    logger.addFilter(others)
     try:
         yield
     finally:
-        logger.disabled = before
+        logger.removeFilter(others)
