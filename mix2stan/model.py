@@ -450,19 +450,24 @@ class Model(Refits):
 
         return translate(self, to)
 
-    def export(self, folder: str | Path) -> Path:
+    def export(self, folder: str | Path, force: bool = False) -> Path:
         """Write ``model.stan data.json names.json run.py run.R``, enough to run it anywhere.
 
         Args:
             folder: where the files go.
+            force: write over files that are there.
 
         Returns:
             The folder; it is made if needed.
 
+        Raises:
+            Mix2stanError: if there is one of the files already.
+
         >>> sorted(path.name for path in model.export(folder / "out").iterdir())
         ['data.json', 'model.stan', 'names.json', 'run.R', 'run.py']
         """
-        return export_model(self.stan_code, self.stan_data, self.labels, Path(folder))
+        target = folder_named("folder", folder)
+        return export_model(self.stan_code, self.stan_data, self.labels, target, force)
 
 
 def model(

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import threading
@@ -87,17 +88,44 @@ class CmdStan:
         local = self.path / "make" / "local"
         flags = local.read_text() if local.exists() else ""
         key = "\n".join([stan_code, str(self.path.resolve()), self.version, flags])
-        folder = cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:32]
-        executable = folder / "model"
-        if executable.exists():
-            return executable
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = _private(cache_folder()) / hashlib.sha256(key.encode()).hexdigest()[:32]
+        executable = _private(folder) / "model"
+        if os.path.lexists(executable):
+            return _only_ours(executable)
         # one process compiles, others of the same program wait for it
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not executable.exists():
                 _compile(stan_code, folder, executable)
-        return executable
+        return _only_ours(executable)
+
+
+def _private(folder: Path) -> Path:
+    """A folder of the cache: made if needed, and closed to others.
+
+    Raises:
+        EngineError: if others can write to it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _only_ours(folder)
+
+
+def _only_ours(path: Path) -> Path:
+    """What is run, and the folders it lies in: of this user, and written by no other.
+
+    Raises:
+        EngineError: if others may have put something else there.
+    """
+    found = path.lstat()
+    what = "is a link" if stat.S_ISLNK(found.st_mode) else ""
+    what = what or ("belongs to another user" if found.st_uid != os.getuid() else "")
+    what = what or ("may be written by others" if found.st_mode & 0o022 else "")
+    if what:
+        raise EngineError(
+            f"{path} of the cache of compiled programs {what}, so nothing in it is run",
+            hint="remove it, or set MIX2STAN_CACHE to a folder of your own",
+        )
+    return path
 
 
 def _compile(stan_code: str, folder: Path, executable: Path) -> None:
@@ -109,6 +137,7 @@ def _compile(stan_code: str, folder: Path, executable: Path) -> None:
         source.write_text(stan_code, encoding="utf-8")
         with _quiet():
             made = cmdstanpy.compile_stan_file(source, cpp_options={}, stanc_options={})
+        Path(made).chmod(0o700)
         Path(made).replace(executable)
         source.replace(folder / "model.stan")
     except (ValueError, RuntimeError, subprocess.CalledProcessError) as error:

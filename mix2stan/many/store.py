@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from mix2stan.counts import seed_or_drawn
 from mix2stan.errors import Mix2stanError
+from mix2stan.folders import write_whole
 
 __all__ = [
     "Arrays",
@@ -117,15 +116,9 @@ class Store:
             self._write(self._path(i), memory.read())
 
     def _write(self, path: Path, content: bytes) -> None:
-        # two processes may have the same request, and the same task
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
+            write_whole(path, content)
         except OSError as error:
-            # what could not be written must not fill the disk further
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise _cannot_write(path, error, self._finished()) from error
 
     def _finished(self) -> int:
