@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import mix2stan as m2s
 from tests.conftest import FIXTURES, table
 
 CALL = "lmer(Reaction ~ Days + (1 | Subject), data = sleepstudy)"
