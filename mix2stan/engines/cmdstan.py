@@ -215,10 +215,16 @@ class CmdStanProgram:
         values = table[columns].iloc[-1].to_numpy(dtype=float)
         return Optimum(split(values, layout(columns)), float(table["lp__"].iloc[-1]), jacobian)
 
-    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+    def approximate(
+        self, kind: str, draws: int, inits: Values, seed: int, apart: Values | None = None
+    ) -> Draws:
         if kind not in APPROXIMATIONS:
             hint = suggestion(kind, APPROXIMATIONS, what="CmdStan offers")
             raise EngineError(f"CmdStan has no approximation {kind!r}", hint=hint)
+        if apart is not None and kind == "laplace":
+            # it would expand all of them at once, at a mode that need not be there
+            message = "CmdStan's laplace does not integrate effects that are sampled"
+            raise EngineError(message, hint="engine='stanli' does; sample() needs none of it")
         with _work_folder(None) as folder:
             mode = folder / "mode.json"
             arguments = [a.format(draws=draws, mode=mode) for a in APPROXIMATIONS[kind]]

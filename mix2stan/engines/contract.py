@@ -234,7 +234,9 @@ class Program(Protocol):
             EngineError: if the optimiser fails, or can hold nothing.
         """
 
-    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+    def approximate(
+        self, kind: str, draws: int, inits: Values, seed: int, apart: Values | None = None
+    ) -> Draws:
         """Independent draws from an approximation of the posterior, as one chain.
 
         Args:
@@ -242,6 +244,8 @@ class Program(Protocol):
             draws: how many.
             inits: where the search starts.
             seed: of search and draws.
+            apart: for ``"laplace"``, a point that differs from ``inits`` in the effects, which are
+                integrated out for given values of the rest; None if the program has none.
 
         Raises:
             EngineError: if the engine does not offer it, or it fails.

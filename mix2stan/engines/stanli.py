@@ -25,6 +25,7 @@ from mix2stan.engines.contract import (
     Values,
     kept,
 )
+from mix2stan.engines.marginal import marginal_laplace
 from mix2stan.engines.stan_text import without_model
 from mix2stan.engines.values import approximation, layout, split, stats, to_json
 from mix2stan.errors import EngineError, suggestion
@@ -147,16 +148,23 @@ class StanliProgram:
         there = bool(np.all(np.abs(mode - start) < 0.999 * _REACH))
         return self._without_jacobian([mode, start] if there else [start], _REACH)
 
-    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+    def approximate(
+        self, kind: str, draws: int, inits: Values, seed: int, apart: Values | None = None
+    ) -> Draws:
         if kind not in _APPROXIMATIONS:
             hint = suggestion(kind, _APPROXIMATIONS, what="stanli offers")
             raise EngineError(f"stanli has no approximation {kind!r}", hint=hint)
-        start = _APPROXIMATIONS[kind](self, draws, self._unconstrain(inits), seed)
+        start = self._unconstrain(inits)
+        if apart is not None and kind == "laplace":
+            effects = np.abs(start - self._unconstrain(apart)) > _APART
+            inside = {"inits": marginal_laplace(self._density, start, effects, draws, seed)}
+        else:
+            inside = _APPROXIMATIONS[kind](self, draws, start, seed)
         # a chain of one step that goes nowhere for every draw: its variables
         try:
             fit = self._model.sample(
                 chains=draws, warmup=0, samples=1, seed=seed, adapt_engaged=False,
-                step_size=1e-14, max_depth=1, refresh=0, **start,
+                step_size=1e-14, max_depth=1, refresh=0, **inside,
             )  # fmt: skip
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"the {kind} approximation failed: {error}") from error
@@ -229,9 +237,7 @@ class StanliProgram:
     def _laplace(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
         """Normal draws around the mode, on the unconstrained scale, with its curvature."""
 
-        def density(q: Array) -> tuple[float, Array]:
-            return self._evaluate(self._model, q)
-
+        density = self._density
         mode, _ = _climb(density, start, math.inf)
         steps = _STEP * np.maximum(1.0, np.abs(mode))
         ahead = [density(mode + h * e)[1] for h, e in zip(steps, np.eye(len(mode)), strict=True)]
@@ -248,6 +254,10 @@ class StanliProgram:
     def _pathfinder(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
         """A path of stanli's own; it finds its start itself."""
         return {"pathfinder_init": {}}
+
+    def _density(self, q: Array) -> tuple[float, Array]:
+        """The log density at unconstrained parameters, and its gradient."""
+        return self._evaluate(self._model, q)
 
     def _evaluate(self, model: stanli.Model, q: Array) -> tuple[float, Array]:
         try:
