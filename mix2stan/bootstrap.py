@@ -13,12 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.compiler import Compiled
+from mix2stan.counts import share, whole
 from mix2stan.documents import Paragraph, result_page, table_of
 from mix2stan.engines import engine_named, pick_engine
 from mix2stan.errors import EngineError, Mix2stanError, Unsupported, suggestion
 from mix2stan.estimates import Estimates, Likelihood, Method, likelihood_of
 from mix2stan.graph import Factor
-from mix2stan.many import Failure, Store, Work, fingerprint, run_many, seed_of
+from mix2stan.many import Failure, Store, Work, fingerprint, run_many, seed_of, seed_of_run
 from mix2stan.resampling import RESAMPLINGS, Truth, resampling_factor, simulate
 
 __all__ = ["Bootstrap", "bootstrap", "ratios"]
@@ -70,8 +71,7 @@ class Bootstrap:
         >>> boot.intervals(0.9).columns.tolist()
         ['5%', '95%']
         """
-        if not 0 < level < 1:
-            raise Mix2stanError(f"level must be between 0 and 1, not {level}")
+        level = share("level", level)
         tails = ((1 - level) / 2, (1 + level) / 2)
         values = self.estimates.values
         if kind not in _INTERVALS:
@@ -179,7 +179,7 @@ def bootstrap(
     unknown = [f for f in estimates.unidentified if f.coefficients]
     if unknown and type == _PARAMETRIC:
         raise Unsupported(f"responses cannot be simulated at the estimates: {unknown[0]}")
-    recipe = _recipe([(likelihood, estimates)], engine, _seed(seed), type, factor)
+    recipe = _recipe([(likelihood, estimates)], engine, seed_of_run(seed, out), type, factor)
     request = {"method": method, "type": type, "group": group}
     tables, failures = _replicates(recipe, n, request, executor, out, progress)
     columns = [*estimates.values.index, "logLik", "singular"]
@@ -204,7 +204,7 @@ def ratios(
 
     NaN where a fit failed; the reasons go with it.
     """
-    recipe = _recipe([small, large], engine, _seed(seed), _PARAMETRIC, None)
+    recipe = _recipe([small, large], engine, seed_of_run(seed, out), _PARAMETRIC, None)
     request = {"method": small[0].method, "large": large[0].graph.call}
     tables, failures = _replicates(recipe, n, request, executor, out, progress)
     logliks = [tables[:, k, len(e.values)] for k, (_, e) in enumerate((small, large))]
@@ -218,10 +218,6 @@ def method_named(method: str) -> Method:
     if found is None:
         raise Mix2stanError(f"there is no method {method!r}", hint="'reml' or 'ml'")
     return "REML" if found == "REML" else "ML"
-
-
-def _seed(seed: int | None) -> int:
-    return int(np.random.default_rng().integers(2**31)) if seed is None else seed
 
 
 def _recipe(
@@ -246,8 +242,7 @@ def _replicates(
     progress: bool | None,
 ) -> tuple[Array, dict[int, str]]:
     """The table of every fit, shape (n, fits, columns), and the reasons of failures."""
-    if n < 1:
-        raise Mix2stanError(f"n must be at least 1, not {n}")
+    n = whole("n", n, 1)
     items = [(first, min(_BATCH, n - first)) for first in range(0, n, _BATCH)]
     store = None
     if out is not None:

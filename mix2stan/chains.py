@@ -15,9 +15,9 @@ from mix2stan.engines import Draws, Engine, Progress, Settings, engine_named
 from mix2stan.engines.contract import ProgressCallback
 from mix2stan.errors import EngineError, Mix2stanError
 from mix2stan.many import Failure, Store, Work, arrays_or_raise, fingerprint, run_many, seed_of
-from mix2stan.many.store import Arrays, recorded
+from mix2stan.many.store import Arrays
 
-__all__ = ["chain_seeds", "recorded_seed", "sample_chains", "sample_data_sets"]
+__all__ = ["chain_seeds", "sample_chains", "sample_data_sets"]
 
 _VARIABLE, _STATISTIC = "variable ", "statistic "
 
@@ -70,20 +70,11 @@ def sample_chains(
     """
     store = None
     if out is not None:
-        about = {
-            "call": call,
-            "chains": settings.chains,
-            "warmup": settings.warmup,
-            "draws": settings.draws,
-            "seed": settings.seed,
-            "adapt_delta": settings.adapt_delta,
-            "max_treedepth": settings.max_treedepth,
-            "engine": engine.version,
-            "program": fingerprint(stan_code),
-            "data": fingerprint(data),
-            "inits": fingerprint(*(settings.inits_of(c + 1) or {} for c in range(settings.chains))),
-        }
-        store = Store(out, "chain", about)
+        inits = fingerprint(
+            *(settings.inits_of(c + 1) or settings.radius for c in range(settings.chains))
+        )
+        data_sets = {"data": fingerprint(data), "inits": inits}
+        store = _store(out, engine, stan_code, settings, call, data_sets)
     alone = replace(settings, chains=1, threads=1, inits=None, folder=None)
     seeds = chain_seeds(settings.seed, settings.chains)
     starts = [settings.inits_of(c + 1) or settings.radius for c in range(settings.chains)]
@@ -104,21 +95,28 @@ def sample_data_sets(
     data: Sequence[Mapping[str, Any]],
     settings: Settings,
     starts: Sequence[Sequence[Mapping[str, Any]]],
+    call: str,
     *,
     executor: Executor | None = None,
+    out: str | Path | None = None,
     progress: bool | None = None,
 ) -> Draws:
     """The draws of all chains of one program on several data sets, one after the other.
 
     Args:
-        engine, stan_code, settings, executor: as in :func:`sample_chains`.
+        engine, stan_code, settings, call, executor, out: as in :func:`sample_chains`.
         data: the program's data, of every data set.
         starts: the starting values of every chain, by data set.
         progress: show a bar; None if standard error is a terminal.
 
     Raises:
         EngineError: if a chain fails every time it is tried.
+        Mix2stanError: if ``out`` holds another request, or cannot be written.
     """
+    store = None
+    if out is not None:
+        prints = {"data": fingerprint(*data), "inits": fingerprint(*(s for i in starts for s in i))}
+        store = _store(out, engine, stan_code, settings, call, {"data_sets": len(data), **prints})
     alone = replace(settings, chains=1, threads=1, inits=None, folder=None)
     items = [
         (i, int(seed_of(settings.seed, i, c).generate_state(1)[0]), start)
@@ -126,13 +124,31 @@ def sample_data_sets(
         for c, start in enumerate(mine)
     ]
     work = Work(_chain, _Program(engine.name, stan_code, tuple(data), alone), items, "chain")
-    return _joined(run_many(work, executor=executor, progress=progress), settings)
+    return _joined(run_many(work, executor=executor, store=store, progress=progress), settings)
 
 
-def recorded_seed(out: str | Path) -> int | None:
-    """The seed of the run a folder holds, None if it holds none."""
-    seed = (recorded(Path(out)) or {}).get("seed")
-    return seed if isinstance(seed, int) else None
+def _store(
+    out: str | Path,
+    engine: Engine,
+    stan_code: str,
+    settings: Settings,
+    call: str,
+    further: Mapping[str, Any],
+) -> Store:
+    """The folder of a run: of everything its chains depend on."""
+    about = {
+        "call": call,
+        "chains": settings.chains,
+        "warmup": settings.warmup,
+        "draws": settings.draws,
+        "seed": settings.seed,
+        "adapt_delta": settings.adapt_delta,
+        "max_treedepth": settings.max_treedepth,
+        "engine": engine.version,
+        "program": fingerprint(stan_code),
+        **further,
+    }
+    return Store(out, "chain", about)
 
 
 def _chain(program: _Program, item: tuple[int, int, Any]) -> dict[str, NDArray[Any]]:

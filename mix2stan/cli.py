@@ -28,8 +28,17 @@ app = typer.Typer(
     name="mix2stan",
     help="Read an R mixed-model call, write the Stan program, sample its posterior.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _folder(text: str) -> Path:
+    """The folder an option names; an empty text would be the current one."""
+    if not text.strip():
+        raise typer.BadParameter("it names no folder; . is the current one")
+    return Path(text)
+
 
 Call = Annotated[str, typer.Argument(help="R text with one model call; - reads standard input.")]
 Data = Annotated[
@@ -62,6 +71,24 @@ Quiet = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        import mix2stan
+
+        typer.echo(f"mix2stan {mix2stan.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Read an R mixed-model call, write the Stan program, sample its posterior."""
+
+
 @app.command()
 def fit(
     call: Call,
@@ -81,7 +108,9 @@ def fit(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the chains as they finish, fit.nc, summary.csv; goes on with them."
+            help="Folder for the chains as they finish, fit.nc, summary.csv; goes on with them.",
+            parser=_folder,
+            metavar="FOLDER",
         ),
     ] = None,
     dask: Annotated[
@@ -152,7 +181,7 @@ def new(
     force: Force = False,
 ) -> None:
     """Write a commented Python script to start from, which runs as it is."""
-    from mix2stan.report import check_free
+    from mix2stan.folders import check_free
     from mix2stan.starter import Sources, starter_script
 
     model = _model(call, data, columns, prior, strategy)
@@ -189,7 +218,12 @@ def bootstrap(
     group: Annotated[str | None, typer.Option(help="The factor that is resampled.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes the replicates reproducible.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the replicates as they come; goes on with them.")
+        Path | None,
+        typer.Option(
+            help="Folder for the replicates as they come; goes on with them.",
+            parser=_folder,
+            metavar="FOLDER",
+        ),
     ] = None,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     as_json: Json = False,
@@ -200,8 +234,6 @@ def bootstrap(
 
     _log_warnings(not quiet)
     model = _model(call, data, columns)
-    if seed is None and out is not None:
-        seed = (recorded(out) or {}).get("seed")
     with contextlib.ExitStack() as cleanup:
         executor = None if dask is None else cleanup.enter_context(dask_executor(dask))
         found = model.bootstrap(
@@ -247,13 +279,16 @@ def stan_data(
 def export(
     call: Call,
     data: Data,
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    out: Annotated[
+        Path, typer.Option(help="The folder to write.", parser=_folder, metavar="FOLDER")
+    ],
     columns: Columns = None,
     prior: Priors = "default",
     strategy: Strategy = "auto",
+    force: Force = False,
 ) -> None:
     """Write model.stan, data.json, names.json, run.py and run.R."""
-    typer.echo(_model(call, data, columns, prior, strategy).export(out))
+    typer.echo(_model(call, data, columns, prior, strategy).export(out, force))
 
 
 @app.command()
@@ -292,10 +327,17 @@ def compare(
     data: Data,
     columns: Columns = None,
 ) -> None:
-    """Say whether two calls are the same model, and where they differ; exit code 1 if they do."""
+    """Say whether two calls are the same model, and where they differ.
+
+    The exit code is 0 if they are, 1 if they differ, 2 if it cannot be said.
+    """
     from mix2stan.comparison import compare
 
-    found = compare(_model(first, data, columns), _model(second, data, columns))
+    try:
+        found = compare(_model(first, data, columns), _model(second, data, columns))
+    except (Mix2stanError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
     typer.echo(str(found))
     if not found.same:
         raise typer.Exit(1)
@@ -460,10 +502,13 @@ def _check_new(folder: Path) -> None:
 
 def _write(model: Model, result: Fit, folder: Path, given: dict[str, Any]) -> None:
     """Everything of a run; that ``fit.nc`` is there says that the run is finished."""
+    from mix2stan.folders import write_whole
     from mix2stan.report import record_run
 
-    model.export(folder)
-    result.summary("all").to_csv(folder / "summary.csv", index_label="parameter")
+    # a run that went on has them already, of the same request
+    model.export(folder, force=True)
+    table = result.summary("all").to_csv(index_label="parameter")
+    write_whole(folder / "summary.csv", table)
     command = ["mix2stan", "fit", model.text.strip()]
     for name, value in given.items():
         for each in value if isinstance(value, list) else [value]:

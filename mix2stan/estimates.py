@@ -15,6 +15,7 @@ from scipy.special import ndtri
 from mix2stan.climbs import highest
 from mix2stan.collapsed_data import collapsed_data
 from mix2stan.compiler import Compiled
+from mix2stan.counts import share
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Block, Paragraph, result_page, table_of
 from mix2stan.engines import Engine, Optimum, Program
@@ -150,6 +151,7 @@ class Estimates:
         >>> model.reml().wald().columns.tolist()
         ['2.5%', '97.5%']
         """
+        level = share("level", level)
         z = float(ndtri((1 + level) / 2))
         beta, error = self._fixef, self.standard_errors
         names = [f"{50 * (1 - level):g}%", f"{50 * (1 + level):g}%"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mix2stan.engines import to_json
+from mix2stan.folders import check_free, write_whole
 from mix2stan.labels import Labels
 
 __all__ = ["export_model"]
@@ -33,8 +34,14 @@ print(fit$summary())
 """
 
 
-def export_model(stan_code: str, stan_data: dict[str, Any], labels: Labels, folder: Path) -> Path:
-    """Write the program, its data, its labels, and scripts that run it in Python and R."""
+def export_model(
+    stan_code: str, stan_data: dict[str, Any], labels: Labels, folder: Path, force: bool
+) -> Path:
+    """Write the program, its data, its labels, and scripts that run it in Python and R.
+
+    Raises:
+        Mix2stanError: if one of the files is there, unless by ``force``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         "model.stan": stan_code,
@@ -43,6 +50,8 @@ def export_model(stan_code: str, stan_data: dict[str, Any], labels: Labels, fold
         "run.py": _RUN_PY,
         "run.R": _RUN_R,
     }
+    for name in files:
+        check_free(folder / name, force)
     for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        write_whole(folder / name, text)
     return folder

@@ -27,7 +27,7 @@ __all__ = ["Fit", "load"]
 
 Kind = Literal["main", "fixef", "ranef", "all"]
 
-_FORMAT = 4
+_FORMAT = 5
 #: The group of a file that has the data a fit remembers.
 _DATA = "mix2stan_data"
 
@@ -466,8 +466,12 @@ def load(path: str | Path) -> Fit:
             schema = Schema.from_parts(about["schema"], columns)
         posterior, stats = groups["posterior"], groups["sample_stats"]
         return Fit(posterior, stats, labels, about["engine"], about["max_treedepth"], schema)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Mix2stanError(f"{path} is not a fit that mix2stan saved") from error
+    except Mix2stanError as error:
+        if type(error) is Mix2stanError:
+            raise
+        raise inference_data.not_ours(Path(path)) from error
+    except Exception as error:  # a hostile file may hold anything, at any depth
+        raise inference_data.not_ours(Path(path)) from error
 
 
 def _sd_columns(draws: np.ndarray) -> dict[str, float]:

@@ -7,7 +7,8 @@ are built from the same xarray datasets here, and nothing outside this file know
 from __future__ import annotations
 
 import functools
-import os
+import hashlib
+import json
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
@@ -24,13 +25,15 @@ __all__ = [
     "container",
     "dataset",
     "load",
+    "not_ours",
     "posterior",
     "power_scaling",
     "sample_stats",
     "save",
 ]
 
-_ABOUT = "mix2stan"
+#: Attributes of the posterior: what a fit is beside its draws, and a digest of it all.
+_ABOUT, _DIGEST = "mix2stan", "mix2stan_digest"
 
 
 def posterior(variables: Mapping[str, np.ndarray], labels: Labels) -> Any:
@@ -92,21 +95,21 @@ def power_scaling() -> Callable[..., Any] | None:
 
 
 def save(groups: Mapping[str, Any], path: Path, about: str) -> Path:
-    """Write a NetCDF file, whole or not at all; ``about`` is kept with the posterior."""
+    """Write a NetCDF file, whole or not at all; ``about`` is kept with the posterior.
+
+    With it is a digest of everything, so that a file that was changed is not taken for a fit.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix=".nc", dir=path.parent)
-    os.close(handle)
-    try:
+    known = {_ABOUT: about, _DIGEST: _digest(groups, about)}
+    # in a folder of its own, so that the file has the permissions of any other
+    with tempfile.TemporaryDirectory(prefix=".mix2stan-", dir=path.parent) as folder:
+        temporary = Path(folder) / "fit.nc"
         for name, data in groups.items():
-            attributes = {_ABOUT: about} if name == "posterior" else {}
             first = name == next(iter(groups))
-            data.assign_attrs(attributes).to_netcdf(
+            data.assign_attrs(known if name == "posterior" else {}).to_netcdf(
                 temporary, group=name, mode="w" if first else "a", engine="h5netcdf"
             )
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        temporary.replace(path)
     return path
 
 
@@ -114,7 +117,7 @@ def load(path: Path, further: str) -> tuple[dict[str, Any], str]:
     """Read what :func:`save` wrote: the groups, ``further`` if it is there, and ``about``.
 
     Raises:
-        Mix2stanError: if the file is missing or damaged.
+        Mix2stanError: if the file is missing, or not what was written.
     """
     import xarray as xr
 
@@ -125,12 +128,43 @@ def load(path: Path, further: str) -> tuple[dict[str, Any], str]:
         try:
             with xr.open_dataset(path, group=name, engine="h5netcdf") as data:
                 groups[name] = data.load()
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # of damaged bytes HDF5 and xarray make errors of many kinds
             if name == further and isinstance(error, OSError) and groups:
                 continue
-            raise Mix2stanError(f"{path} is damaged, or not a fit that mix2stan saved") from error
-    about = str(groups["posterior"].attrs.pop(_ABOUT, ""))
+            raise not_ours(path) from error
+    attributes = groups["posterior"].attrs
+    about, digest = (str(attributes.pop(name, "")) for name in (_ABOUT, _DIGEST))
+    if not about:
+        raise not_ours(path)
+    if digest != _digest(groups, about):
+        raise Mix2stanError(
+            f"{path} is damaged: it does not hold what was saved",
+            hint="take a copy, or sample again",
+        )
     return groups, about
+
+
+def not_ours(path: Path) -> Mix2stanError:
+    """What a file is answered with that cannot be read as a fit."""
+    return Mix2stanError(f"{path} is damaged, or not a fit that mix2stan saved")
+
+
+def _digest(groups: Mapping[str, Any], about: str) -> str:
+    """A digest of all that a file holds, the same before it is written and after it is read."""
+    found = hashlib.sha256(about.encode(errors="surrogatepass"))
+    for name in sorted(groups):
+        data = groups[name]
+        attributes = {k: np.asarray(v).tolist() for k, v in data.attrs.items() if k != _ABOUT}
+        found.update(json.dumps([name, attributes], sort_keys=True).encode())
+        for variable in sorted(data.variables):
+            values = np.asarray(data[variable].values)
+            found.update(json.dumps([variable, data[variable].dims, values.shape]).encode())
+            if values.dtype.kind in "OUS":
+                found.update(json.dumps(list(map(str, values.ravel()))).encode())
+            else:
+                kind = np.float64 if values.dtype.kind == "f" else np.int64
+                found.update(np.ascontiguousarray(values.astype(kind)).tobytes())
+    return found.hexdigest()
 
 
 def _numbered(data: Any) -> Any:

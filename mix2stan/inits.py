@@ -26,7 +26,7 @@ from mix2stan.residuals import known_errors
 from mix2stan.responses import Observed, stand_in
 from mix2stan.spread import spread
 
-__all__ = ["starting_points"]
+__all__ = ["effects_apart", "starting_points"]
 
 Array = NDArray[np.float64]
 
@@ -55,6 +55,19 @@ def starting_points(
             for start in starts:
                 start[prior.block] = _within(start[prior.block], bounds)
     return starts
+
+
+def effects_apart(graph: ModelGraph, start: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A point that differs from a start in the effects alone, None if the program samples none.
+
+    Effects are what has a value for every level, or every row, and a distribution that other
+    parameters give it: those of terms, as the program has them, and latent variables.
+    """
+    names = {f"{kind}_{group.id}" for group in graph.groups for kind in "zbm"}
+    names |= {f"m_{graph.strategy.errors}"} if graph.strategy.errors else set()
+    names |= {f"l_{i}" for layer in graph.response.layers for i in layer.ids}
+    sampled = names & start.keys()
+    return {**start, **{n: np.asarray(start[n]) + 1.0 for n in sampled}} if sampled else None
 
 
 def _within(value: Any, bounds: Mapping[str, tuple[float, ...]]) -> Any:

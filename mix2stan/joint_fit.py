@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.fit import Fit, Kind, load
+from mix2stan.folders import write_whole
 from mix2stan.graph import Member, ModelGraph, joined
 from mix2stan.members import (
     common_variables,
@@ -155,9 +157,10 @@ class JointFit(Fit):
         """
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
+        files = {name: _file_of(name, i) for i, name in enumerate(self._fits)}
         for name, fit in self._fits.items():
-            fit.save(folder / f"{name}.nc")
-        (folder / _INDEX).write_text(json.dumps(self.responses), encoding="utf-8")
+            fit.save(folder / files[name])
+        write_whole(folder / _INDEX, json.dumps(files))
         return folder
 
     # -- inside ------------------------------------------------------------------------------------
@@ -193,6 +196,12 @@ class JointFit(Fit):
         return xr.Dataset(found)
 
 
+def _file_of(name: str, place: int) -> str:
+    """The file of a response: its name, if every system takes that as one."""
+    plain = re.fullmatch(r"\w{1,100}", name, re.ASCII)
+    return f"{name}.nc" if plain else f"response-{place + 1}.nc"
+
+
 def load_joint(folder: Path) -> JointFit:
     """Read a folder that :meth:`JointFit.save` wrote.
 
@@ -202,7 +211,14 @@ def load_joint(folder: Path) -> JointFit:
     index = folder / _INDEX
     if not index.is_file():
         raise Mix2stanError(f"{folder} is no fit: it has no {_INDEX}", hint="a fit is a file.nc")
-    names = json.loads(index.read_text(encoding="utf-8"))
-    fits = {name: load(folder / f"{name}.nc") for name in names}
+    try:
+        files = json.loads(index.read_text(encoding="utf-8"))
+        # a file of the folder itself, whatever the index says
+        inside = bool(files) and all(Path(file).name == file for file in files.values())
+    except (AttributeError, OSError, TypeError, ValueError, RecursionError):
+        inside = False
+    if not inside:
+        raise Mix2stanError(f"{index} is damaged, or not of a fit that mix2stan saved")
+    fits = {name: load(folder / file) for name, file in files.items()}
     members = tuple(Member(name, fit.schema.graph) for name, fit in fits.items())
     return JointFit(fits, joined(members, next(iter(fits.values())).labels.call))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from mix2stan.compiler import Compiled
+from mix2stan.counts import whole
 from mix2stan.design import Frame
 from mix2stan.documents import Paragraph, result_page
 from mix2stan.engines import Settings, engine_named, pick_engine
@@ -139,7 +140,7 @@ def kfold(
     progress: bool | None = None,
 ) -> KFold:
     """See :meth:`mix2stan.model.Model.kfold`."""
-    graph, data = compiled.graph, compiled.data
+    graph, data, k = compiled.graph, compiled.data, whole("k", k, 2)
     if data.reduced:
         raise Unsupported("rows that were reduced cannot be held out", hint="a data frame's can")
     if graph.residual.correlation is not None:
@@ -196,7 +197,7 @@ def _assign(
             raise Mix2stanError(f"the model has no grouping factor {group!r}", hint=hint)
         codes = data.grouping(factors[group]).codes
     units = int(codes.max()) + 1
-    if not 2 <= k <= units:
+    if k > units:
         what = "rows" if group is None else f"levels of {group}"
         raise Mix2stanError(f"k must be from 2 to {units}, the number of {what}, not {k}")
     return np.asarray(rng.permutation(np.arange(units) % k)[codes])

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from mix2stan.compiler import Compiled, DataArgument, Given
+from mix2stan.counts import seed_or_drawn, whole
 from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.explanation import Explanation, explain, summarise, summary_page
 from mix2stan.export import export_model
 from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
+from mix2stan.many import folder_named, seed_of_run
 from mix2stan.matrices import Data, RandomTerm
 from mix2stan.partitions import compile_given, of_likelihood
 from mix2stan.priors.choice import PriorArgument
@@ -209,30 +211,27 @@ class Model(Refits):
         >>> model.sample(chains=2, warmup=200, draws=100, seed=1).fixef().index.tolist()
         ['(Intercept)', 'Days']
         """
-        from mix2stan.chains import recorded_seed, sample_chains
+        from mix2stan.chains import sample_chains
         from mix2stan.engines import Settings, pick_engine
         from mix2stan.progress import listening
 
-        if seed is None and out is not None:
-            seed = recorded_seed(out)
-        if seed is None:
-            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
-        if inits is not None and hasattr(inits, "starts"):
-            inits = dict(inits.starts)
-        if not isinstance(inits, int | float):
-            inits = self._starts(inits, chains, seed)
-        _log.info("%s: %d chains of %d + %d, seed %d", self.call, chains, warmup, draws, seed)
         settings = Settings(
             chains=chains,
             warmup=warmup,
             draws=draws,
-            seed=seed,
+            seed=seed_of_run(seed, out),
             adapt_delta=adapt_delta,
             max_treedepth=max_treedepth,
             threads=threads,
-            inits=inits,
-            folder=None if folder is None else Path(folder),
+            folder=None if folder is None else folder_named("folder", folder),
         )
+        chains, seed = settings.chains, settings.seed
+        if inits is not None and hasattr(inits, "starts"):
+            inits = dict(inits.starts)
+        if not isinstance(inits, int | float):
+            inits = self._starts(inits, chains, seed)
+        settings = replace(settings, inits=inits)
+        _log.info("%s: %d chains of %d + %d, seed %d", self.call, chains, warmup, draws, seed)
         chosen = pick_engine(engine)
         if executor is not None or out is not None:
             draws_of_all = sample_chains(
@@ -280,10 +279,7 @@ class Model(Refits):
         from mix2stan.prior_fit import PriorSample
         from mix2stan.priors.draws import prior_draws
 
-        if draws < 1:
-            raise Mix2stanError(f"there cannot be {draws} draws")
-        if seed is None:
-            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        draws, seed = whole("draws", draws, 1), seed_or_drawn(seed, None)
         one = self._single
         values = prior_draws(one.graph, one.data, one.stan_data, draws, seed)
         return PriorSample(values, self.labels, remember(one.graph, one.data), seed)
@@ -462,19 +458,24 @@ class Model(Refits):
 
         return translate(self, to)
 
-    def export(self, folder: str | Path) -> Path:
+    def export(self, folder: str | Path, force: bool = False) -> Path:
         """Write ``model.stan data.json names.json run.py run.R``, enough to run it anywhere.
 
         Args:
             folder: where the files go.
+            force: write over files that are there.
 
         Returns:
             The folder; it is made if needed.
 
+        Raises:
+            Mix2stanError: if there is one of the files already.
+
         >>> sorted(path.name for path in model.export(folder / "out").iterdir())
         ['data.json', 'model.stan', 'names.json', 'run.R', 'run.py']
         """
-        return export_model(self.stan_code, self.stan_data, self.labels, Path(folder))
+        target = folder_named("folder", folder)
+        return export_model(self.stan_code, self.stan_data, self.labels, target, force)
 
 
 def model(

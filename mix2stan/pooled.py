@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from mix2stan.design import is_frame
 from mix2stan.errors import DataError, Mix2stanError
 from mix2stan.fit import Fit
 from mix2stan.inits import starting_points
+from mix2stan.many import seed_of_run
 from mix2stan.model import model
 from mix2stan.stan_data import stan_data
 
@@ -33,6 +35,7 @@ def fit_multiple(
     engine: str | None = "auto",
     adapt_delta: float = 0.9,
     executor: Executor | None = None,
+    out: str | Path | None = None,
     progress: bool | None = None,
 ) -> Fit:
     """The posterior of a model over imputed data sets: the equal mixture of theirs.
@@ -50,11 +53,13 @@ def fit_multiple(
         seed: makes the draws reproducible, wherever they run; drawn at random if None.
         engine: what samples.
         executor: where chains run, as in :meth:`mix2stan.model.Model.sample`.
+        out: a folder that keeps each chain as it finishes; the same call goes on with those it has.
         progress: show a bar; None if standard error is a terminal.
 
     Raises:
         DataError: if the data sets lead to different programs, rows or levels.
         EngineError: if a chain fails.
+        Mix2stanError: if ``out`` holds another request, or cannot be written.
 
     >>> pooled = fit_multiple("lm(Reaction ~ Days)", [sleepstudy] * 2, seed=1)
     >>> pooled.posterior["data_set"].values.tolist()
@@ -77,21 +82,28 @@ def fit_multiple(
                 f"data set {i} has other rows, coefficients or levels than the first",
                 hint="imputed data sets differ in single values alone",
             )
-    if seed is None:
-        seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+    settings = Settings(
+        chains=chains,
+        warmup=warmup,
+        draws=draws,
+        seed=seed_of_run(seed, out),
+        adapt_delta=adapt_delta,
+    )
+    chains = settings.chains
     graphs = [replace(m.meaning, priors=first.meaning.priors) for m in models]
     entries = [stan_data(g, m.data) for g, m in zip(graphs, models, strict=True)]
-    starts = [starting_points(g, e, chains, seed) for g, e in zip(graphs, entries, strict=True)]
-    settings = Settings(
-        chains=chains, warmup=warmup, draws=draws, seed=seed, adapt_delta=adapt_delta
-    )
+    starts = [
+        starting_points(g, e, chains, settings.seed) for g, e in zip(graphs, entries, strict=True)
+    ]
     found = sample_data_sets(
         pick_engine(engine),
         first.stan_code,
         entries,
         settings,
         starts,
+        first.call,
         executor=executor,
+        out=out,
         progress=progress,
     )
     label = f"{found.engine}, pooled over {len(models)} data sets"

@@ -20,6 +20,7 @@ from scipy.special import ndtri
 
 from mix2stan.climbs import maximum
 from mix2stan.compiler import Compiled
+from mix2stan.counts import share
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Paragraph, result_page, table_of
 from mix2stan.engines import Engine
@@ -80,8 +81,7 @@ def profile(
     level: float = 0.95,
 ) -> Profile:
     """Profile intervals; see :meth:`mix2stan.model.Model.profile`."""
-    if not 0 < level < 1:
-        raise Mix2stanError(f"level must be between 0 and 1, not {level}")
+    level = share("level", level)
     likelihood = likelihood_of(compiled, "ML")
     estimates = likelihood.maximise(engine)
     curves = _curves(likelihood, estimates, engine)

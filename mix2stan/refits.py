@@ -9,10 +9,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mix2stan.compiler import Compiled
+from mix2stan.counts import seed_or_drawn, whole
 from mix2stan.errors import Mix2stanError
+from mix2stan.many import seed_of_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,9 @@ class Refits(ABC):
         The fit's engine says that it is an approximation, wherever it is printed or saved.
 
         Args:
-            kind: ``"laplace"``, a normal distribution at the mode of the unconstrained parameters, or
+            kind: ``"laplace"``, a normal distribution at the mode of the unconstrained parameters
+                when effects are integrated out, as glmer, TMB and INLA do: of effects that are sampled
+                by their own normal approximation given the rest; or
                 ``"pathfinder"``, the best of those along a path to the mode (Zhang et al. 2022); by
                 CmdStan also ``"meanfield"`` and ``"fullrank"``, automatic differentiation variational
                 inference (Kucukelbir et al. 2017).  What is integrated out is still drawn exactly.
@@ -120,18 +122,18 @@ class Refits(ABC):
         """
         from mix2stan.engines import pick_engine
         from mix2stan.fit import Fit
-        from mix2stan.inits import starting_points
+        from mix2stan.inits import effects_apart, starting_points
         from mix2stan.labels import labels_of
         from mix2stan.schema import remember
 
-        if draws < 1:
-            raise Mix2stanError(f"draws must be at least 1, not {draws}")
-        if seed is None:
-            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
+        draws, seed = whole("draws", draws, 1), seed_or_drawn(seed)
         compiled = self._single
         program = pick_engine(engine).compile(compiled.stan_code, compiled.stan_data)
-        start = starting_points(compiled.graph, compiled.stan_data, 1, seed)[0]
-        found = program.approximate(kind, draws, start, seed)
+        # a mode is where it is, whatever the draws
+        near = 1 if kind == "laplace" else seed
+        start = starting_points(compiled.graph, compiled.stan_data, 1, near)[0]
+        apart = effects_apart(compiled.graph, start)
+        found = program.approximate(kind, draws, start, seed, apart)
         labels = labels_of(compiled.graph, compiled.data, {})
         return Fit.of(found, labels, remember(compiled.graph, compiled.data))
 
@@ -176,10 +178,12 @@ class Refits(ABC):
         from mix2stan.engines import Settings
         from mix2stan.kfold import kfold
 
-        if seed is None:
-            seed = int(np.random.default_rng().integers(1, 2**31 - 1))
         settings = Settings(
-            chains=chains, warmup=warmup, draws=draws, seed=seed, adapt_delta=adapt_delta
+            chains=chains,
+            warmup=warmup,
+            draws=draws,
+            seed=seed_of_run(seed, out),
+            adapt_delta=adapt_delta,
         )
         return kfold(self._single, k, group, settings, engine, executor, out, progress)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import solve_triangular
 
+from mix2stan.counts import bounded
 from mix2stan.errors import FormulaError
 from mix2stan.graph import ErrorCorrelation, Residual, VarianceFunction
 from mix2stan.matrices import Data
@@ -43,6 +44,9 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+#: The most parameters of a general correlation matrix.
+_CORRELATIONS = 100_000
+
 Index = NDArray[np.int64]
 
 
@@ -128,6 +132,8 @@ def _check_times(correlation: ErrorCorrelation, blocks: Blocks, codes: Index, ti
         raise FormulaError(message, span=correlation.span, hint=hint)
     if correlation.kind == "corSymm":
         seen = np.unique(blocks.points)
+        pairs = len(seen) * (len(seen) - 1) / 2
+        bounded(pairs, _CORRELATIONS, "correlations", correlation.span)
         if len(seen) != seen[-1] - seen[0] + 1:
             message = f"corSymm() needs positions without gaps, and {words} has some"
             raise FormulaError(message, span=correlation.span)

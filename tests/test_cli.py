@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import mix2stan as m2s
 from tests.conftest import FIXTURES, table
 
 CALL = "lmer(Reaction ~ Days + (1 | Subject), data = sleepstudy)"
@@ -124,3 +125,36 @@ def test_a_folder_of_parquet_files_is_data(tmp_path):
     assert done.returncode == 0, done.stderr
     here = run("fit", CALL, *DATA, "--method", "reml", "--json", "--engine", "stanli")
     assert json.loads(done.stdout)["logLik"] == pytest.approx(json.loads(here.stdout)["logLik"])
+
+
+def test_compare_tells_same_different_and_error_apart():
+    first, data = "lm(Reaction ~ Days)", DATA
+    assert run("compare", first, "lm(Reaction ~ 1 + Days)", *data).returncode == 0
+    assert run("compare", first, "lm(Reaction ~ 1)", *data).returncode == 1
+    done = run("compare", first, "lm(Reaction ~ ", *data)
+    assert done.returncode == 2 and "error: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--seed", "-1"), "seed must be a whole number"),
+        (("--chains", "0"), "chains must be a whole number"),
+        (("--adapt-delta", "1"), "adapt_delta must be a number between 0 and 1"),
+        (("--out", ""), "names no folder"),
+    ],
+)
+def test_what_cannot_be_is_answered_in_words(arguments, said):
+    done = run("fit", CALL, *DATA, *arguments)
+    assert done.returncode != 0 and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_version_is_printed():
+    assert run("--version").stdout == f"mix2stan {m2s.__version__}\n"
+
+
+def test_export_writes_over_files_only_by_force(tmp_path):
+    assert run("export", CALL, *DATA, "--out", str(tmp_path)).returncode == 0
+    again = run("export", CALL, *DATA, "--out", str(tmp_path))
+    assert again.returncode == 1 and "nothing is overwritten" in again.stderr
+    assert run("export", CALL, *DATA, "--out", str(tmp_path), "--force").returncode == 0

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.counts import bounded
 from mix2stan.design.contrasts import (
     CONTRASTS,
     completed,
@@ -17,6 +18,7 @@ from mix2stan.design.contrasts import (
 )
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column, Frame
+from mix2stan.design.room import CELLS
 from mix2stan.errors import FormulaError
 from mix2stan.parser import parse_expression
 from mix2stan.syntax import Call, Name, Node, String
@@ -25,6 +27,9 @@ __all__ = ["choose_contrasts", "contrast_function", "matrix", "of_text"]
 
 Array = NDArray[np.float64]
 Arguments = Mapping[str, Node]
+
+#: The most cells of a matrix that is written out.
+_CELLS = 1_000_000
 
 #: The names that ``C(f, sum)`` takes for those of contrast functions.
 _SHORT = frozenset({"poly", "helmert", "sum", "treatment", "SAS"})
@@ -39,6 +44,8 @@ def choose_contrasts(evaluation: Evaluation, call: Call, arguments: Arguments) -
     column = evaluation.column(arguments["x"]).as_factor()
     further = {name: arguments[name] for name in ("base", "scores") if name in arguments}
     whole = "how.many" not in arguments
+    count = len(column.levels)
+    evaluation.table(count, count, call)
     match arguments.get("contr"):
         case None:
             return column
@@ -52,7 +59,6 @@ def choose_contrasts(evaluation: Evaluation, call: Call, arguments: Arguments) -
         case other:
             made = _matrix_of(evaluation.column(other), other)
     values, labels = made
-    count = len(column.levels)
     if len(values) != count:
         shape = "x".join(map(str, values.shape))
         message = f"a {shape} contrast matrix does not fit {count} levels"
@@ -61,7 +67,7 @@ def choose_contrasts(evaluation: Evaluation, call: Call, arguments: Arguments) -
         values = completed(values)
         labels = (*labels, *[""] * (values.shape[1] - len(labels))) if labels else ()
     else:
-        many = int(evaluation.scalar(arguments["how.many"]))
+        many = evaluation.whole(arguments["how.many"])
         values, labels = values[:, :many], labels[:many]
     return replace(column, contrasts=values, labels=labels[: values.shape[1]])
 
@@ -70,12 +76,14 @@ def contrast_function(evaluation: Evaluation, call: Call, arguments: Arguments) 
     """``contr.treatment(4, base = 2)``: the matrix for a number of levels, or for levels."""
     given = evaluation.column(arguments["n"])
     if given.kind == "numeric" and len(given) == 1:
-        count = int(given.values[0])
-        if not 2 <= count <= 10_000:
+        count = evaluation.whole(arguments["n"])
+        if count < 2:
             raise FormulaError("contrasts are of at least two levels", span=call.span)
+        evaluation.table(count, count, call)
         levels = [str(i + 1) for i in range(count)]
     else:
         levels = evaluation.strings(arguments["n"])
+        evaluation.table(len(levels), len(levels), call)
     values, labels = _called(evaluation, call.function, levels, arguments)
     # what has no names but numbers is a matrix without names to R
     numbered = tuple(str(i + 1) for i in range(values.shape[1]))
@@ -89,7 +97,7 @@ def _called(
     """What a contrast function makes of levels, with its further arguments."""
     values, labels = CONTRASTS[function](levels)
     if function == "contr.treatment" and "base" in arguments:
-        base = int(evaluation.scalar(arguments["base"]))
+        base = evaluation.whole(arguments["base"])
         if not 1 <= base <= len(levels):
             message = f"the base is one of {len(levels)} levels, by its number"
             raise FormulaError(message, span=arguments["base"].span)
@@ -143,14 +151,15 @@ def matrix(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     """``matrix(data, nrow, ncol, byrow)`` without names."""
     data = evaluation.numbers(arguments["data"]).ravel()
     rows, columns = (
-        int(evaluation.scalar(arguments[name])) if name in arguments else None
+        evaluation.whole(arguments[name]) if name in arguments else None
         for name in ("nrow", "ncol")
     )
     if rows is None:
         rows = -(-len(data) // columns) if columns else len(data)
     columns = columns or -(-len(data) // max(rows, 1))
-    if rows < 1 or columns < 1 or rows * columns > 1_000_000 or not len(data):
+    if rows < 1 or columns < 1 or not len(data):
         raise FormulaError("this matrix has no shape", span=call.span)
+    bounded(rows * columns, _CELLS, CELLS, call.span)
     order = "byrow" in arguments and evaluation.flag(arguments["byrow"])
     filled = np.resize(data, rows * columns)
     return Column.numeric(filled.reshape(rows, columns, order="C" if order else "F"))

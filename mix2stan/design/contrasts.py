@@ -12,11 +12,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.counts import bounded
 from mix2stan.errors import FormulaError, suggestion
 
 __all__ = ["CONTRASTS", "completed", "contrast_columns", "contrast_name", "poly_contrasts"]
 
 Array = NDArray[np.float64]
+
+#: R's contr.poly() makes no more.
+_MOST_SCORES = 95
 
 
 def _treatment(levels: Sequence[str]) -> tuple[Array, list[str]]:
@@ -102,6 +106,8 @@ def contrast_name(kind: str) -> str:
 def poly_contrasts(scores: Array) -> tuple[Array, list[str]]:
     """Orthonormal polynomials of levels that stand at ``scores``, shape (k,)."""
     k = len(scores)
+    # as in R: beyond, powers cannot be told apart
+    bounded(k, _MOST_SCORES, "levels of orthogonal polynomials")
     powers = np.vander(scores - scores.mean(), k, increasing=True)
     Q, R = np.linalg.qr(powers)
     matrix = (Q * np.sign(np.diag(R)))[:, 1:]

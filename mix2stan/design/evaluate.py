@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.counts import bounded
 from mix2stan.design.frame import Column, Frame
+from mix2stan.design.room import CELLS, most_cells
 from mix2stan.errors import DataError, FormulaError, Unsupported, suggestion
 from mix2stan.syntax import Call, Constant, Formula, Name, Node, Number, Operator, Parens, String
 
@@ -23,6 +25,13 @@ __all__ = ["Evaluation"]
 
 Array = NDArray[Any]
 State = TypeVar("State")
+
+#: How many values an expression may have where the data have fewer rows, and all of them together.
+_VALUES, _IN_ALL = 10_000_000, 100_000_000
+#: So many times the rows of the data are never too many.
+_TIMES = 4
+#: How many words a list of levels or breaks may have, where the data have fewer rows.
+_WORDS = 1_000_000
 
 _CONSTANT_NAMES = {"pi": math.pi, "T": True, "F": False}
 
@@ -56,6 +65,39 @@ class Evaluation:
         self.frame = frame
         self.states: dict[Node, Any] = {} if states is None else states
         self._replaying = states is not None
+        self._spent = 0
+
+    def room(self, count: float, node: Node, what: str = "values") -> int:
+        """A number of values that an expression asks for, before they are made.
+
+        Whatever has more values than what it is made of asks here, so that a short text cannot ask
+        for unbounded work: neither at once nor in many pieces.
+
+        Raises:
+            FormulaError: if they are many more than the data have rows, alone or with all before.
+        """
+        most = max(_VALUES, _TIMES * self.frame.n)
+        found = bounded(count, most, what, node.span)
+        if found > self.frame.n:
+            in_all = max(_IN_ALL, _IN_ALL // _VALUES * most)
+            self._spent = bounded(self._spent + found, in_all, f"{what} in all", node.span)
+        return found
+
+    def table(self, rows: int, columns: float, node: Node) -> None:
+        """As :meth:`room`, of a matrix.
+
+        Raises:
+            FormulaError: if it has too many cells.
+        """
+        bounded(rows * columns, most_cells(self.frame.n), CELLS, node.span)
+
+    def words(self, count: float, node: Node, what: str = "levels") -> int:
+        """As :meth:`room`, of levels and their like, which are text.
+
+        Raises:
+            FormulaError: if there are too many.
+        """
+        return bounded(count, max(_WORDS, self.frame.n), what, node.span)
 
     def remember(self, call: Node, learn: Callable[[], State]) -> State:
         """What a call learnt from the data it was first evaluated on."""
@@ -76,6 +118,7 @@ class Evaluation:
         if len(column) == self.frame.n:
             return column
         if len(column) == 1:
+            self.table(self.frame.n, column.values.size, node)
             return column.rows(np.zeros(self.frame.n, dtype=np.int64))
         message = f"{node} has {len(column)} values for {self.frame.n} rows"
         raise FormulaError(message, span=node.span)
@@ -126,7 +169,9 @@ class Evaluation:
 
     def strings(self, node: Node) -> list[str]:
         """A literal vector of strings or numbers: ``"a"``, ``c("a", "b")``, ``1:3``."""
-        column = self.column(node).as_factor()
+        column = self.column(node)
+        self.words(len(column), node, "values as text")
+        column = column.as_factor()
         return [column.levels[i] for i in column.values.tolist() if i >= 0]
 
     def scalar(self, node: Node) -> float:
@@ -136,6 +181,17 @@ class Evaluation:
             raise FormulaError("a single number is expected here", span=node.span)
         return float(values.reshape(-1)[0])
 
+    def whole(self, node: Node) -> int:
+        """A single number without its fraction, as R takes counts.
+
+        Raises:
+            FormulaError: if it is missing, or infinite.
+        """
+        value = self.scalar(node)
+        if not math.isfinite(value):
+            raise FormulaError("a number is expected here", span=node.span)
+        return int(value)
+
     def flag(self, node: Node) -> bool:
         """``TRUE`` or ``FALSE``."""
         return self.scalar(node) != 0
@@ -143,11 +199,14 @@ class Evaluation:
     def concatenate(self, nodes: Sequence[Node]) -> Column:
         """The values of several expressions one after the other, as R's ``c()``."""
         columns = [self.column(n) for n in nodes]
+        if nodes:
+            self.room(sum(c.values.size for c in columns), nodes[0])
         if any(c.kind in ("factor", "ordered") for c in columns):
             factors = [c.as_factor() for c in columns]
             labels = [f.levels[i] for f in factors for i in f.values.tolist()]
             levels = tuple(dict.fromkeys(labels))
-            codes = [levels.index(label) for label in labels]
+            place = {level: i for i, level in enumerate(levels)}
+            codes = [place[label] for label in labels]
             return Column("factor", np.array(codes, dtype=np.int64), levels)
         values = [c.numbers().reshape(-1) for c in columns]
         whole = np.concatenate(values) if values else np.zeros(0)
@@ -182,10 +241,8 @@ class Evaluation:
             return Column.logical(hits[column.values])
         if symbol == ":":
             first, last = (self.scalar(o) for o in operands)
-            if abs(last - first) > 10_000_000:
-                raise FormulaError("this sequence is too long", span=node.span)
-            step = 1 if last >= first else -1
-            return Column.numeric(np.arange(first, last + step * 1e-10, step))
+            count = self.room(np.floor(abs(last - first) + 1e-10) + 1, node)
+            return Column.numeric(first + np.arange(count) * (1 if last >= first else -1))
         if symbol not in _ARITHMETIC and symbol != "-":
             raise FormulaError(f"{symbol!r} cannot be computed", span=node.span)
         return self._arithmetic(node)
@@ -207,6 +264,8 @@ class Evaluation:
             raise FormulaError(message, span=node.span)
         if a.ndim != b.ndim:
             a, b = (v[:, None] if v.ndim == 1 else v for v in (a, b))
+        if a.ndim == 2:
+            self.table(max(len(a), len(b)), max(a.shape[1], b.shape[1]), node)
         return a, b
 
     def _connective(self, symbol: str, operands: tuple[Node, ...]) -> Column:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.counts import bounded
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column
 from mix2stan.errors import DataError, FormulaError, suggestion
@@ -31,6 +33,9 @@ __all__ = [
 ]
 
 Arguments = Mapping[str, Node]
+
+#: The most breaks of cut(), where there are fewer values.
+_BREAKS = 100_000
 
 
 def factor(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -69,6 +74,8 @@ def paste(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     words = [np.array([*part.levels, "NA"], dtype=object)[part.values] for part in parts]
     if any(len(word) not in (1, length) for word in words):
         raise FormulaError("what is pasted has unequal lengths", span=call.span)
+    longest = sum(max((len(w) for w in part.levels), default=0) + len(between) for part in parts)
+    evaluation.table(length, longest, call)
     rows = zip(*(np.resize(word, length) for word in words), strict=True)
     levels, codes = np.unique([between.join(row) for row in rows], return_inverse=True)
     return Column("factor", codes.astype(np.int64), tuple(map(str, levels.tolist())), text=True)
@@ -78,7 +85,8 @@ def levels(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     """``levels(f)``: text, a value for each level; ``as.numeric(levels(f))[f]`` reads numbers."""
     names = evaluation.remember(call, lambda: evaluation.column(arguments["x"]).as_factor().levels)
     known = tuple(sorted(names))
-    codes = np.array([known.index(name) for name in names], dtype=np.int64)
+    place = {name: i for i, name in enumerate(known)}
+    codes = np.array([place[name] for name in names], dtype=np.int64)
     return Column("factor", codes, known, text=True)
 
 
@@ -119,7 +127,7 @@ def relevel(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     column = evaluation.column(arguments["x"]).as_factor()
     wanted = evaluation.column(arguments["ref"])
     if wanted.kind == "numeric":
-        place = int(evaluation.scalar(arguments["ref"])) - 1
+        place = evaluation.whole(arguments["ref"]) - 1
         if not 0 <= place < len(column.levels):
             message = f"there is no level number {place + 1} of {len(column.levels)}"
             raise FormulaError(message, span=arguments["ref"].span)
@@ -141,13 +149,15 @@ def dummy(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     column = evaluation.column(arguments["x"]).as_factor()
     wanted = arguments.get("level")
     names = list(column.levels[1:]) if wanted is None else evaluation.strings(wanted)
+    known = {level: i for i, level in enumerate(column.levels)}
     for name in names:
-        if name not in column.levels:
+        if name not in known:
             hint = suggestion(name, column.levels, what="the levels")
             raise FormulaError(f"there is no level {name!r}", span=call.span, hint=hint)
     if not names:
         raise FormulaError("dummy() has no level to show", span=call.span)
-    places = [column.levels.index(name) for name in names]
+    evaluation.table(len(column), len(names), call)
+    places = [known[name] for name in names]
     hits = (column.values[:, None] == np.array(places)).astype(float)
     hits[column.missing] = np.nan
     return Column.numeric(hits[:, 0]) if len(names) == 1 else Column.numeric(hits, names)
@@ -162,11 +172,12 @@ def at_level(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column
         names = [column.levels[i] if 0 <= i < len(column.levels) else str(i + 1) for i in places]
     else:
         names = evaluation.strings(arguments["level"])
+    known = {level: i for i, level in enumerate(column.levels)}
     for name in names:
-        if name not in column.levels:
+        if name not in known:
             hint = suggestion(name, column.levels, what="the levels")
             raise FormulaError(f"there is no level {name!r}", span=call.span, hint=hint)
-    hits = np.isin(column.values, [column.levels.index(name) for name in names]).astype(float)
+    hits = np.isin(column.values, [known[name] for name in names]).astype(float)
     return Column.numeric(np.where(column.missing, np.nan, hits))
 
 
@@ -189,6 +200,7 @@ def interaction(evaluation: Evaluation, call: Call, arguments: Arguments) -> Col
     if not parts:
         raise FormulaError("interaction() needs factors", span=call.span)
     columns = [evaluation.column(n).as_factor() for n in parts]
+    evaluation.words(math.prod(len(c.levels) for c in columns), call)
     codes, levels = columns[0].values, columns[0].levels
     for column in columns[1:]:
         missing = (codes < 0) | column.missing
@@ -211,6 +223,7 @@ def cut(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
 
     def learn() -> NDArray[np.float64]:
         given = np.sort(evaluation.numbers(arguments["breaks"]))
+        bounded(len(given), max(_BREAKS, len(values)), "breaks", arguments["breaks"].span)
         return _equal_breaks(values, int(given[0])) if len(given) == 1 else given
 
     breaks = evaluation.remember(call, learn)
@@ -258,7 +271,7 @@ def _interval_labels(
             message = f"{len(labels)} labels for {count} intervals"
             raise FormulaError(message, span=arguments["labels"].span)
         return labels
-    digits = int(evaluation.scalar(arguments["dig.lab"])) if "dig.lab" in arguments else 3
+    digits = evaluation.whole(arguments["dig.lab"]) if "dig.lab" in arguments else 3
     shown = [_bound(b, digits) for b in breaks]
     while len(set(shown)) < len(shown) and digits < 16:
         digits += 1

@@ -110,7 +110,7 @@ def _element(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column
     """``scale(x)[, 1]``, ``x[2:5]``, ``levels(f)[f]``: a column of a matrix, or elements by number."""
     whole = evaluation.column(arguments["x"])
     if "j" in arguments:
-        place = int(evaluation.scalar(arguments["j"]))
+        place = evaluation.whole(arguments["j"])
         all_rows = arguments["i"] == Constant("NULL")
         width = 1 if whole.values.ndim == 1 else whole.values.shape[1]
         if whole.is_factor or not all_rows or not 1 <= place <= width:
@@ -122,6 +122,8 @@ def _element(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column
         raise FormulaError(f"{call} has another length", span=call.span, hint=hint)
     places = index.values.astype(float) if index.is_factor else index.numbers() - 1
     inside = (places >= 0) & (places < len(whole))
+    evaluation.room(len(places), call)
+    evaluation.table(len(places), whole.values[:1].size, call)
     found = whole.rows(np.where(inside, places, 0).astype(np.int64))
     missing = -1 if whole.is_factor else np.nan
     return replace(found, values=np.where(inside, found.values, missing))
@@ -135,6 +137,7 @@ def _cbind(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     """Columns side by side; names are those of arguments, of variables, and of matrices' columns."""
     parts = [evaluation.column(argument.value) for argument in call.args]
     length = max(len(part) for part in parts)
+    evaluation.table(length, sum(part.values[:1].size for part in parts), call)
     columns = []
     labels: list[str] = []
     for argument, part in zip(call.args, parts, strict=True):
@@ -162,7 +165,7 @@ def _log(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
 
 
 def _round(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    digits = int(evaluation.scalar(arguments["digits"])) if "digits" in arguments else 0
+    digits = evaluation.whole(arguments["digits"]) if "digits" in arguments else 0
     return Column.numeric(np.round(evaluation.numbers(arguments["x"]), digits))
 
 
@@ -210,7 +213,8 @@ def _ifelse(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     if {"factor", "ordered"} & {yes.kind, no.kind}:
         yes, no = yes.as_factor(), no.as_factor()
         levels = tuple(sorted({*yes.levels, *no.levels}))
-        tables = [np.array([levels.index(v) for v in c.levels] + [-1]) for c in (yes, no)]
+        place = {level: i for i, level in enumerate(levels)}
+        tables = [np.array([place[v] for v in c.levels] + [-1]) for c in (yes, no)]
         codes = np.where(test.values == 1, tables[0][yes.values], tables[1][no.values])
         return Column("factor", np.where(test.missing, -1, codes), levels)
     values = np.where(test.values == 1, yes.numbers(), no.numbers())
@@ -238,47 +242,42 @@ def _combine(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column
 
 def _rep(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     column = evaluation.column(arguments["x"])
-    index = np.arange(len(column))
-    each = int(evaluation.scalar(arguments["each"])) if "each" in arguments else 1
-    index = np.repeat(index, _bounded(each, call))
+    each = evaluation.whole(arguments["each"]) if "each" in arguments else 1
+    evaluation.room(len(column) * each, call)
+    index = np.repeat(np.arange(len(column)), each)
     if "length.out" in arguments:
-        length = _bounded(int(evaluation.scalar(arguments["length.out"])), call)
+        length = evaluation.room(evaluation.whole(arguments["length.out"]), call)
         return column.rows(np.resize(index, length))
-    times = (
-        evaluation.numbers(arguments["times"]).astype(int)
-        if "times" in arguments
-        else np.array([1])
-    )
+    times = evaluation.numbers(arguments["times"]) if "times" in arguments else np.ones(1)
+    if not len(times) or np.isnan(times).any() or times.min() < 0:
+        raise FormulaError("times has to be a count", span=call.span)
     if len(times) == len(index) and len(times) > 1:
-        return column.rows(np.repeat(index, times))
-    return column.rows(np.tile(index, _bounded(int(times[0]), call)))
+        evaluation.room(np.trunc(times).sum(), call)
+        return column.rows(np.repeat(index, times.astype(np.int64)))
+    evaluation.room(len(index) * np.trunc(times[0]), call)
+    return column.rows(np.tile(index, int(times[0])))
 
 
 def _sequence(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     start = evaluation.scalar(arguments["from"])
     if "to" not in arguments:
-        return Column.numeric(np.arange(1, _bounded(int(start), call) + 1))
+        return Column.numeric(np.arange(1, evaluation.room(np.trunc(start), call) + 1))
     end = evaluation.scalar(arguments["to"])
     if "length.out" in arguments:
-        count = _bounded(int(evaluation.scalar(arguments["length.out"])), call)
+        count = evaluation.room(evaluation.whole(arguments["length.out"]), call)
         return Column.numeric(np.linspace(start, end, count))
     step = (
         evaluation.scalar(arguments["by"]) if "by" in arguments else (1.0 if end >= start else -1.0)
     )
     if step == 0 or (end - start) / step < 0:
         raise FormulaError("this sequence never ends", span=call.span)
-    count = _bounded(int((end - start) / step + 1e-10) + 1, call)
+    count = evaluation.room(np.floor((end - start) / step + 1e-10) + 1, call)
     return Column.numeric(start + step * np.arange(count))
 
 
 def _seq_len(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    return Column.numeric(np.arange(1, _bounded(int(evaluation.scalar(arguments["x"])), call) + 1))
-
-
-def _bounded(count: int, call: Call) -> int:
-    if not 0 <= count <= 10_000_000:
-        raise FormulaError("this sequence is too long", span=call.span)
-    return count
+    count = evaluation.room(evaluation.whole(arguments["x"]), call)
+    return Column.numeric(np.arange(1, count + 1))
 
 
 def _as_numeric(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:

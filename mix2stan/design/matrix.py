@@ -7,16 +7,19 @@ dummy for each level otherwise (Chambers & Hastie 1992, section 2.4.1).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.counts import bounded
 from mix2stan.design.contrast_calls import of_text
 from mix2stan.design.contrasts import contrast_columns
 from mix2stan.design.frame import Column
 from mix2stan.design.model_frame import ModelFrame
+from mix2stan.design.room import CELLS, COLUMNS, most_cells
 from mix2stan.design.terms import Terms
 from mix2stan.errors import FormulaError
 from mix2stan.syntax import Node
@@ -25,6 +28,9 @@ __all__ = ["DesignSpec", "design", "independent_columns", "settings_of"]
 
 Array = NDArray[np.float64]
 Contrasts = Mapping[str, str]
+
+#: Columns that are orthogonalised together.
+_BLOCK = 64
 
 #: R's defaults.
 R_CONTRASTS = {"unordered": "contr.treatment", "ordered": "contr.poly"}
@@ -86,7 +92,9 @@ def design(terms: Terms, frame: ModelFrame, contrasts: Contrasts | None = None) 
     Raises:
         FormulaError: for a factor of one level that would need a contrast.
     """
+    _check_size(terms, frame)
     chosen = {**R_CONTRASTS, **(contrasts or {})}
+    sets = [frozenset(t.variables) for t in terms.terms]
     full = _first_factor(terms, frame) if not terms.intercept else None
     codings: list[tuple[_Coding, ...]] = []
     names = ["(Intercept)"] if terms.intercept else []
@@ -97,7 +105,7 @@ def design(terms: Terms, frame: ModelFrame, contrasts: Contrasts | None = None) 
                 v,
                 frame.column(v),
                 chosen,
-                dummies=(number, v) == full or not _marginal(terms, number, v),
+                dummies=(number, v) == full or not _marginal(sets, number, v),
             )
             for v in term.variables
         )
@@ -115,10 +123,31 @@ def settings_of(contrasts: Contrasts) -> Contrasts:
     return {k: v for k, v in contrasts.items() if k in R_CONTRASTS or k.startswith("contrasts(")}
 
 
-def _marginal(terms: Terms, number: int, variable: Node) -> bool:
+def _check_size(terms: Terms, frame: ModelFrame) -> None:
+    """Refuse more columns than there can be, before any is made.
+
+    Raises:
+        FormulaError: pointing at the term that is too much.
+    """
+    columns = 0
+    for term in terms.terms:
+        own = [_width(frame.column(v)) for v in term.variables]
+        columns += math.prod(own)
+        span = term.variables[0].span.to(term.variables[-1].span)
+        bounded(columns, COLUMNS, "columns of a design", span)
+        cells = max(columns * frame.n, max(own) ** 2)
+        bounded(cells, most_cells(frame.n), CELLS, span)
+
+
+def _width(column: Column) -> int:
+    """How many columns a variable may have in a design: those of its dummies, if it is a factor."""
+    return len(column.levels) if column.is_factor else column.values[:1].size
+
+
+def _marginal(sets: list[frozenset[Node]], number: int, variable: Node) -> bool:
     """Whether the term without the variable is empty, or part of an earlier term."""
-    rest = set(terms.terms[number].variables) - {variable}
-    return not rest or any(rest <= set(t.variables) for t in terms.terms[:number])
+    rest = sets[number] - {variable}
+    return not rest or any(rest <= t for t in sets[:number])
 
 
 def _first_factor(terms: Terms, frame: ModelFrame) -> tuple[int, Node] | None:
@@ -188,17 +217,29 @@ def independent_columns(X: Array, tolerance: float = 1e-7) -> list[int]:
         X: shape (n, K).
     """
     kept: list[int] = []
-    basis = np.zeros((len(X), 0))
-    for k in range(X.shape[1]):
-        if len(kept) == len(X):
-            break
-        column = X[:, k]
-        length = np.linalg.norm(column)
-        # twice is enough (Giraud et al. 2005): once leaves rounding errors in the direction
-        rest = column - basis @ (basis.T @ column)
-        rest = rest - basis @ (basis.T @ rest)
-        left = np.linalg.norm(rest)
-        if length > 0 and left > tolerance * length:
-            kept.append(k)
-            basis = np.column_stack([basis, rest / left])
+    basis = np.zeros((len(X), min(X.shape)), order="F")
+    for first in range(0, X.shape[1], _BLOCK):
+        block = X[:, first : first + _BLOCK]
+        lengths = np.linalg.norm(block, axis=0)
+        # all columns of a block at once take off what was kept before it, which is much faster
+        rests = _without(basis[:, : len(kept)], block)
+        before = len(kept)
+        for k, length in enumerate(lengths):
+            if len(kept) == len(X):
+                return kept
+            rest = _without(basis[:, before : len(kept)], rests[:, k])
+            left = np.linalg.norm(rest)
+            if length > 0 and left > tolerance * length:
+                basis[:, len(kept)] = rest / left
+                kept.append(first + k)
     return kept
+
+
+def _without(basis: Array, columns: Array) -> Array:
+    """What is left of columns outside the span of an orthonormal basis.
+
+    Twice is enough (Giraud et al. 2005): once leaves rounding errors in the direction.
+    """
+    for _ in range(2):
+        columns = columns - basis @ (basis.T @ columns)
+    return columns

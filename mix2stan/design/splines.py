@@ -7,6 +7,7 @@ Sources: R's ``?poly`` (three-term recurrence, Kennedy & Gentle 1980, pp. 343-34
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -53,6 +54,9 @@ def evaluate_poly(evaluation: Evaluation, call: Call, arguments: Arguments) -> C
         ]
     if len(variables) == 1:
         return Column.numeric(powers[0][:, 1:], [str(i + 1) for i in range(degree)])
+    made = math.comb(degree + len(variables), degree) - 1
+    evaluation.table(len(powers[0]), made, call)
+    evaluation.words((degree + 1) ** len(variables), call, "products of degrees")
     # the first variable's degree fastest, as in expand.grid()
     degrees = [d[::-1] for d in itertools.product(range(degree + 1), repeat=len(variables))]
     degrees = [d for d in degrees if 0 < sum(d) <= degree]

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mix2stan.counts import bounded
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Frame
+from mix2stan.design.room import most_cells
 from mix2stan.errors import FormulaError
 from mix2stan.graph import Trait
 from mix2stan.syntax import Node
@@ -50,6 +52,9 @@ def stack(df: pd.DataFrame, responses: Sequence[Trait], name: str) -> pd.DataFra
         hint = "rename it: the responses of cbind() are the levels of 'trait'"
         raise FormulaError("the data have a column 'trait' already", hint=hint)
     evaluation = Evaluation(Frame.of(df))
+    span = responses[0].values.span if responses else None
+    cells = len(responses) * len(df) * (len(df.columns) + 3)
+    bounded(cells, most_cells(len(df)), "cells of rows for every response", span)
     values = [_values(evaluation, response) for response in responses]
     rows, traits = np.arange(len(df)), len(responses)
     labels = [response.name for response in responses]

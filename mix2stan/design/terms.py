@@ -12,7 +12,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mix2stan.errors import FormulaError
+from mix2stan.counts import bounded
+from mix2stan.errors import FormulaError, Span
 from mix2stan.syntax import (
     Call,
     Constant,
@@ -31,6 +32,8 @@ __all__ = ["Term", "Terms", "product", "terms"]
 
 #: More than this many terms is a slip (``(a + b + … )^20``), not a model.
 _MAX_TERMS = 5_000
+#: As many products of terms are formed at once, of which equal ones are one.
+_MAX_PRODUCTS = 250_000
 
 #: The operators with a meaning of their own in a formula; any other computes a variable.
 _ALGEBRA = frozenset({"+", "-", "*", "/", ":", "^", "**", "%in%", "|", "||"})
@@ -100,13 +103,13 @@ def terms(formula: Node, *, columns: Sequence[str] = ()) -> Terms:
     right = formula.right if isinstance(formula, Formula) else formula
     indicator, right = indicated(right)
     used = {n.name for n in names_in(response)} if response is not None else set()
-    algebra = _Algebra(tuple(Name(c) for c in columns if c not in used))
+    algebra = _Algebra(tuple(Name(c) for c in columns if c not in used), right.span)
     expanded = algebra.expand(right)
     ordered = sorted((t for t in expanded if t), key=len)
-    variables = algebra.variables
-    by_term = tuple(Term(tuple(v for v in variables if v in set(t))) for t in ordered)
+    place = algebra.variables
+    by_term = tuple(Term(tuple(sorted(t, key=place.__getitem__))) for t in ordered)
     used_up = {v for t in by_term for v in t.variables}
-    removed = tuple(v for v in variables if v not in used_up)
+    removed = tuple(v for v in place if v not in used_up)
     offsets = tuple(algebra.offsets)
     return Terms(response, algebra.intercept, by_term, offsets, indicator, removed)
 
@@ -118,11 +121,13 @@ _Set = frozenset[Node]
 class _Algebra:
     """Expands one formula; remembers the intercept, offsets, and the order of variables."""
 
-    def __init__(self, dot: tuple[Node, ...]) -> None:
+    def __init__(self, dot: tuple[Node, ...], span: Span) -> None:
         self.dot = dot
+        self.span = span
         self.intercept = True
         self.offsets: list[Node] = []
-        self.variables: list[Node] = []
+        #: Every variable, and its place among them.
+        self.variables: dict[Node, int] = {}
 
     def expand(self, node: Node) -> list[_Set]:
         """The terms of an expression, each once, in order of appearance."""
@@ -163,8 +168,7 @@ class _Algebra:
         raise _cannot_stand(node)
 
     def _variable(self, node: Node) -> _Set:
-        if node not in self.variables:
-            self.variables.append(node)
+        self.variables.setdefault(node, len(self.variables))
         return frozenset([node])
 
     def _sum(self, operands: tuple[Node, ...]) -> list[_Set]:
@@ -194,6 +198,7 @@ class _Algebra:
         return [t for t in so_far if t not in removed]
 
     def _interact(self, a: list[_Set], b: list[_Set]) -> list[_Set]:
+        bounded(len(a) * len(b), _MAX_PRODUCTS, "products of terms", self.span)
         return self._distinct([s | t for s, t in itertools.product(a, b)])
 
     def _power(self, base: Node, power: float, node: Node) -> list[_Set]:
@@ -209,7 +214,8 @@ class _Algebra:
     def _distinct(self, sets: list[_Set]) -> list[_Set]:
         unique = list(dict.fromkeys(sets))
         if len(unique) > _MAX_TERMS:
-            raise FormulaError(f"the formula has more than {_MAX_TERMS:,} terms")
+            message = f"the formula has more than {_MAX_TERMS:,} terms"
+            raise FormulaError(message, span=self.span)
         return unique
 
 

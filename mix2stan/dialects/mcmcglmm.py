@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+from mix2stan.counts import bounded
 from mix2stan.design import trials_name
 from mix2stan.dialects.arguments import Arguments, Request, Signature, match_arguments, request
 from mix2stan.dialects.bars import response_of
@@ -40,6 +41,8 @@ from mix2stan.syntax import Argument, Call, Formula, Name, Node, Number, String
 
 __all__ = ["ARGUMENTS", "FUNCTIONS"]
 
+#: The most responses that rep() may count.
+_RESPONSES = 10_000
 _SIGNATURE = Signature(
     names=(
         "fixed", "random", "rcov", "family", "mev", "data", "start", "prior", "tune", "pedigree",
@@ -140,8 +143,8 @@ def _families(arguments: Arguments) -> tuple[Node, ...]:
             return ()
         case Call(function="c", args=args):
             return tuple(a.value for a in args)
-        case Call(function="rep", args=(name, Argument(value=Number(value=times)))):
-            return (name.value,) * int(times)
+        case Call(function="rep", args=(name, Argument(value=Number(value=times) as node))):
+            return (name.value,) * bounded(times, _RESPONSES, "responses", node.span)
         case family:
             return (family,)
 

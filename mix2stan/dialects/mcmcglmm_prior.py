@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.counts import bounded
 from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.graph import CallPrior, Rows, WishartPrior
 from mix2stan.syntax import Argument, Call, Name, Node, Number, Operator, Parens
@@ -23,6 +25,9 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+
+#: The most numbers of a vector or matrix of a prior: a covariance of a thousand effects.
+_NUMBERS = 1_000_000
 
 _ENTRIES = ("R", "G", "B", "S")
 _OF_TERM = ("V", "nu", "fix", "alpha.mu", "alpha.V", "beta.mu", "beta.V", "covu")
@@ -298,15 +303,22 @@ def _array(node: Node) -> Array:
                 first = np.asarray(_ARITHMETIC[symbol](first, other), dtype=float)
             return first
         case Call(function="c", args=args) if args:
-            return np.concatenate([_array(a.value).ravel() for a in args])
+            parts = [_array(a.value).ravel() for a in args]
+            _room(sum(map(len, parts)), node)
+            return np.concatenate(parts)
         case Call(function="rep", args=(first, second)):
-            return np.repeat(_array(first.value), int(_array(second.value)[0]))
+            values, times = _array(first.value), _first(second.value)
+            _room(values.size * times, node)
+            return np.repeat(values, int(times))
         case Call(function="diag", args=(only,)):
             values = _array(only.value).ravel()
-            return np.eye(int(values[0])) if len(values) == 1 else np.diag(values)
+            n = _first(only.value) if len(values) == 1 else len(values)
+            _room(n * abs(n), node)
+            return np.eye(int(n)) if len(values) == 1 else np.diag(values)
         case Call(function="diag", args=(first, second)):
-            n = int(_array(second.value)[0])
-            return np.diag(np.resize(_array(first.value).ravel(), n))
+            n = _first(second.value)
+            _room(n * abs(n), node)
+            return np.diag(np.resize(_array(first.value).ravel(), int(n)))
         case Call(function="matrix", args=(first, *sizes)):
             return _filled(_array(first.value).ravel(), sizes, node)
     hint = "numbers, their arithmetic, c(), rep(), diag(), matrix() and cbind() can be read, "
@@ -314,15 +326,29 @@ def _array(node: Node) -> Array:
     raise FormulaError(f"{node} cannot be read in a prior", span=node.span, hint=hint)
 
 
+def _first(node: Node) -> float:
+    """A count: the first of some numbers."""
+    values = _array(node).ravel()
+    return float(values[0]) if len(values) else math.nan
+
+
+def _room(count: float, node: Node) -> int:
+    """The numbers that a prior asks for, before they are made."""
+    return bounded(count, _NUMBERS, "numbers of a prior", node.span)
+
+
 def _filled(values: Array, sizes: list[Argument], node: Node) -> Array:
     """``matrix(values, nrow, ncol)``, by columns; its sides in any way R takes them."""
     given = {
         a.name or place: a.value for a, place in zip(sizes, ("nrow", "ncol", ""), strict=False)
     }
-    sides = {side: int(_array(given[side])[0]) for side in ("nrow", "ncol") if side in given}
+    sides = {
+        side: _room(_first(given[side]), given[side]) for side in ("nrow", "ncol") if side in given
+    }
     default = round(len(values) ** 0.5) if not sides else None
-    rows = sides.get("nrow") or default or len(values) // sides["ncol"]
+    rows = sides.get("nrow") or default or len(values) // max(1, sides.get("ncol", 1))
     columns = sides.get("ncol") or default or max(1, len(values) // rows)
+    _room(rows * columns, node)
     # V is symmetric, so that byrow = TRUE is the same matrix
     if rows * columns < len(values) or rows < 1:
         raise FormulaError(f"{node} is no matrix", span=node.span)

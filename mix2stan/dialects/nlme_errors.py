@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from mix2stan.counts import bounded
 from mix2stan.dialects.arguments import Arguments, Signature, match_arguments
 from mix2stan.dialects.bars import summands
 from mix2stan.errors import FormulaError, Unsupported, suggestion
@@ -35,6 +36,8 @@ _VARIANCE_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "varConstPower": ("const", "power", "form", "fixed"),
     "varConstProp": ("const", "prop", "form", "fixed"),
 }
+#: The largest order of an ARMA process.
+_MOST_LAGS = 1_000
 _CORRELATION_ARGUMENTS = {
     **dict.fromkeys(("corCompSymm", "corSymm", "corAR1", "corCAR1"), ("value", "form", "fixed")),
     "corARMA": ("value", "form", "p", "q", "fixed"),
@@ -269,7 +272,7 @@ def _order(given: Arguments, name: str) -> int:
     if node is None:
         return 0
     if isinstance(node, Number) and node.value >= 0 and node.value == int(node.value):
-        return int(node.value)
+        return bounded(node.value, _MOST_LAGS, "coefficients of past errors", node.span)
     raise FormulaError(f"the order {name} has to be a whole number", span=node.span)
 
 

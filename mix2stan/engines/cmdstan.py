@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import threading
@@ -88,17 +89,44 @@ class CmdStan:
         local = self.path / "make" / "local"
         flags = local.read_text() if local.exists() else ""
         key = "\n".join([stan_code, str(self.path.resolve()), self.version, flags])
-        folder = cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:32]
-        executable = folder / "model"
-        if executable.exists():
-            return executable
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = _private(cache_folder()) / hashlib.sha256(key.encode()).hexdigest()[:32]
+        executable = _private(folder) / "model"
+        if os.path.lexists(executable):
+            return _only_ours(executable)
         # one process compiles, others of the same program wait for it
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not executable.exists():
                 _compile(stan_code, folder, executable)
-        return executable
+        return _only_ours(executable)
+
+
+def _private(folder: Path) -> Path:
+    """A folder of the cache: made if needed, and closed to others.
+
+    Raises:
+        EngineError: if others can write to it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _only_ours(folder)
+
+
+def _only_ours(path: Path) -> Path:
+    """What is run, and the folders it lies in: of this user, and written by no other.
+
+    Raises:
+        EngineError: if others may have put something else there.
+    """
+    found = path.lstat()
+    what = "is a link" if stat.S_ISLNK(found.st_mode) else ""
+    what = what or ("belongs to another user" if found.st_uid != os.getuid() else "")
+    what = what or ("may be written by others" if found.st_mode & 0o022 else "")
+    if what:
+        raise EngineError(
+            f"{path} of the cache of compiled programs {what}, so nothing in it is run",
+            hint="remove it, or set MIX2STAN_CACHE to a folder of your own",
+        )
+    return path
 
 
 def _compile(stan_code: str, folder: Path, executable: Path) -> None:
@@ -110,6 +138,7 @@ def _compile(stan_code: str, folder: Path, executable: Path) -> None:
         source.write_text(stan_code, encoding="utf-8")
         with _quiet():
             made = cmdstanpy.compile_stan_file(source, cpp_options={}, stanc_options={})
+        Path(made).chmod(0o700)
         Path(made).replace(executable)
         source.replace(folder / "model.stan")
     except (ValueError, RuntimeError, subprocess.CalledProcessError) as error:
@@ -195,10 +224,16 @@ class CmdStanProgram:
             return True
         return not (np.isfinite(value) and float(np.max(np.abs(slope), initial=0.0)) < STEEP)
 
-    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+    def approximate(
+        self, kind: str, draws: int, inits: Values, seed: int, apart: Values | None = None
+    ) -> Draws:
         if kind not in APPROXIMATIONS:
             hint = suggestion(kind, APPROXIMATIONS, what="CmdStan offers")
             raise EngineError(f"CmdStan has no approximation {kind!r}", hint=hint)
+        if apart is not None and kind == "laplace":
+            # it would expand all of them at once, at a mode that need not be there
+            message = "CmdStan's laplace does not integrate effects that are sampled"
+            raise EngineError(message, hint="engine='stanli' does; sample() needs none of it")
         with _work_folder(None) as folder:
             mode = folder / "mode.json"
             arguments = [a.format(draws=draws, mode=mode) for a in APPROXIMATIONS[kind]]
@@ -417,11 +452,15 @@ def _tail(lines: list[str]) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """cmdstanpy's log silenced: what went wrong is in the exception."""
+    """cmdstanpy's log silenced in this thread: what went wrong is in the exception."""
     logger = logging.getLogger("cmdstanpy")
-    before = logger.disabled
-    logger.disabled = True
+    here = threading.get_ident()
+
+    def others(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    logger.addFilter(others)
     try:
         yield
     finally:
-        logger.disabled = before
+        logger.removeFilter(others)

@@ -6,16 +6,15 @@ density and optimises.  Nothing here knows which engine it is.
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.counts import MAX_SEED, share, whole
 from mix2stan.errors import EngineError, Mix2stanError
 
 __all__ = [
@@ -42,11 +41,22 @@ Phase = Literal["warmup", "sampling"]
 Values = Mapping[str, Any]
 Inits = float | Values | Sequence[Values] | None
 
-_MAX_SEED = 2**32 - 1
 #: A slope on the unconstrained scale that is none, and what share of it a step brings if it lasts.
 LEVEL, LASTING = 0.02, 0.3
 #: A slope that is too much for a maximum, where no step can be taken.
 STEEP = 0.4
+#: What an engine can count, in 32 bits.
+_MANY = 2**31 - 1
+#: The smallest and the largest value of every setting that is a whole number.
+_LIMITS = {
+    "chains": (1, 10_000),
+    "warmup": (0, _MANY),
+    "draws": (1, _MANY),
+    "max_treedepth": (1, 60),
+    "thin": (1, _MANY),
+    "seed": (0, MAX_SEED),
+    "threads": (1, _MANY),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,18 +93,10 @@ class Settings:
     folder: Path | None = None
 
     def __post_init__(self) -> None:
-        _at_least("chains", self.chains, 1)
-        _at_least("warmup", self.warmup, 0)
-        _at_least("draws", self.draws, 1)
-        _at_least("max_treedepth", self.max_treedepth, 1)
-        _at_least("thin", self.thin, 1)
-        _at_least("seed", self.seed, 0)
-        if self.threads is not None:
-            _at_least("threads", self.threads, 1)
-        if self.seed > _MAX_SEED:
-            raise Mix2stanError(f"seed must be at most {_MAX_SEED}, not {self.seed}")
-        if not 0 < self.adapt_delta < 1:
-            raise Mix2stanError(f"adapt_delta must be between 0 and 1, not {self.adapt_delta}")
+        for name, (least, most) in _LIMITS.items():
+            if getattr(self, name) is not None or name != "threads":
+                object.__setattr__(self, name, whole(name, getattr(self, name), least, most))
+        object.__setattr__(self, "adapt_delta", share("adapt_delta", self.adapt_delta))
         self._check_inits()
 
     def _check_inits(self) -> None:
@@ -130,12 +132,6 @@ class Settings:
         if self.inits is None or isinstance(self.inits, int | float):
             return None
         return self.inits if isinstance(self.inits, Mapping) else self.inits[chain - 1]
-
-
-def _at_least(name: str, value: Any, smallest: int) -> None:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or operator.index(value) < smallest:
-        raise Mix2stanError(f"{name} must be a whole number of at least {smallest}, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -253,7 +249,9 @@ class Program(Protocol):
         evaluated any more.
         """
 
-    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+    def approximate(
+        self, kind: str, draws: int, inits: Values, seed: int, apart: Values | None = None
+    ) -> Draws:
         """Independent draws from an approximation of the posterior, as one chain.
 
         Args:
@@ -261,6 +259,8 @@ class Program(Protocol):
             draws: how many.
             inits: where the search starts.
             seed: of search and draws.
+            apart: for ``"laplace"``, a point that differs from ``inits`` in the effects, which are
+                integrated out for given values of the rest; None if the program has none.
 
         Raises:
             EngineError: if the engine does not offer it, or it fails.
@@ -300,6 +300,14 @@ class ChainError(EngineError):
         self.chain = chain
         self.output = output
         self.finished = finished
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # from a worker to its parent, without draws
+        return _chain_error, (self.message, self.chain, self.output)
+
+
+def _chain_error(message: str, chain: int, output: str) -> ChainError:
+    return ChainError(message, chain=chain, output=output, finished=None)
 
 
 class Interrupted(KeyboardInterrupt):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 import re
 import threading
+import types
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
@@ -28,6 +27,7 @@ from mix2stan.engines.contract import (
     Values,
     kept,
 )
+from mix2stan.engines.marginal import marginal_laplace
 from mix2stan.engines.stan_text import without_model
 from mix2stan.engines.values import approximation, layout, split, stats, to_json
 from mix2stan.errors import EngineError, suggestion
@@ -44,7 +44,6 @@ _MOVES, _SLOPE = 5, 1e-4
 _APART = 1e-7
 #: Step of the differences of gradients, relative to the size of a coordinate.
 _STEP = 1e-5
-_PROGRESS = re.compile(r"Chain \[(\d+)\] Iteration:\s*(\d+) / (\d+) .*\((Warmup|Sampling)\)")
 _FAILED = re.compile(r"chain (\d+)", re.IGNORECASE)
 
 
@@ -85,23 +84,23 @@ class StanliProgram:
             if chains == 1:
                 chains, progress = 2, None
                 inits = None if inits is None else np.repeat(inits, 2, axis=0)
-        listener = _Listener(progress)
+        sampler = None if progress is None else _reporting_to(progress)
         try:
-            with contextlib.redirect_stdout(listener):
-                fit = self._model.sample(
-                    chains=chains,
-                    seed=settings.seed,
-                    warmup=settings.warmup,
-                    samples=settings.draws,
-                    delta=settings.adapt_delta,
-                    max_depth=settings.max_treedepth,
-                    thin=settings.thin,
-                    inits=inits,
-                    init_radius=settings.radius,
-                    parallel_chains=at_once,
-                    adapt_engaged=settings.warmup > 0,
-                    refresh=settings.refresh if progress else 0,
-                )
+            fit = (sampler or stanli.Model.sample)(
+                self._model,
+                chains=chains,
+                seed=settings.seed,
+                warmup=settings.warmup,
+                samples=settings.draws,
+                delta=settings.adapt_delta,
+                max_depth=settings.max_treedepth,
+                thin=settings.thin,
+                inits=inits,
+                init_radius=settings.radius,
+                parallel_chains=at_once,
+                adapt_engaged=settings.warmup > 0,
+                refresh=settings.refresh if sampler else 0,
+            )
         except KeyboardInterrupt:
             # stanli hands over draws only when all chains are through
             raise Interrupted(
@@ -117,7 +116,7 @@ class StanliProgram:
             stats=stats(columns),
             engine=self.engine,
             chain_ids=tuple(range(1, settings.chains + 1)),
-            messages=tuple(listener.messages),
+            messages=(),
             max_treedepth=settings.max_treedepth,
         )
 
@@ -161,16 +160,23 @@ class StanliProgram:
             return True
         return bool(further - value > LASTING * steep)
 
-    def approximate(self, kind: str, draws: int, inits: Values, seed: int) -> Draws:
+    def approximate(
+        self, kind: str, draws: int, inits: Values, seed: int, apart: Values | None = None
+    ) -> Draws:
         if kind not in _APPROXIMATIONS:
             hint = suggestion(kind, _APPROXIMATIONS, what="stanli offers")
             raise EngineError(f"stanli has no approximation {kind!r}", hint=hint)
-        start = _APPROXIMATIONS[kind](self, draws, self._unconstrain(inits), seed)
+        start = self._unconstrain(inits)
+        if apart is not None and kind == "laplace":
+            effects = np.abs(start - self._unconstrain(apart)) > _APART
+            inside = {"inits": marginal_laplace(self._density, start, effects, draws, seed)}
+        else:
+            inside = _APPROXIMATIONS[kind](self, draws, start, seed)
         # a chain of one step that goes nowhere for every draw: its variables
         try:
             fit = self._model.sample(
                 chains=draws, warmup=0, samples=1, seed=seed, adapt_engaged=False,
-                step_size=1e-14, max_depth=1, refresh=0, **start,
+                step_size=1e-14, max_depth=1, refresh=0, **inside,
             )  # fmt: skip
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"the {kind} approximation failed: {error}") from error
@@ -239,9 +245,7 @@ class StanliProgram:
     def _laplace(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
         """Normal draws around the mode, on the unconstrained scale, with its curvature."""
 
-        def density(q: Array) -> tuple[float, Array]:
-            return self._evaluate(self._model, q)
-
+        density = self._density
         mode, _ = _climb(density, start, math.inf)
         steps = _STEP * np.maximum(1.0, np.abs(mode))
         ahead = [density(mode + h * e)[1] for h, e in zip(steps, np.eye(len(mode)), strict=True)]
@@ -264,6 +268,10 @@ class StanliProgram:
         value, gradient = self._evaluate(self._model, q)
         change, slope = self._evaluate(self._jacobian, q)
         return value - change, gradient - slope
+
+    def _density(self, q: Array) -> tuple[float, Array]:
+        """The log density at unconstrained parameters, and its gradient."""
+        return self._evaluate(self._model, q)
 
     def _evaluate(self, model: stanli.Model, q: Array) -> tuple[float, Array]:
         try:
@@ -343,26 +351,24 @@ def _chain_error(text: str) -> ChainError:
     return ChainError(f"chain {chain} failed", chain=chain, output=text, finished=None)
 
 
-class _Listener(io.TextIOBase):
-    """Takes what stanli prints while it samples, and turns its progress lines into reports."""
+#: What stanli prints while it samples, and when it is through: functions of its module.
+_PRINTS_PROGRESS, _PRINTS_END = "_print_sample_progress", "_print_sample_reports"
 
-    def __init__(self, progress: ProgressCallback | None) -> None:
-        self._progress = progress
-        self._line = ""
-        self.messages: list[str] = []
 
-    def write(self, text: str) -> int:
-        *lines, self._line = (self._line + text).split("\n")
-        for line in lines:
-            self._take(line)
-        return len(text)
+def _reporting_to(progress: ProgressCallback) -> Callable[..., stanli.Fit] | None:
+    """stanli's sampler, which reports to a function where its own prints.
 
-    def _take(self, line: str) -> None:
-        match = _PROGRESS.match(line)
-        if match is None:
-            if line.startswith("Warning"):
-                self.messages.append(line)
-        elif self._progress is not None:
-            chain, iteration, total = (int(match.group(i)) for i in (1, 2, 3))
-            warmup = match.group(4) == "Warmup"
-            self._progress(Progress(chain, iteration, total, "warmup" if warmup else "sampling"))
+    It is the same code beside other globals: standard output belongs to the program, and fits in
+    threads have one each.  None if stanli has other names for what prints.
+    """
+
+    def tell(chain: int, iteration: int, total: int, warmup: int) -> None:
+        progress(Progress(chain, iteration, total, "warmup" if warmup else "sampling"))
+
+    sample = stanli.Model.sample
+    quiet = {_PRINTS_PROGRESS: tell, _PRINTS_END: lambda *_reports: None}
+    if not quiet.keys() <= sample.__globals__.keys():
+        return None
+    own = types.FunctionType(sample.__code__, {**sample.__globals__, **quiet})
+    own.__kwdefaults__ = sample.__kwdefaults__
+    return own

@@ -6,6 +6,16 @@ order tasks ran.
 """
 
 from mix2stan.many.run import Failure, Work, arrays_or_raise, run_many, seed_of
-from mix2stan.many.store import Store, fingerprint
+from mix2stan.many.store import Store, fingerprint, folder_named, seed_of_run
 
-__all__ = ["Failure", "Store", "Work", "arrays_or_raise", "fingerprint", "run_many", "seed_of"]
+__all__ = [
+    "Failure",
+    "Store",
+    "Work",
+    "arrays_or_raise",
+    "fingerprint",
+    "folder_named",
+    "run_many",
+    "seed_of",
+    "seed_of_run",
+]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import pickle
 import signal
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -16,11 +18,15 @@ from typing import Any, Protocol
 
 from mix2stan.errors import Mix2stanError
 
-__all__ = ["Place", "cores", "place_of"]
+__all__ = ["Keep", "Place", "cores", "place_of"]
 
 #: One thread of linear algebra per process: the processes are the parallelism, and sums do not
 #: depend on the number of threads.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+#: Keeps the result of a task; raises :class:`~mix2stan.many.store.NotKept` if it cannot.
+Keep = Callable[[Any], None]
 
 
 class Place(Protocol):
@@ -28,12 +34,16 @@ class Place(Protocol):
 
     Attributes:
         width: how many tasks are worth having under way.
+        keeps: whether tasks keep their results themselves, before they are handed over.
     """
 
     width: int
+    keeps: bool
 
-    def submit(self, function: Callable[[Any, Any], Any], item: Any) -> Future[Any]:
-        """Start a task."""
+    def submit(
+        self, function: Callable[[Any, Any], Any], item: Any, keep: Keep | None
+    ) -> Future[Any]:
+        """Start a task; ``keep`` is called with its result, if the place does that."""
 
     def restart(self) -> bool:
         """Begin again after workers died; False if that cannot be done here."""
@@ -72,17 +82,37 @@ _shared: Any = None
 
 def _receive(shared: bytes) -> None:
     global _shared
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Ctrl-C is the parent's, which then stops its workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _shared = pickle.loads(shared)
 
 
-def _run_here(function: Callable[[Any, Any], Any], item: Any) -> Any:
-    return function(_shared, item)
+def _end_with_parent() -> None:
+    """Ends this process when the one that began it has ended, however that was.
+
+    A parent that is killed says nothing, and a worker that waits for its next task waits for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _run_here(function: Callable[[Any, Any], Any], item: Any, keep: Keep | None) -> Any:
+    result = function(_shared, item)
+    if keep is not None:
+        keep(result)
+    return result
 
 
 class _LocalProcesses:
-    """Fresh processes on this machine, one per core."""
+    """Fresh processes on this machine, one per core.
+
+    They keep their results themselves: what has finished is there though the parent has died.
+    """
+
+    keeps = True
 
     def __init__(self, shared: Any, workers: int) -> None:
         self.width = max(1, workers)
@@ -97,9 +127,11 @@ class _LocalProcesses:
             initargs=(self._bytes,),
         )
 
-    def submit(self, function: Callable[[Any, Any], Any], item: Any) -> Future[Any]:
+    def submit(
+        self, function: Callable[[Any, Any], Any], item: Any, keep: Keep | None
+    ) -> Future[Any]:
         with _bare_start():
-            return self._pool.submit(_run_here, function, item)
+            return self._pool.submit(_run_here, function, item, keep)
 
     def restart(self) -> bool:
         self.close()
@@ -116,6 +148,10 @@ class _LocalProcesses:
             worker.join()
 
 
+#: The main module and the environment are one for all threads.
+_starting = threading.Lock()
+
+
 @contextlib.contextmanager
 def _bare_start() -> Iterator[None]:
     """Processes begun within do not run the user's script again, and have one thread each.
@@ -123,26 +159,32 @@ def _bare_start() -> Iterator[None]:
     A spawned process imports the main module, which starts everything over in a script without
     ``if __name__ == "__main__"``; tasks are functions of this package and need none of it.
     """
-    main = sys.modules["__main__"]
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with _starting:
+        main = sys.modules["__main__"]
+        before = {name: os.environ.get(name) for name in _ONE_THREAD}
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
 # -- other executors -------------------------------------------------------------------------------
 
 
 class _AnyExecutor:
-    """Whatever has the interface; the shared part goes with every task."""
+    """Whatever has the interface; the shared part goes with every task.
+
+    It may be on another machine, which has no such folder: results are kept here.
+    """
+
+    keeps = False
 
     def __init__(self, executor: Executor, shared: Any) -> None:
         self.width = 2 * int(getattr(executor, "_max_workers", cores()))
@@ -150,7 +192,9 @@ class _AnyExecutor:
         self._shared = shared
         self._begun: set[Future[Any]] = set()
 
-    def submit(self, function: Callable[[Any, Any], Any], item: Any) -> Future[Any]:
+    def submit(
+        self, function: Callable[[Any, Any], Any], item: Any, keep: Keep | None
+    ) -> Future[Any]:
         future = self._executor.submit(function, self._shared, item)
         self._begun.add(future)
         future.add_done_callback(self._begun.discard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,15 +16,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from mix2stan.counts import MAX_SEED, whole
 from mix2stan.errors import Mix2stanError
 from mix2stan.many.places import Broken, Place, place_of
-from mix2stan.many.store import Arrays, Store
+from mix2stan.many.store import Arrays, NotKept, Store
 
 __all__ = ["Failure", "Work", "arrays_or_raise", "run_many", "seed_of"]
 
 #: How often a task is tried.
 _ATTEMPTS = 3
-_MAX_SEED = 2**32
 
 _log = logging.getLogger(__name__)
 
@@ -60,9 +61,7 @@ class Work:
 
 def seed_of(seed: int, *place: int) -> np.random.SeedSequence:
     """The seed of a task: the one ``SeedSequence(seed).spawn`` gives at that place."""
-    if not 0 <= seed < _MAX_SEED:
-        raise Mix2stanError(f"seed must be between 0 and {_MAX_SEED - 1}, not {seed}")
-    return np.random.SeedSequence(seed, spawn_key=place)
+    return np.random.SeedSequence(whole("seed", seed, 0, MAX_SEED), spawn_key=place)
 
 
 def run_many(
@@ -99,8 +98,8 @@ def run_many(
         cleanup.callback(place.close)
         for i in kept:
             show(i)
-        for i, result in _Loop(place, work, waiting).run():
-            if store is not None and not isinstance(result, Failure):
+        for i, result in _Loop(place, work, waiting, store).run():
+            if store is not None and not place.keeps and not isinstance(result, Failure):
                 store.put(i, result)
             results[i] = result
             show(i)
@@ -110,8 +109,11 @@ def run_many(
 class _Loop:
     """Tasks waiting, under way, and suspected of killing their process."""
 
-    def __init__(self, place: Place, work: Work, waiting: Sequence[int]) -> None:
+    def __init__(
+        self, place: Place, work: Work, waiting: Sequence[int], store: Store | None
+    ) -> None:
         self._place = place
+        self._store = store
         self._work = work
         self._waiting = deque(waiting)
         self._suspects: deque[int] = deque()
@@ -134,6 +136,8 @@ class _Loop:
                     yield i, future.result()
                 except Broken as error:
                     died, death = [*died, i], error
+                except NotKept:
+                    raise
                 except Exception as error:
                     yield from self._again(i, error, self._waiting)
             if death is not None:
@@ -145,7 +149,9 @@ class _Loop:
             queue = self._suspects or self._waiting
             if not queue:
                 return
-            future = self._place.submit(self._work.function, self._work.items[queue[0]])
+            i = queue[0]
+            keep = None if self._store is None else functools.partial(self._store.put, i)
+            future = self._place.submit(self._work.function, self._work.items[i], keep)
             self._running[future] = queue.popleft()
 
     def _again(
@@ -184,8 +190,14 @@ def _shown(
     if callable(wanted):
         yield wanted
     elif console.is_terminal if wanted is None else wanted:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Bars(*columns, TimeRemainingColumn(), console=console, redirect_stdout=False) as bars:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        # standard output and error are the program's, which may have other threads
+        with Bars(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bars:
             task = bars.add_task(f"{what}s", total=total)
             yield lambda i: bars.advance(task)
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from mix2stan.compiler import Compiled, DataArgument, compile_model, members_of, noted
 from mix2stan.dialects import Request, request_of, script_of
-from mix2stan.errors import FormulaError
+from mix2stan.errors import FormulaError, Mix2stanError
 from mix2stan.naming import named
 from mix2stan.parser import parse
 from mix2stan.partitions.reading import names_a_row, read, refusal
@@ -33,11 +33,19 @@ def compile_given(
     prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
 ) -> Compiled:
-    """Compile a call on whatever ``data=`` may be: in memory, a folder, or a Dask data frame."""
+    """Compile a call on whatever ``data=`` may be: in memory, a folder, or a Dask data frame.
+
+    Raises:
+        Mix2stanError: as the drivers, and if there is not memory enough for the model.
+    """
     source = source_of(data)
-    if source is None:
-        return compile_model(text, cast(DataArgument, data), prior, strategy)
-    return compile_partitions(text, cast(str, data), source, prior, strategy)
+    try:
+        if source is None:
+            return compile_model(text, cast(DataArgument, data), prior, strategy)
+        return compile_partitions(text, cast(str, data), source, prior, strategy)
+    except MemoryError as error:
+        hint = str(error) or "fewer columns, or fewer levels"
+        raise Mix2stanError("the model does not fit into memory", hint=hint) from error
 
 
 def of_likelihood(compiled: Compiled) -> Compiled:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mix2stan.counts import seed_or_drawn, whole
 from mix2stan.distributions import DISTRIBUTIONS, seen_through
 from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.families import FAMILIES, Family, mean_groups
@@ -124,8 +125,7 @@ def predictor_of(
     row = DISTRIBUTIONS.get(graph.response.family)
     whole = response or (row is not None and row.mean_has_parameters)
     rows = fit.schema.rows(newdata, groups=re != "population", response=whole)
-    if seed is None:
-        seed = int(np.random.default_rng().integers(2**31))
+    seed = seed_or_drawn(seed, None)
     fresh = re == "integrate" and response
     groups = graph.groups if whole else mean_groups(graph)
     groups = groups if re == "conditional" or fresh else ()
@@ -316,10 +316,8 @@ def simulate(fit: Fit, n: int, seed: int | None) -> pd.DataFrame:
 
 def simulated(fit: Fit, n: int, seed: int | None) -> Array:
     """Data sets as numbers, shape (N, n); of counts of categories (N, n, C)."""
-    if n < 1:
-        raise Mix2stanError(f"{n} data sets cannot be simulated")
-    if seed is None:
-        seed = int(np.random.default_rng().integers(2**31))
+    n = whole("n", n, 1)
+    seed = seed_or_drawn(seed, None)
     rng = np.random.default_rng([seed, 1])
     predictor = predictor_of(fit, seed=seed, response=True)
     size = predictor.sample.size

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from mix2stan.counts import seed_or_drawn
 from mix2stan.postfit.categories import by_category, labels_of
 from mix2stan.postfit.errors import correlation_roots
 from mix2stan.postfit.predict import one_of, predictor_of
@@ -30,6 +31,7 @@ _EDGE = 1e-12
 def residuals(fit: Fit, kind: str, draws: int | None, seed: int | None) -> pd.Series:
     """See :meth:`mix2stan.fit.Fit.residuals`."""
     one_of("type", kind, TYPES)
+    seed = None if seed is None else seed_or_drawn(seed, None)
     predictor = predictor_of(fit, draws=draws, seed=0, response=True)
     predictor.uncensored("residuals")
     values = TYPES[kind](predictor, seed)

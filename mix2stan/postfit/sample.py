@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.counts import whole
 from mix2stan.errors import Mix2stanError
 from mix2stan.graph import Group, Predictor
 from mix2stan.postfit.integrals import root_of
@@ -126,7 +127,8 @@ def sample_of(fit: Fit, draws: int | None = None) -> Sample:
     chains, available = (int(fit.posterior.sizes[d]) for d in ("chain", "draw"))
     if draws is None:
         return Sample(fit, np.arange(available))
-    if not 1 <= draws <= chains * available:
+    draws = whole("draws", draws, 1)
+    if draws > chains * available:
         raise Mix2stanError(f"{draws} draws are asked for, of {chains * available}")
     each = -(-draws // chains)
     return Sample(fit, np.linspace(0, available - 1, each).round().astype(np.int64))

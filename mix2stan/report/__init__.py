@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from mix2stan.report.runs import RECORD, record_run, report_run
-from mix2stan.report.write import check_free, report_fit
+from mix2stan.report.write import report_fit
 
-__all__ = ["RECORD", "check_free", "record_run", "report_fit", "report_run"]
+__all__ = ["RECORD", "record_run", "report_fit", "report_run"]

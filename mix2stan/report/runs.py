@@ -13,9 +13,10 @@ from typing import Any
 from mix2stan.documents import Items, Listing, Paragraph, from_plain, to_plain
 from mix2stan.errors import Mix2stanError
 from mix2stan.fit import Fit, load
+from mix2stan.folders import check_free, write_whole
 from mix2stan.many.store import recorded
 from mix2stan.report.sections import Source, document_of
-from mix2stan.report.write import Explained, check_free, write_page
+from mix2stan.report.write import Explained, write_page
 
 __all__ = ["RECORD", "record_run", "report_run"]
 
@@ -41,7 +42,7 @@ def record_run(folder: Path, model: Explained, fit: Fit, command: Sequence[str])
         "versions": [*versions, platform.platform()],
         "explanation": to_plain(model.explain().document),
     }
-    (folder / RECORD).write_text(json.dumps(about, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(folder / RECORD, json.dumps(about, ensure_ascii=False) + "\n")
 
 
 def report_run(folder: str | Path, path: str | Path, force: bool = False) -> Path:
@@ -112,7 +113,7 @@ def _read(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path) from error
     if not isinstance(found, dict):
         raise _damaged(path)

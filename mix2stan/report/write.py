@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mix2stan.documents import Document, Listing, Paragraph, to_html
 from mix2stan.errors import Mix2stanError
+from mix2stan.folders import check_free, write_whole
 from mix2stan.report.sections import Source, document_of
 
 if TYPE_CHECKING:
     from mix2stan.explanation import Explanation
     from mix2stan.fit import Fit
 
-__all__ = ["Explained", "check_free", "report_fit", "write_page"]
+__all__ = ["Explained", "report_fit", "write_page"]
 
 
 class Explained(Protocol):
@@ -66,37 +66,11 @@ def _plain(value: object) -> object:
     return value.item() if hasattr(value, "item") else value
 
 
-def check_free(path: str | Path, force: bool) -> Path:
-    """The path, if nothing of value is there.
-
-    Raises:
-        Mix2stanError: if there is a file, or no folder to put one in.
-    """
-    target = Path(path)
-    if target.is_dir():
-        raise Mix2stanError(f"{target} is a folder", hint="name a file in it")
-    if not target.parent.is_dir():
-        raise Mix2stanError(f"there is no folder {target.parent}")
-    if target.exists() and not force:
-        raise Mix2stanError(
-            f"there is a file {target}, and nothing is overwritten",
-            hint="choose another name; --force, or force=True, writes over it",
-        )
-    return target
-
-
 def write_page(document: Document, target: Path) -> Path:
     """Write a page under another name and rename it.
 
     Raises:
         OSError: if it cannot be written; what was there stays.
     """
-    temporary = target.with_name(f".{target.name}.partial")
-    try:
-        temporary.write_text(to_html(document), encoding="utf-8")
-        temporary.replace(target)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    write_whole(target, to_html(document))
     return target
