@@ -411,7 +411,7 @@ def _categories(rows: _Rows) -> Observed:
     column, expression = rows.column, rows.response.expression
     rows.refuse_weights()
     known = rows.response.levels
-    if column.is_factor:
+    if column.is_factor or rows.response.order == "sizes":
         factor = column.as_factor()
         levels = known or factor.used_levels().levels
         # some of the rows of a fit may lack some of its categories

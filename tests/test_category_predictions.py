@@ -271,7 +271,7 @@ def test_simulated_data_can_stand_in_for_the_response():
         sims = fit_of(name).simulate(2, seed=1)
         assert list(sims["sim_1"].cat.categories) == levels_of(name)
         assert sims["sim_1"].cat.ordered is kind
-        m2s.model(CALLS[name][0], data_of(name).assign(y=sims["sim_2"].to_numpy()))
+        m2s.model(CALLS[name][0], data_of(name).assign(y=sims["sim_2"].array))
     counts = fit_of("multinomial").simulate(2, seed=1)
     assert (counts["sim_2"].sum(axis=1).to_numpy() == data_of("multinomial")["n"]).all()
 

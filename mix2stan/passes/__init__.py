@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from mix2stan.graph import ModelGraph
 from mix2stan.passes.canonicalise import canonicalise
+from mix2stan.passes.categories import check_order
 from mix2stan.passes.check import check
 from mix2stan.passes.context import Context
 from mix2stan.passes.disperse import disperse
@@ -27,7 +28,9 @@ __all__ = ["PASSES", "Context", "run_passes"]
 Pass = Callable[[ModelGraph, Context], ModelGraph]
 
 PASSES: tuple[Pass, ...] = (
-    # First, because a response that does not fit its family makes all other work idle.
+    # First, because a response that does not fit its family makes all other work idle; before its
+    # categories are numbered, whether they have an order.
+    check_order,
     respond,
     # Before columns are named: it makes variance functions of a formula, or another predictor.
     disperse,
