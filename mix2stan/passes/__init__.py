@@ -20,6 +20,7 @@ from mix2stan.passes.parameterise import parameterise
 from mix2stan.passes.priors import set_priors
 from mix2stan.passes.resolve import resolve
 from mix2stan.passes.respond import respond
+from mix2stan.passes.sequences import check_sequences
 from mix2stan.passes.strategy import choose_strategy
 from mix2stan.passes.structures import check_structures
 
@@ -38,6 +39,8 @@ PASSES: tuple[Pass, ...] = (
     resolve,
     # Before two columns' structures become one: a wrong number is a mistake in any of them.
     check_structures,
+    # The same of columns that follow each other.
+    check_sequences,
     # Before names are given out: terms that are one term get one name.
     canonicalise,
     # Before any work is spent on a model that cannot be meant; sees the terms as they will be.
