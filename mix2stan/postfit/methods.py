@@ -66,7 +66,7 @@ class AfterFit:
         newdata: pd.DataFrame | IntoFrame | None = None,
         kind: Kind = "epred",
         re: Effects = "conditional",
-        new_levels: NewLevels = "sample",
+        new_levels: NewLevels = "error",
         draws: int | None = None,
         seed: int | None = None,
         summary: bool = False,
@@ -88,8 +88,9 @@ class AfterFit:
                 zero; ``"integrate"`` averaged over the effects' distribution: exact for identity,
                 log, square root and probit links, else by quadrature; a ``"response"`` then is one
                 of new levels.
-            new_levels: of levels the fit has not seen ``"sample"`` effects, from the covariance of
-                each draw, take them as ``"zero"``, or stop with an ``"error"``.
+            new_levels: what a level that the fit has not seen is: an ``"error"``, as for lme4 and
+                brms; or ``"sample"``: its effects are drawn from the covariance of each draw; or
+                ``"zero"``: it has none.
             draws: how many draws, spread evenly over the chains; all if None.
             seed: of sampled effects and responses.
             summary: return a table, computed block by block, so that very many rows fit in memory.
@@ -100,11 +101,15 @@ class AfterFit:
             2.5% 50% 97.5%``.  Rows with missing values have NaN.
 
         Raises:
-            DataError: if ``newdata`` lacks a column, or a population factor has a new level.
+            DataError: if ``newdata`` lacks a column, a population factor has a new level, or a
+                grouping factor has one and nothing is said of ``new_levels``.
             Unsupported: if the mean over effects does not exist for the link.
 
         >>> fit.predict(sleepstudy.head(2), re="population").dims
         ('chain', 'draw', 'obs')
+        >>> someone = sleepstudy.head(1).assign(Subject="999")
+        >>> fit.predict(someone, new_levels="sample", seed=1).shape
+        (4, 1000, 1)
         >>> fit.predict(sleepstudy.head(2), summary=True).columns.tolist()
         ['mean', 'sd', '2.5%', '50%', '97.5%']
         """

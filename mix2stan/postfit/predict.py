@@ -107,7 +107,7 @@ def predictor_of(
     fit: Fit,
     newdata: object = None,
     re: Effects = "conditional",
-    new_levels: NewLevels = "sample",
+    new_levels: NewLevels = "error",
     draws: int | None = None,
     seed: int | None = None,
     response: bool = False,
