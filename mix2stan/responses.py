@@ -20,6 +20,7 @@ from mix2stan.syntax import Call, Name, Node, format_number
 __all__ = [
     "SUPPORTS",
     "Observed",
+    "counted_trials",
     "in_brms",
     "known_part",
     "link_scale",
@@ -104,6 +105,17 @@ def powers_of(graph: ModelGraph, data: Data) -> Array | None:
     return _checked(
         node, values, good, data, "a weight is a number from 0 on", "0 leaves out a row"
     )
+
+
+def counted_trials(node: Node, data: Data) -> Array:
+    """The numbers of trials of rows whose response is not known, shape (N,).
+
+    Raises:
+        FormulaError: for what is no number of trials; names the first such row.
+    """
+    values = data.vector(node)
+    words = "numbers of trials are whole numbers from 0 on"
+    return _checked(node, values, (values >= 0) & _whole(values), data, words, "a row has its own")
 
 
 def noise_of(graph: ModelGraph, data: Data) -> Array | None:

@@ -295,6 +295,69 @@ def test_nested_levels_may_be_partly_known():
     assert not np.allclose(known, new)
 
 
+@functools.cache
+def quick(call):
+    """A few draws of made-up rows: it is asked what a prediction needs."""
+    rng = np.random.default_rng(2)
+    df = pd.DataFrame({"x": rng.normal(size=60), "g": list("abcdef") * 10, "N": 10, "U": 99.0})
+    df = df.assign(y=df["x"] + rng.normal(size=60), k=rng.binomial(10, 0.4, 60), L=-99.0, s=0.3)
+    df = df.assign(E=2.0, n=rng.poisson(3, 60), p=df["k"] / 10, f=10 - df["k"])
+    return m2s.model(call, df).sample(chains=1, warmup=50, draws=20, seed=1, engine="stanli")
+
+
+BEFORE = pd.DataFrame({"x": [0.1, -0.2], "g": ["a", "b"], "N": [10, 20]})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "brm(k | trials(N) ~ x + (1 | g), family = binomial())",
+        "brm(k | trials(N) ~ x + (1 | g), family = beta_binomial())",
+        "brm(k | trials(N) ~ x, family = zero_inflated_binomial())",
+        "glmer(cbind(k, N - k) ~ x + (1 | g), family = binomial)",
+        "glmer(p ~ x + (1 | g), family = binomial, weights = N)",
+    ],
+)
+def test_successes_are_drawn_from_trials_alone(call):
+    fit = quick(call)
+    found = fit.predict(BEFORE, "response", seed=1).values
+    assert (found <= [10, 20]).all()
+    assert found[..., 1].max() > 10 or "zero" in call
+    unknown = BEFORE.assign(k=np.nan, p=np.nan)
+    np.testing.assert_array_equal(fit.predict(unknown, "response", seed=1).values, found)
+    with pytest.raises(m2s.DataError, match="no column 'N'"):
+        fit.predict(BEFORE[["x", "g"]], "response")
+    with pytest.raises(m2s.FormulaError, match=r"N is 2\.5 in row 1"):
+        fit.predict(BEFORE.assign(N=2.5), "response")
+    assert fit.marginal_means("x", at={"x": [0.0]})["mean"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("call", "column", "kinds"),
+    [
+        ("brm(y | trunc(ub = U) ~ x + (1 | g))", "U", ("epred", "response")),
+        ("brm(y | trunc(lb = L - 1) ~ x + (1 | g))", "L", ("epred", "response")),
+        ("brm(n | trunc(ub = U) ~ x, family = poisson())", "U", ("epred", "response")),
+        ("brm(y | se(s) ~ x + (1 | g))", "s", ("response",)),
+        ("brm(y | se(s, sigma = TRUE) ~ x)", "s", ("response",)),
+        ("brm(n | rate(E) ~ x, family = poisson())", "E", ("linpred", "epred", "response")),
+        ("glmer(cbind(k, f) ~ x + (1 | g), family = binomial)", "f", ("response",)),
+    ],
+)
+def test_what_a_response_needs_besides_is_named(call, column, kinds):
+    fit = quick(call)
+    others = {"U": 9.0, "L": -9.0, "s": 0.5, "E": 3.0, "k": 4, "f": 6}
+    whole = BEFORE.assign(**others)
+    for kind in ("linpred", "epred", "response"):
+        assert np.isfinite(fit.predict(whole, kind, seed=1)).all()
+        if kind in kinds:
+            with pytest.raises(m2s.DataError, match=f"no column '{column}'"):
+                fit.predict(whole.drop(columns=column), kind)
+        else:
+            assert np.isfinite(fit.predict(whole.drop(columns=column), kind, seed=1)).all()
+    assert fit.slopes("x")["mean"].notna().all()
+
+
 def test_rows_with_missing_values_are_missing():
     rows = pd.DataFrame({"Days": [1.0, np.nan, 2.0], "Subject": ["308", "308", None]})
     values = fit_of("slope").predict(rows).mean(("chain", "draw")).values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mix2stan.syntax import Node
+from mix2stan.syntax import Argument, Call, Node, Operator, Parens
 
 __all__ = ["CategoryOrder", "Censoring", "Layer", "Response", "Trait", "Truncation"]
 
@@ -91,6 +91,18 @@ class Layer:
         return f"{self.response} is {self.family} of {' and '.join(self.traits)}"
 
 
+def _minuend(difference: Node, subtracted: Node) -> Node | None:
+    """The n of ``n - y``."""
+    match difference:
+        case Parens(inner=inner):
+            return _minuend(inner, subtracted)
+        case Operator(symbol="+", operands=(n, Operator(symbol="-", operands=(y,)))) if (
+            y == subtracted
+        ):
+            return n
+    return None
+
+
 @dataclass(frozen=True)
 class Response:
     """What is modelled, and its distribution given the predictor.
@@ -125,6 +137,19 @@ class Response:
     traits: tuple[str, ...] = field(default=(), compare=False)
     layers: tuple[Layer, ...] = ()
     exposure: Node | None = field(default=None, compare=False)
+
+    @property
+    def trials(self) -> Node | None:
+        """The numbers of trials, where they are said apart from the successes.
+
+        Of ``cbind(y, n - y)`` they are n.
+        """
+        if self.weights is not None or self.censoring is not None:
+            return self.weights
+        match self.expression:
+            case Call(function="cbind", args=(Argument(value=y), Argument(value=failures))):
+                return _minuend(failures, y)
+        return None
 
     @property
     def cut(self) -> bool:

@@ -22,7 +22,7 @@ from mix2stan.postfit.categories import averaged_shares, labels_of
 from mix2stan.postfit.errors import error_multiplier, position_correlations
 from mix2stan.postfit.integrals import averaged, check_link, nodes
 from mix2stan.postfit.sample import Sample
-from mix2stan.responses import known_part, noise_of, observed
+from mix2stan.responses import counted_trials, known_part, noise_of, observed
 from mix2stan.schema import Rows
 
 __all__ = ["NEW_LEVELS", "Effects", "NewLevels", "Predictor", "independent"]
@@ -267,8 +267,8 @@ class Predictor:
         data, response = self.rows.data, self.graph.response
         if self.rows.fitted:
             return observed(self.graph, data).trials
-        if response.weights is not None:
-            return data.vector(response.weights)
+        if response.trials is not None:
+            return counted_trials(response.trials, data)
         if response.expression in data.frame.columns:
             return np.asarray(data.frame.column(response.expression).values.sum(axis=1))
         return np.ones(self.rows.n)
