@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from mix2stan.design import without_term
 from mix2stan.dialects.arguments import Arguments, Request, request
 from mix2stan.dialects.bars import Bar, split_bars, summands
 from mix2stan.dialects.brms_formula import Parts, responses_of
@@ -22,7 +23,17 @@ from mix2stan.dialects.brms_terms import (
 )
 from mix2stan.dialects.mcmcglmm_errors import correlated_responses, unequal_responses
 from mix2stan.errors import Unsupported
-from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Response, Trait
+from mix2stan.graph import (
+    ITSELF,
+    Columns,
+    Covariance,
+    Group,
+    ModelGraph,
+    Population,
+    Response,
+    Trait,
+    note,
+)
 from mix2stan.syntax import (
     Argument,
     Call,
@@ -70,6 +81,7 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
     fixed: list[_Of] = []
     terms: list[_Term] = []
     every: list[Bar] = []
+    dropped: list[Node] = []
     for part in said.parts:
         right, bars = split_bars(with_intercept(part.formula.right))
         every += bars
@@ -77,8 +89,10 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
         if correlation is not None:
             message = "series of several responses cannot be expressed"
             raise Unsupported(message, span=correlation.span, hint="set_rescor(TRUE) can")
-        for response in map(str, responses_of(part.formula)):
-            fixed.append(_Of(response, right))
+        for node in responses_of(part.formula):
+            response, own = str(node), without_term(right, node)
+            fixed.append(_Of(response, own))
+            dropped += [node] if own != right else []
             terms += _terms(response, bars)
     check_ids(every)
     responses = tuple(r for part in said.parts for r in responses_of(part.formula))
@@ -92,6 +106,7 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
         tuple(_groups(terms, len(responses))),
         unequal_responses(span) if equal else correlated_responses(span),
     )
+    graph = note(graph, *(ITSELF.format(node) for node in dropped))
     stacked = tuple(Trait(str(response), response) for response in responses)
     return replace(request(arguments, graph), stacked=stacked)
 

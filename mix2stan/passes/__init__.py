@@ -15,6 +15,7 @@ from mix2stan.passes.context import Context
 from mix2stan.passes.disperse import disperse
 from mix2stan.passes.errors import resolve_errors
 from mix2stan.passes.identify import identify
+from mix2stan.passes.itself import drop_itself
 from mix2stan.passes.members import complete_members
 from mix2stan.passes.parameterise import parameterise
 from mix2stan.passes.priors import set_priors
@@ -29,7 +30,9 @@ __all__ = ["PASSES", "Context", "run_passes"]
 Pass = Callable[[ModelGraph, Context], ModelGraph]
 
 PASSES: tuple[Pass, ...] = (
-    # First, because a response that does not fit its family makes all other work idle; before its
+    # First, because it changes the formula.
+    drop_itself,
+    # Because a response that does not fit its family makes all other work idle; before its
     # categories are numbered, whether they have an order.
     check_order,
     respond,
