@@ -27,7 +27,7 @@ from mix2stan.syntax import Node, names_in
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
 
-__all__ = ["comparisons", "marginal_means", "slopes"]
+__all__ = ["comparisons", "few_values", "marginal_means", "slopes"]
 
 Array = NDArray[np.float64]
 Names = str | Sequence[str]
@@ -83,6 +83,12 @@ def slopes(fit: Fit, variable: str, by: Names, at: At | None) -> pd.DataFrame:
 
 def _list(names: Names) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
+
+
+def few_values(column: pd.Series) -> list[float]:
+    """The values of numbers that have few, more than one; none of others."""
+    found = sorted(column.dropna().unique().tolist())
+    return found if 1 < len(found) <= _FEW else []
 
 
 def _several(name: str, values: Any) -> list[Any]:
@@ -152,8 +158,8 @@ class _Grid:
             # of trials there is no fraction
             return [float(round(middle)) if (column == column.round()).all() else middle]
         if self.is_number(name):
-            few = sorted(column.dropna().unique().tolist()) if name in self.listed else []
-            return few if 1 < len(few) <= _FEW else [float(column.mean())]
+            few = few_values(column) if name in self.listed else []
+            return few or [float(column.mean())]
         if isinstance(column.dtype, pd.CategoricalDtype):
             return list(column.cat.remove_unused_categories().cat.categories)
         return sorted(column.dropna().unique().tolist())
