@@ -98,7 +98,8 @@ class AfterFit:
         Returns:
             An xarray ``DataArray`` of the dims ``chain draw obs``, and ``category`` where there is a
             value of each; or a data frame with a row per row (and category) and the columns ``mean sd
-            2.5% 50% 97.5%``.  Rows with missing values have NaN.
+            2.5% 50% 97.5%``.  Rows with missing values have NaN, and so have those that the data say
+            nothing of: of a combination of factor levels, say, that no row of the fit has.
 
         Raises:
             DataError: if ``newdata`` lacks a column, a population factor has a new level, or a
@@ -336,18 +337,19 @@ class AfterFit:
         self,
         specs: str | Sequence[str],
         by: str | Sequence[str] = (),
-        at: Mapping[str, Sequence[Any]] | None = None,
+        at: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Expected responses at the levels of some variables, averaged over the other factors.
 
         They are taken over emmeans' reference grid: all combinations of factor levels with equal
         weights, numbers at their means, group effects zero.  Of categories they are the probabilities
-        of each.
+        of each.  What the data say nothing of, such as an empty cell of two factors, is NaN, and so are
+        means over it; ``at`` leaves it out.
 
         Args:
-            specs: the variables, columns of the data.
+            specs: the variables, columns of the data; a number of up to five values has these.
             by: further ones, listed first.
-            at: values of variables in the grid, instead.
+            at: values of variables in the grid, or one value, instead.
 
         Returns:
             A row per combination (and category), with the columns of :meth:`Fit.summary`.
@@ -366,7 +368,7 @@ class AfterFit:
         self,
         variable: str,
         by: str | Sequence[str] = (),
-        at: Mapping[str, Sequence[Any]] | None = None,
+        at: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Differences of the expected response: between all pairs of levels, or for one unit more.
 
@@ -375,7 +377,7 @@ class AfterFit:
         Args:
             variable: a factor, or a number, which goes up by 1 from its mean; with several values
                 in ``at`` they are compared.
-            by: variables the differences are listed by.
+            by: variables the differences are listed by; a number of up to five values has these.
             at: values of variables in the grid, as in :meth:`marginal_means`.
 
         Raises:
@@ -392,7 +394,7 @@ class AfterFit:
         self,
         variable: str,
         by: str | Sequence[str] = (),
-        at: Mapping[str, Sequence[Any]] | None = None,
+        at: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Slopes of the expected response in a number, by central differences.
 
@@ -400,7 +402,7 @@ class AfterFit:
 
         Args:
             variable: a column of numbers.
-            by: variables the slopes are listed by.
+            by: variables the slopes are listed by; a number of up to five values has these.
             at: values of variables in the grid, as in :meth:`marginal_means`.
 
         Raises:
