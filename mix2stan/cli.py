@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mix2stan.errors import DataError, Mix2stanError, suggestion
+from mix2stan.documents.suffixes import DRAWINGS, TEXTS, format_of
+from mix2stan.errors import DataError, Mix2stanError
 from mix2stan.many.store import recorded
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from mix2stan.model import Model
 
 __all__ = ["main"]
-
-Writer = Callable[[], str]
 
 app = typer.Typer(
     name="mix2stan",
@@ -298,13 +296,16 @@ def explain(
     columns: Columns = None,
     prior: Priors = "default",
     strategy: Strategy = "auto",
-    form: Annotated[str, typer.Option("--format", help="text, markdown or html.")] = "text",
+    form: Annotated[
+        str | None, typer.Option("--format", help="text, markdown or html; by --out, else text.")
+    ] = None,
     out: Out = None,
 ) -> None:
     """Say what a model means: equation, terms, covariances, priors, and what to be careful about."""
+    chosen = format_of(form, out, TEXTS)
     found = _model(call, data, columns, prior, strategy).explain()
     writers = {"text": found.__str__, "markdown": found.markdown, "html": found.html}
-    _print(_chosen(form, writers)(), out)
+    _print(writers[chosen](), out)
 
 
 @app.command()
@@ -313,11 +314,14 @@ def graph(
     data: Data,
     columns: Columns = None,
     prior: Priors = "default",
-    form: Annotated[str, typer.Option("--format", help="svg, dot or mermaid.")] = "svg",
+    form: Annotated[
+        str | None, typer.Option("--format", help="svg, dot or mermaid; by --out, else svg.")
+    ] = None,
     out: Out = None,
 ) -> None:
     """Draw the model graph: data, predictor, random terms, priors."""
-    _print(_model(call, data, columns, prior).graph(form), out)
+    chosen = format_of(form, out, DRAWINGS)
+    _print(_model(call, data, columns, prior).graph(chosen), out)
 
 
 @app.command()
@@ -450,14 +454,6 @@ def _tables(data: list[str], columns: Path | None) -> pd.DataFrame | dict[str, p
 def _named(entry: str) -> bool:
     name, equals, _ = entry.partition("=")
     return bool(equals) and "/" not in name and not Path(entry).exists()
-
-
-def _chosen(name: str, choices: dict[str, Writer]) -> Writer:
-    """The writer of a format."""
-    if name not in choices:
-        hint = suggestion(name, choices, what="the formats")
-        raise Mix2stanError(f"there is no format {name!r}", hint=hint)
-    return choices[name]
 
 
 def _print(text: str, out: Path | None) -> None:

@@ -21,6 +21,7 @@ from mix2stan.syntax import Call, Name, Node, format_number
 __all__ = [
     "SUPPORTS",
     "Observed",
+    "counted_trials",
     "in_brms",
     "known_part",
     "link_scale",
@@ -106,6 +107,17 @@ def powers_of(graph: ModelGraph, data: Data) -> Array | None:
     return _checked(
         node, values, good, data, "a weight is a number from 0 on", "0 leaves out a row"
     )
+
+
+def counted_trials(node: Node, data: Data) -> Array:
+    """The numbers of trials of rows whose response is not known, shape (N,).
+
+    Raises:
+        FormulaError: for what is no number of trials; names the first such row.
+    """
+    values = data.vector(node)
+    words = "numbers of trials are whole numbers from 0 on"
+    return _checked(node, values, (values >= 0) & _whole(values), data, words, "a row has its own")
 
 
 def noise_of(graph: ModelGraph, data: Data) -> Array | None:
@@ -294,6 +306,12 @@ class _Rows:
         return FormulaError(message, span=self.response.expression.span, hint=hint)
 
 
+#: The largest integer of Stan.
+_LARGEST = 2**31 - 1
+_TOO_LARGE = f"Stan counts up to {_LARGEST:,}"
+_LARGE = "so many are as good as a number: family = gaussian, of their logarithm, takes it"
+
+
 def _whole(values: Array) -> NDArray[np.bool_]:
     return np.asarray(values == np.round(values))
 
@@ -306,9 +324,23 @@ def _real(rows: _Rows) -> Observed:
     return _single(rows.numbers())
 
 
+_OTHERS = "family = gaussian takes any number, poisson counts from zero"
+_AT_ONCE = (
+    'what happened before the first look is censored: y | cens("left") with that time as y in brm(); '
+    "hurdle_lognormal() takes zeros apart"
+)
+#: What can be done about a time or an amount of 0.
+_WITH_ZEROS = {
+    "weibull": _AT_ONCE,
+    "exponential": _AT_ONCE,
+    "lognormal": "hurdle_lognormal() takes zeros apart; family = gaussian takes any number",
+    "Gamma": "hurdle_gamma() and tweedie() take zeros; family = gaussian takes any number",
+}
+
+
 def _positive(rows: _Rows) -> Observed:
     y = rows.numbers()
-    hint = "family = gaussian takes any number, poisson counts from zero"
+    hint = _WITH_ZEROS.get(rows.response.family, _OTHERS)
     rows.all(y > 0, f"a {rows.response.family} response is positive", hint)
     return _single(y)
 
@@ -370,6 +402,7 @@ def _count(rows: _Rows) -> Observed:
     rows.all(y >= 0, f"a {family} response is a count, so not negative", hint)
     hint = "a rate is a count with + offset(log(exposure)); family = Gamma takes positive numbers"
     rows.all(_whole(y), f"a {family} response is a count, so a whole number", hint)
+    rows.all(y <= _LARGEST, _TOO_LARGE, _LARGE)
     return _single(y)
 
 
@@ -409,6 +442,7 @@ def _trials(rows: _Rows) -> Observed:
     trials = rows.weights
     hint = "weights are the numbers of trials, whole numbers from 0 on"
     rows.all((trials >= 0) & _whole(trials), "its weight is no number of trials", hint)
+    rows.all(trials <= _LARGEST, f"its weight is too large, {_TOO_LARGE}", _LARGE)
     successes = values * trials
     whole = np.round(successes)
     hint = "weights have to be the totals the proportions were made with"
@@ -427,6 +461,7 @@ def _successes_and_failures(rows: _Rows, values: Array) -> Observed:
     rows.all(
         np.asarray(_whole(values).all(axis=1)), "successes and failures are whole numbers", hint
     )
+    rows.all(values.sum(axis=1) <= _LARGEST, _TOO_LARGE, _LARGE)
     return Observed(values[:, 0], values.sum(axis=1))
 
 
@@ -435,7 +470,7 @@ def _categories(rows: _Rows) -> Observed:
     column, expression = rows.column, rows.response.expression
     rows.refuse_weights()
     known = rows.response.levels
-    if column.is_factor:
+    if column.is_factor or rows.response.order == "sizes":
         factor = column.as_factor()
         levels = known or factor.used_levels().levels
         # some of the rows of a fit may lack some of its categories
@@ -451,7 +486,8 @@ def _categories(rows: _Rows) -> Observed:
         hint = f"categories are counted from 1; ordered({expression}) takes any values"
         rows.all(y >= 1, "that is no category", hint)
         present = np.arange(1.0, len(known) + 1) if known else np.unique(y)
-        missing = np.setdiff1d(np.arange(1, y.max() + 1), present)
+        # as many numbers as there are categories, however large these are
+        missing = np.setdiff1d(np.arange(1, min(y.max(), len(present) + 1) + 1), present)
         if len(missing):
             message = f"no row of {expression} is in category {missing[0]:.0f}"
             raise rows.error(message, f"ordered({expression}) has the categories in use alone")
@@ -473,6 +509,7 @@ def _several_counts(rows: _Rows) -> Observed:
     rows.all(np.asarray((counts >= 0).all(axis=1)), "counts are not negative", hint)
     rows.all(np.asarray(_whole(counts).all(axis=1)), "counts are whole numbers", hint)
     total = counts.sum(axis=1)
+    rows.all(total <= _LARGEST, _TOO_LARGE, _LARGE)
     if rows.weights is not None:
         hint = "trials() has the sum of the counts of the row"
         rows.all(total == rows.weights, "that is not its number of trials", hint)

@@ -69,6 +69,12 @@ class Rows:
         """Number of complete rows."""
         return len(self.complete)
 
+    def some(self, good: NDArray[np.bool_]) -> Rows:
+        """The complete rows that are good; the others count as missing."""
+        levels = {f: Levels(v.codes[good], v.new) for f, v in self.levels.items()}
+        data = self.data.take(np.flatnonzero(good), {})
+        return replace(self, data=data, complete=self.complete[good], levels=levels)
+
 
 @dataclass(frozen=True, eq=False)
 class Schema:
@@ -125,7 +131,7 @@ class Schema:
             others = (v for p in self.graph.predictors for v in self._of(p.population))
             wanted |= dict.fromkeys(others)
             wanted |= {v: None for v in self.graph.residual.variables() if v not in inner}
-            wanted |= dict.fromkeys(self._response())
+            wanted |= dict.fromkeys(self.known_of_response())
         factors = tuple(dict.fromkeys(g.factor for g in terms if not g.factor.signs))
         frame = self._aligned(
             newdata, [*wanted, *inner, *(v for f in factors for v in f.variables)]
@@ -171,15 +177,15 @@ class Schema:
         correlation = self.graph.residual.correlation
         return correlation.block.variables if correlation and correlation.block else ()
 
-    def _response(self) -> tuple[Node, ...]:
+    def known_of_response(self) -> tuple[Node, ...]:
         """What says how many trials a row has, and its known standard error and bounds, if any."""
         response = self.graph.response
         more: tuple[Node, ...] = () if response.noise is None else (response.noise,)
         if response.truncation is not None:
             ends = response.truncation.variables()
             more = (*more, *(end for end in ends if not isinstance(end, Number)))
-        if response.weights is not None:
-            return (response.weights, *more)
+        if response.trials is not None:
+            return (response.trials, *more)
         pair = self.data.frame.column(response.expression).values.ndim == 2
         is_pair = pair and response.censoring is None
         return (response.expression, *more) if is_pair else more

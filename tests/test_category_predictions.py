@@ -244,7 +244,8 @@ def test_drawn_categories_have_their_probabilities(name):
 def test_new_levels_have_effects_of_their_own():
     fit = fit_of("categorical")
     rows = data_of("categorical").head(2).assign(g="new")
-    one, again = (fit.predict(rows, kind="linpred", seed=5).values for _ in range(2))
+    settings = {"kind": "linpred", "new_levels": "sample", "seed": 5}
+    one, again = (fit.predict(rows, **settings).values for _ in range(2))
     np.testing.assert_array_equal(one, again)
     zero = fit.predict(rows, kind="linpred", new_levels="zero").values
     population = fit.predict(rows, kind="linpred", re="population").values
@@ -254,7 +255,7 @@ def test_new_levels_have_effects_of_their_own():
     sd = np.column_stack([flat(fit, f"sd_mu_{o}_g") for o in ("bee", "cat_1")])
     assert stats.kstest((gap[:, 0] / sd).ravel(), "norm").pvalue > 1e-3
     with pytest.raises(m2s.DataError, match="'new'"):
-        fit.predict(rows, new_levels="error")
+        fit.predict(rows)
 
 
 def test_counts_need_their_trials_and_probabilities_do_not():
@@ -271,7 +272,7 @@ def test_simulated_data_can_stand_in_for_the_response():
         sims = fit_of(name).simulate(2, seed=1)
         assert list(sims["sim_1"].cat.categories) == levels_of(name)
         assert sims["sim_1"].cat.ordered is kind
-        m2s.model(CALLS[name][0], data_of(name).assign(y=sims["sim_2"].to_numpy()))
+        m2s.model(CALLS[name][0], data_of(name).assign(y=sims["sim_2"].array))
     counts = fit_of("multinomial").simulate(2, seed=1)
     assert (counts["sim_2"].sum(axis=1).to_numpy() == data_of("multinomial")["n"]).all()
 

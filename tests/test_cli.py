@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import mix2stan as m2s
+from mix2stan.documents.suffixes import DRAWINGS, TEXTS, format_of
 from tests.conftest import FIXTURES, table
 
 CALL = "lmer(Reaction ~ Days + (1 | Subject), data = sleepstudy)"
@@ -51,6 +53,29 @@ def test_the_other_commands_print_their_part(tmp_path):
     assert "Subject, 18 levels" in run("explain", CALL, *DATA).stdout
     assert run("export", CALL, *DATA, "--out", str(tmp_path / "e")).returncode == 0
     assert (tmp_path / "e" / "run.R").exists()
+
+
+def test_a_file_holds_what_its_name_says(tmp_path):
+    for given, name, formats, found in (
+        (None, "g.svg", DRAWINGS, "svg"),
+        (None, "g.gv", DRAWINGS, "dot"),
+        ("mermaid", "g", DRAWINGS, "mermaid"),
+        (None, "e.HTML", TEXTS, "html"),
+        (None, "e", TEXTS, "text"),
+    ):
+        assert format_of(given, Path(name), formats) == found
+    for given, name, formats in (
+        (None, "g.png", DRAWINGS),
+        ("dot", "g.svg", DRAWINGS),
+        (None, "e.docx", TEXTS),
+        ("text", "e.html", TEXTS),
+    ):
+        with pytest.raises(m2s.Mix2stanError, match=f"would not be a {Path(name).suffix} file"):
+            format_of(given, Path(name), formats)
+    wrong = run("graph", CALL, *DATA, "-o", str(tmp_path / "g.png"))
+    assert wrong.returncode == 1
+    assert "name it by what is in it: .svg, .dot" in wrong.stderr
+    assert not (tmp_path / "g.png").exists()
 
 
 def test_a_model_is_explained_and_drawn_in_every_format(tmp_path):

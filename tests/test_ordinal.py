@@ -187,7 +187,7 @@ BAD = [
     ("clm(y ~ x)", {"y": [1.0, 2.5, 3, 1]}, "y is 2.5 in row 2"),
     ("clm(y ~ x)", {"y": [0.0, 1, 2, 1]}, "y is 0 in row 1"),
     ("clm(y ~ x)", {"y": [1.0, 2, 4, 1]}, "no row of y is in category 3"),
-    ("clm(y ~ x)", {"y": list("aaaa")}, "y is a in all rows"),
+    ("clm(factor(y) ~ x)", {"y": list("aaaa")}, "factor\\(y\\) is a in all rows"),
     ("glm(y ~ x, family = binomial)", {"y": list("abca")}, "3 levels"),
     ("clmm(y ~ x)", {"y": list("abca")}, "no random term"),
     ("clm(y ~ x, scale = ~ x)", {"y": list("abca")}, "'scale'"),
@@ -203,6 +203,65 @@ def test_mistakes_are_named(call, y, words):
     with pytest.raises(m2s.FormulaError, match=words) as caught:
         m2s.model(call, pd.DataFrame(y).assign(x=[1.0, 2, 4, 3]))
     assert caught.value.hint
+
+
+IN_ORDER = ["low", "mid", "top"]
+ORDINAL_CALLS = [
+    "clm(y ~ x)",
+    "clmm(y ~ x + (1 | g))",
+    "polr(y ~ x)",
+    *(f"brm(y ~ x, family = {name}())" for name in ORDINAL),
+    "brm(bf(y ~ x, family = cumulative()) + bf(x ~ 1))",
+    f'MCMCglmm(y ~ x, family = "ordinal", {FIXED})',
+    f'MCMCglmm(y ~ x, family = "threshold", {FIXED})',
+]
+
+
+def in_three(n=48):
+    rng = np.random.default_rng(5)
+    y = np.array(IN_ORDER)[np.arange(n) % 3]
+    return pd.DataFrame({"x": rng.normal(size=n), "g": [f"g{i % 6}" for i in range(n)], "y": y})
+
+
+@pytest.mark.parametrize("call", ORDINAL_CALLS)
+def test_text_has_no_order(call):
+    df = in_three()
+    with pytest.raises(m2s.FormulaError, match="y is text") as caught:
+        m2s.model(call, df)
+    for words in ("ordered(y, levels", "pd.Categorical", "Enum", '"type": "ordered"'):
+        assert words in caught.value.hint
+    with pytest.raises(m2s.FormulaError, match="is text"):
+        m2s.model(call.replace("y ~", "as.character(y) ~"), df.assign(y=pd.Categorical(df["y"])))
+    levels = 'levels = c("low", "mid", "top")'
+    for said in (f"ordered(y, {levels})", f"factor(y, {levels}, ordered = TRUE)"):
+        model = m2s.model(call.replace("y ~", f"{said} ~"), df)
+        assert "low < mid < top" in str(model)
+    assert "low < mid < top" in str(
+        m2s.model(call, df.assign(y=pd.Categorical(df["y"], IN_ORDER, ordered=True)))
+    )
+
+
+@pytest.mark.parametrize("call", ORDINAL_CALLS)
+def test_an_unordered_factor_is_refused_where_r_refuses_it(call):
+    """brms stops; ordinal, MASS and MCMCglmm take the order of the levels."""
+    df = in_three().assign(y=lambda d: pd.Categorical(d["y"], ["top", "low", "mid"]))
+    if "brm" in call:
+        with pytest.raises(m2s.FormulaError, match="y is a factor without an order: top, low, mid"):
+            m2s.model(call, df)
+    else:
+        assert "the categories are in the order top < low < mid" in m2s.model(call, df).notes
+
+
+def test_numbers_have_the_order_of_their_sizes():
+    df = in_three()
+    ranks = np.arange(len(df)) % 3 + 1
+    for call in ORDINAL_CALLS:
+        assert "1 < 2 < 3" in str(m2s.model(call, df.assign(y=ranks)))
+    # MCMCglmm makes levels of any numbers
+    for call in ORDINAL_CALLS[-2:]:
+        assert "0 < 1" in str(m2s.model(call, df.assign(y=(ranks > 2).astype(int))))
+        assert "0 < 2 < 7" in str(m2s.model(call, df.assign(y=np.array([0, 2, 7])[ranks - 1])))
+    assert "FALSE < TRUE" in str(m2s.model("clm(y ~ x)", df.assign(y=ranks > 1)))
 
 
 def test_a_level_without_rows_is_no_category():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
@@ -95,6 +97,39 @@ def test_every_level_has_a_line_and_every_row_a_point():
     x, y = ax.lines[-1].get_data()
     np.testing.assert_allclose(y, fixef["(Intercept)"] + fixef["Days"] * x, rtol=1e-9)
     assert len(plot("slope").lines(levels=5).axes[0].lines) == 5 + 1
+
+
+def blocks(call, order):
+    """Treatments within blocks that do not differ; z is constant within a block."""
+    rng = np.random.default_rng(1)
+    grid = itertools.product(range(8), "ab", np.linspace(0, 1, 5))
+    df = pd.DataFrame(grid, columns=["block", "trt", "x"]).assign(w=rng.normal(size=80))
+    df = df.assign(z=df["block"] % 2, block="b" + df["block"].astype(str))
+    mean = 1 + 4 * (df["trt"] == "b") + 0.5 * df["x"] + 2 * df["z"]
+    df = df.assign(y=mean + rng.normal(size=80) * 0.3).sample(frac=1, random_state=order)
+    fit = m2s.model(call, df).sample(chains=1, warmup=100, draws=50, seed=1, engine="stanli")
+    return Pictures(fit, Figure).lines("x").axes[0]
+
+
+def test_what_varies_within_levels_is_held_at_one_value_that_is_said():
+    starts = []
+    for order in (3, 4):
+        ax = blocks("lmer(y ~ trt + x + w + z + (1 | block))", order)
+        *own, population = (line.get_ydata()[0] for line in ax.lines)
+        low, high = np.sort(own)[:4], np.sort(own)[4:]
+        # two kinds of blocks by z, which is their own, and one treatment
+        assert np.ptp(low) < 0.6
+        assert np.ptp(high) < 0.6
+        assert high.mean() - low.mean() == pytest.approx(2, abs=0.4)
+        assert low.mean() < population < high.mean()
+        assert low.mean() == pytest.approx(1, abs=0.4)
+        title = ax.get_title().replace("\n", " ")
+        assert title.startswith("8 levels of block; held: trt = a, w = ")
+        assert "z =" not in title
+        starts.append(title)
+    # ties are not broken by the order of the rows
+    assert starts[0] == starts[1]
+    assert plot("slope").lines().axes[0].get_title() == "18 levels of Subject"
 
 
 def test_lines_are_on_the_scale_of_the_response():

@@ -115,8 +115,10 @@ def test_what_new_data_lack_is_said():
     with pytest.raises(m2s.DataError, match="factor 'Days', where the fit has numbers"):
         fit.predict(pd.DataFrame({"Days": ["one"], "Subject": ["308"]}))
     new = pd.DataFrame({"Days": [1.0], "Subject": ["99"]})
-    with pytest.raises(m2s.DataError, match="'99', which the fit has not seen"):
-        fit.predict(new, new_levels="error")
+    with pytest.raises(
+        m2s.DataError, match="Subject has the level '99', which the fit has not seen"
+    ):
+        fit.predict(new)
     with pytest.raises(m2s.Mix2stanError, match="conditional"):
         fit.predict(re="conditionally")
     period = pd.DataFrame({"period": ["5"], "herd": ["1"]})
@@ -137,7 +139,8 @@ def test_predictions_survive_the_file(tmp_path):
     again = m2s.load(fit.save(tmp_path / "fit.nc"))
     new = pd.DataFrame({"Days": [3.0, 8.5, 2.0], "Subject": ["308", "new", "new"]})
     for settings in ({"kind": "linpred"}, {"kind": "response"}, {"re": "integrate"}):
-        one, other = (f.predict(new, seed=3, **settings) for f in (fit, again))
+        settings |= {"new_levels": "sample", "seed": 3}
+        one, other = (f.predict(new, **settings) for f in (fit, again))
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(fit.log_lik(), again.log_lik())
 
@@ -241,7 +244,7 @@ def test_a_mean_that_does_not_exist_is_refused():
 def test_effects_of_new_levels_have_the_terms_covariance():
     fit = fit_of("slope", draws=1000)
     rows = pd.DataFrame({"Days": [0.0, 9.0, 9.0, 9.0], "Subject": ["n1", "n1", "n2", "308"]})
-    sampled = draws_of(fit.predict(rows, "linpred", seed=5))
+    sampled = draws_of(fit.predict(rows, "linpred", new_levels="sample", seed=5))
     fixed = draws_of(fit.predict(rows, "linpred", re="population"))
     b = sampled - fixed
     Sigma = flat(fit, "R_Subject") * np.einsum("si,sj->sij", *[flat(fit, "sd_Subject")] * 2)
@@ -253,8 +256,35 @@ def test_effects_of_new_levels_have_the_terms_covariance():
     zero = draws_of(fit.predict(rows, "linpred", new_levels="zero"))
     np.testing.assert_array_equal(zero[:, :3], fixed[:, :3])
     np.testing.assert_array_equal(zero[:, 3], sampled[:, 3])
-    again = draws_of(fit.predict(rows.iloc[:1], "linpred", seed=5))
+    again = draws_of(fit.predict(rows.iloc[:1], "linpred", new_levels="sample", seed=5))
     np.testing.assert_array_equal(again[:, 0], sampled[:, 0])
+
+
+def test_a_level_that_the_fit_lacks_is_a_slip_unless_it_is_asked_for():
+    """As lme4 and brms do: a mistyped label is no new subject."""
+    fit = fit_of("slope")
+    rows = pd.DataFrame({"Days": [1.0, 1.0], "Subject": ["308.0", "new"]})
+    for kind in ("linpred", "epred", "response"):
+        with pytest.raises(m2s.DataError, match=r"'308\.0' and 1 more") as caught:
+            fit.predict(rows, kind)
+        assert "nearest: '308'" in caught.value.hint
+        assert 'new_levels = "sample"' in caught.value.hint
+        for asked in ({"new_levels": "sample"}, {"new_levels": "zero"}, {"re": "integrate"}):
+            assert fit.predict(rows, kind, **asked, seed=1, summary=True)["mean"].notna().all()
+    assert fit.predict(rows, re="population").shape == (2, 100, 2)
+    nested = pd.DataFrame({"batch": ["A"], "cask": ["z"]})
+    with pytest.raises(m2s.DataError, match="has the level 'A:z'"):
+        fit_of("nested").predict(nested)
+
+
+def test_rows_that_are_levels_of_their_own_are_always_new():
+    """MCMCglmm's residual of counts: an effect of every row."""
+    prior = "list(R = list(V = 1, nu = 0.02), G = list(G1 = list(V = 1, nu = 0.02)))"
+    call = f'MCMCglmm(TICKS ~ 1, random = ~ BROOD, family = "poisson", prior = {prior})'
+    data = table("grouseticks").head(60)
+    fit = m2s.model(call, data).sample(chains=1, warmup=50, draws=20, seed=1)
+    found = fit.predict(data[["BROOD"]].head(2), "linpred", seed=1).values
+    assert np.ptp(found[..., 0] - found[..., 1]) > 0
 
 
 def test_nested_levels_may_be_partly_known():
@@ -263,6 +293,69 @@ def test_nested_levels_may_be_partly_known():
     known, new = draws_of(fit.predict(rows, new_levels="zero")).T
     np.testing.assert_allclose(new, flat(fit, "beta")[:, 0] + flat(fit, "b_batch")[:, 0])
     assert not np.allclose(known, new)
+
+
+@functools.cache
+def quick(call):
+    """A few draws of made-up rows: it is asked what a prediction needs."""
+    rng = np.random.default_rng(2)
+    df = pd.DataFrame({"x": rng.normal(size=60), "g": list("abcdef") * 10, "N": 10, "U": 99.0})
+    df = df.assign(y=df["x"] + rng.normal(size=60), k=rng.binomial(10, 0.4, 60), L=-99.0, s=0.3)
+    df = df.assign(E=2.0, n=rng.poisson(3, 60), p=df["k"] / 10, f=10 - df["k"])
+    return m2s.model(call, df).sample(chains=1, warmup=50, draws=20, seed=1, engine="stanli")
+
+
+BEFORE = pd.DataFrame({"x": [0.1, -0.2], "g": ["a", "b"], "N": [10, 20]})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "brm(k | trials(N) ~ x + (1 | g), family = binomial())",
+        "brm(k | trials(N) ~ x + (1 | g), family = beta_binomial())",
+        "brm(k | trials(N) ~ x, family = zero_inflated_binomial())",
+        "glmer(cbind(k, N - k) ~ x + (1 | g), family = binomial)",
+        "glmer(p ~ x + (1 | g), family = binomial, weights = N)",
+    ],
+)
+def test_successes_are_drawn_from_trials_alone(call):
+    fit = quick(call)
+    found = fit.predict(BEFORE, "response", seed=1).values
+    assert (found <= [10, 20]).all()
+    assert found[..., 1].max() > 10 or "zero" in call
+    unknown = BEFORE.assign(k=np.nan, p=np.nan)
+    np.testing.assert_array_equal(fit.predict(unknown, "response", seed=1).values, found)
+    with pytest.raises(m2s.DataError, match="no column 'N'"):
+        fit.predict(BEFORE[["x", "g"]], "response")
+    with pytest.raises(m2s.FormulaError, match=r"N is 2\.5 in row 1"):
+        fit.predict(BEFORE.assign(N=2.5), "response")
+    assert fit.marginal_means("x", at={"x": [0.0]})["mean"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("call", "column", "kinds"),
+    [
+        ("brm(y | trunc(ub = U) ~ x + (1 | g))", "U", ("epred", "response")),
+        ("brm(y | trunc(lb = L - 1) ~ x + (1 | g))", "L", ("epred", "response")),
+        ("brm(n | trunc(ub = U) ~ x, family = poisson())", "U", ("epred", "response")),
+        ("brm(y | se(s) ~ x + (1 | g))", "s", ("response",)),
+        ("brm(y | se(s, sigma = TRUE) ~ x)", "s", ("response",)),
+        ("brm(n | rate(E) ~ x, family = poisson())", "E", ("linpred", "epred", "response")),
+        ("glmer(cbind(k, f) ~ x + (1 | g), family = binomial)", "f", ("response",)),
+    ],
+)
+def test_what_a_response_needs_besides_is_named(call, column, kinds):
+    fit = quick(call)
+    others = {"U": 9.0, "L": -9.0, "s": 0.5, "E": 3.0, "k": 4, "f": 6}
+    whole = BEFORE.assign(**others)
+    for kind in ("linpred", "epred", "response"):
+        assert np.isfinite(fit.predict(whole, kind, seed=1)).all()
+        if kind in kinds:
+            with pytest.raises(m2s.DataError, match=f"no column '{column}'"):
+                fit.predict(whole.drop(columns=column), kind)
+        else:
+            assert np.isfinite(fit.predict(whole.drop(columns=column), kind, seed=1)).all()
+    assert fit.slopes("x")["mean"].notna().all()
 
 
 def test_rows_with_missing_values_are_missing():
@@ -289,10 +382,11 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     rows = table("sleepstudy").assign(
         Subject=lambda d: d["Subject"].astype(str).replace("308", "x")
     )
-    whole = fit.predict(rows, "linpred", seed=1)
+    whole = fit.predict(rows, "linpred", new_levels="sample", seed=1)
     monkeypatch.setattr("mix2stan.postfit.predictor._BLOCK", 7 * 200)
     # a matrix product of fewer rows may round otherwise
-    np.testing.assert_allclose(fit.predict(rows, "linpred", seed=1), whole, rtol=1e-13)
+    found = fit.predict(rows, "linpred", new_levels="sample", seed=1)
+    np.testing.assert_allclose(found, whole, rtol=1e-13)
 
 
 LME4 = {
@@ -424,7 +518,7 @@ def test_other_parameters_have_their_predictors():
     errors = draws_of(fit.predict(kind="response", seed=1)) - mean
     assert (errors / np.exp(log_sigma)).std() == pytest.approx(1, abs=0.02)
     new = pd.DataFrame({"Days": [0.0, 9.0], "Subject": ["308", "new"]})
-    assert np.isfinite(fit.predict(new, "response", seed=1)).all()
+    assert np.isfinite(fit.predict(new, "response", new_levels="sample", seed=1)).all()
     with pytest.raises(m2s.Unsupported, match="effects of sigma"):
         fit.log_lik("Subject")
     assert fit.hypothesis("sigma[Days] > -100")["probability"].tolist() == [1.0]
@@ -434,9 +528,11 @@ def test_new_blocks_of_correlated_errors():
     fit = fit_of("errors_ar1")
     rows = fit.schema.raw()
     renamed = rows.assign(Mare=rows["Mare"].astype(str) + "x")
-    errors = draws_of(fit.predict(renamed, "response", seed=1)) - draws_of(
-        fit.predict(renamed, seed=1)
+    response, mean = (
+        draws_of(fit.predict(renamed, kind, new_levels="sample", seed=1))
+        for kind in ("response", "epred")
     )
+    errors = response - mean
     assert np.isfinite(errors).all()
     same = draws_of(fit.predict(rows, "response", seed=1)) - draws_of(fit.predict(rows, seed=1))
     assert errors.std() == pytest.approx(same.std(), rel=0.05)

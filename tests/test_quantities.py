@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -257,10 +259,96 @@ def test_a_number_made_a_factor_has_its_values_in_the_grid():
     assert at.loc["9 - 0", "mean"] == pytest.approx(float(ends.diff("obs").mean()), rel=1e-9)
 
 
-def test_a_combination_without_data_has_no_mean():
-    data = table("sct")
-    data = data[~((data["genotype"] == "wt") & (data["temp"] == "30"))]
-    model = m2s.model("lm(SCT ~ genotype * temp)", data)
-    fit = model.sample(chains=2, warmup=100, draws=20, seed=1, engine="stanli")
-    with pytest.raises(m2s.Unsupported, match="left out"):
-        fit.marginal_means("genotype")
+@functools.cache
+def with_an_empty_cell(call):
+    """Crossed factors, no row in a2:b3, and the cell means by hand."""
+    rng = np.random.default_rng(7)
+    df = pd.DataFrame({"a": np.tile(["a1", "a2"], 60), "b": np.repeat(["b1", "b2", "b3"], 40)})
+    df = df.assign(x=rng.normal(size=120), t=np.arange(120) // 2 % 2, g=list("pqrs") * 30)
+    df = df[~((df["a"] == "a2") & (df["b"] == "b3"))].reset_index(drop=True)
+    df["y"] = rng.normal(size=len(df)) + 2 * df["x"]
+    df["n"] = rng.poisson(3, len(df))
+    df["r"] = pd.Categorical(rng.integers(1, 4, len(df)), ordered=True)
+    df["c"] = np.array(list("uvw"))[rng.integers(0, 3, len(df))]
+    fit = m2s.model(call, df, prior="flat" if call.startswith("lm(") else None).sample(
+        chains=2, warmup=100, draws=50, seed=1, engine="stanli"
+    )
+    return fit, df
+
+
+CELL = pd.DataFrame({"a": ["a1", "a2"], "b": ["b3", "b3"], "x": 0.5, "t": 0, "g": "p"})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "lm(y ~ a * b + x)",
+        "lm(y ~ a:b + x)",
+        "lm(y ~ 0 + b:a + x)",
+        "lmer(y ~ a * b + x + (1 | g))",
+        "glm(n ~ a * b + x, family = poisson)",
+        "clm(r ~ a * b + x)",
+        "clm(r ~ 0 + a:b + x)",
+        "brm(c ~ a * b + x, family = categorical())",
+        "glmmTMB(n ~ x, ziformula = ~ a * b, family = poisson)",
+    ],
+)
+def test_a_combination_without_data_has_no_prediction(call):
+    fit, df = with_an_empty_cell(call)
+    for kind in ("linpred", "epred", "response"):
+        found = fit.predict(CELL, kind, seed=1).values
+        assert np.isfinite(found[:, :, 0]).all()
+        # zeros of their own are no part of the predictor of the mean
+        known = "ziformula" in call and kind == "linpred"
+        assert (np.isfinite if known else np.isnan)(found[:, :, 1]).all()
+    rows = df.head(20)
+    fitted = fit.predict(rows, re="population").values
+    np.testing.assert_allclose(fitted, fit.predict(re="population").values[:, :, :20], rtol=1e-9)
+
+
+def test_means_of_combinations_with_data_are_had():
+    """emmeans gives these cells, and nonEst for the other."""
+    fit, df = with_an_empty_cell("lm(y ~ a * b + x)")
+    least = np.linalg.lstsq(
+        np.column_stack([*((df["a"] + df["b"]) == c for c in CELLS), df["x"]]).astype(float),
+        df["y"],
+        rcond=None,
+    )[0]
+    means = dict(zip(CELLS, least[:-1] + least[-1] * df["x"].mean(), strict=True))
+    table = fit.marginal_means("a", by="b")["mean"]
+    for cell, value in means.items():
+        assert table[cell[2:], cell[:2]] == pytest.approx(value, abs=0.15)
+    assert table.isna().tolist() == [False] * 5 + [True]
+    some = fit.marginal_means("a", at={"b": ["b1", "b2"]})["mean"]
+    assert some["a2"] == pytest.approx((table["b1", "a2"] + table["b2", "a2"]) / 2)
+    assert fit.marginal_means("a")["mean"].isna().tolist() == [False, True]
+    assert fit.marginal_means("b", at={"a": "a1"})["mean"].notna().all()
+    gaps = fit.comparisons("a", by="b")["mean"]
+    assert gaps["b2", "a2 - a1"] == pytest.approx(table["b2", "a2"] - table["b2", "a1"])
+    assert gaps.isna().tolist() == [False, False, True]
+    # a difference may be told where neither mean is
+    slope = flat(fit, "beta")[:, list(fit.labels.coefficients).index("x")].mean()
+    for found in (fit.slopes("x"), fit.slopes("x", by=["a", "b"]), fit.comparisons("x", by="a")):
+        np.testing.assert_allclose(found["mean"], slope, rtol=1e-6)
+    poisson, _ = with_an_empty_cell("glm(n ~ a * b + x, family = poisson)")
+    assert poisson.slopes("x", by=["a", "b"])["mean"].isna().tolist() == [False] * 5 + [True]
+
+
+CELLS = ["a1b1", "a2b1", "a1b2", "a2b2", "a1b3"]
+
+
+def test_a_number_of_few_values_has_rows_of_its_own():
+    fit, _ = with_an_empty_cell("lm(y ~ x * t + a)")
+    beta = dict(zip(fit.labels.coefficients, flat(fit, "beta").T, strict=True))
+    found = fit.slopes("x", by="t")["mean"]
+    assert [key[0] for key in found.index] == [0, 1]
+    np.testing.assert_allclose(
+        found, [beta["x"].mean(), (beta["x"] + beta["x:t"]).mean()], rtol=1e-6
+    )
+    assert len(fit.comparisons("a", by="t")) == 2
+    assert fit.marginal_means("t").index.tolist() == [0, 1]
+    assert len(fit.marginal_means("x")) == 1
+    one = fit.marginal_means("a", at={"t": 1, "x": 0.0})
+    pd.testing.assert_frame_equal(one, fit.marginal_means("a", at={"t": [1], "x": np.zeros(1)}))
+    with pytest.raises(m2s.Mix2stanError, match="no value of t"):
+        fit.slopes("x", at={"t": []})

@@ -286,3 +286,29 @@ def test_mistakes_are_named(call, words):
 def test_maximum_likelihood_with_a_known_sigma_is_refused():
     with pytest.raises(m2s.Unsupported, match="sigma"):
         m2s.model("brm(y | se(s) ~ x + (1 | g))", DATA).reml("stanli")
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        ("glm(visits ~ x, family = poisson)", "visits is 3e"),
+        ("brm(visits ~ x, family = negbinomial())", "visits is 3e"),
+        ("glmmTMB(visits ~ x, family = truncated_poisson)", "visits is 3e"),
+        ("glm(cbind(k, visits) ~ x, family = binomial)", "visits"),
+        ("brm(k | trials(visits) ~ x, family = binomial())", "visits"),
+        ("clm(visits ~ x)", "no row of visits is in category 3"),
+    ],
+)
+def test_counts_that_stan_has_no_integers_for_are_refused_by_their_name(call, name):
+    rows = {"x": [0.0, 1, 2, 3], "visits": [1, 2, 3_000_000_000, 4], "k": [1, 2, 3, 4]}
+    with pytest.raises(m2s.FormulaError, match=name) as caught:
+        m2s.model(call, pd.DataFrame(rows))
+    assert "2,147,483,647" in str(caught.value) or "clm" in call
+
+
+def test_a_time_of_zero_has_a_hint_of_its_own():
+    rows = pd.DataFrame({"x": [0.0, 1, 2, 3], "t": [0.0, 1, 2, 3]})
+    for family, words in (("weibull", "censored"), ("Gamma", "hurdle_gamma")):
+        with pytest.raises(m2s.FormulaError) as caught:
+            m2s.model(f"brm(t ~ x, family = {family}())", rows)
+        assert words in caught.value.hint

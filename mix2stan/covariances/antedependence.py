@@ -111,6 +111,7 @@ def _row(common: bool, one_variance: bool) -> CovarianceRow:
         same_as=same_as,
         orders=lambda q: (1, max(1, q - 1)),
         number="the order of antedependence",
+        sequence="columns",
         symbols=ante(common, one_variance),
     )
 

@@ -91,6 +91,7 @@ def _row(
     functions: tuple[str, ...],
     symbols: Symbols,
     of: Callable[[Array], Any] = _second,
+    sequence: Literal["", "columns", "levels"] = "",
 ) -> CovarianceRow:
     # two columns have one correlation, whatever the pattern
     small = {1: "scalar", 2: "us"} if sds == "each" else {1: "scalar"}
@@ -105,6 +106,7 @@ def _row(
         functions=functions,
         symbols=symbols,
         same_as=lambda q, order: small.get(q),
+        sequence=sequence,
     )
 
 
@@ -147,6 +149,7 @@ ROWS: dict[str, CovarianceRow] = {
         "one",
         _AUTOREGRESSIVE,
         AR1,
+        sequence="levels",
     ),
     "hetar1": _row(
         "a variance per column, correlation phi^distance of positions",
@@ -156,6 +159,7 @@ ROWS: dict[str, CovarianceRow] = {
         "each",
         _AUTOREGRESSIVE,
         HETAR1,
+        sequence="levels",
     ),
     "toep": _row(
         "a variance per column, a correlation per distance of positions",
@@ -166,5 +170,6 @@ ROWS: dict[str, CovarianceRow] = {
         ("functions/toeplitz_correlation",),
         TOEP,
         lambda R: partial_autocorrelations(R[1:, 0]),
+        sequence="columns",
     ),
 }

@@ -85,6 +85,8 @@ class CovarianceRow:
         same_as: the kind that is the same model for this q and order, None if it is itself.
         fewest: the least q it has a meaning for.
         orders: the least and the greatest order for q columns; ``number`` is what it is called.
+        sequence: what follows each other in it, so that the order means something: any ``columns``,
+            or the ``levels`` of one factor.
         rank: columns of the root that are not zero, from q and the order.
         symbols: its entries as they are printed.
     """
@@ -102,6 +104,7 @@ class CovarianceRow:
     fewest: int = 1
     orders: Callable[[int], tuple[int, int]] = lambda q: (0, 0)
     number: str = ""
+    sequence: Literal["", "columns", "levels"] = ""
     rank: Callable[[int, int], int] = lambda q, order: q
     symbols: Symbols = FREE
 

@@ -23,7 +23,7 @@ from mix2stan.design.model_frame import ModelFrame, model_frame
 from mix2stan.design.of_data import with_values
 from mix2stan.design.stack import TRAIT, levels_of, stack, trials_name
 from mix2stan.design.tables import read_table
-from mix2stan.design.terms import Term, Terms, product, terms
+from mix2stan.design.terms import Term, Terms, product, terms, without_term
 from mix2stan.errors import DataError, FormulaError
 from mix2stan.parser import parse_expression
 
@@ -56,6 +56,7 @@ __all__ = [
     "terms",
     "trials_name",
     "with_values",
+    "without_term",
 ]
 
 

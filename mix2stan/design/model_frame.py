@@ -62,8 +62,9 @@ class ModelFrame:
         rows, dropped = _complete_rows(found, frame.n)
         columns = {}
         for node, column in found.items():
-            old, new = self.columns[node], column.rows(rows) if dropped else column
-            columns[node] = _recode(new, old, node) if old.is_factor else new
+            # what is known of rows, such as their trials, may be part of a variable of the fit
+            old, new = self.columns.get(node), column.rows(rows) if dropped else column
+            columns[node] = new if old is None or not old.is_factor else _recode(new, old, node)
         return ModelFrame(columns, rows, dropped, self.states)
 
 

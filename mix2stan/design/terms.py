@@ -28,7 +28,7 @@ from mix2stan.syntax import (
     names_in,
 )
 
-__all__ = ["Term", "Terms", "product", "terms"]
+__all__ = ["Term", "Terms", "product", "terms", "without_term"]
 
 #: More than this many terms is a slip (``(a + b + … )^20``), not a model.
 _MAX_TERMS = 5_000
@@ -112,6 +112,29 @@ def terms(formula: Node, *, columns: Sequence[str] = ()) -> Terms:
     removed = tuple(v for v in place if v not in used_up)
     offsets = tuple(algebra.offsets)
     return Terms(response, algebra.intercept, by_term, offsets, indicator, removed)
+
+
+def without_term(right: Node, variable: Node) -> Node:
+    """A right-hand side without the term that is a variable alone; interactions with it stay.
+
+    >>> from mix2stan.parser import parse_expression
+    >>> print(without_term(parse_expression("1 + y + x"), Name("y")))
+    1 + x
+    >>> print(without_term(parse_expression("y * x"), Name("y")))
+    y * x - y
+    """
+    operands = right.operands if isinstance(right, Operator) and right.symbol == "+" else (right,)
+    alone = any(t.variables == (variable,) for t in terms(Formula(variable, right)).terms)
+    if not alone:
+        return right
+    kept = tuple(o for o in operands if o != variable)
+    if not kept:
+        return Number(1.0, span=right.span)
+    rest = Operator("+", kept, span=right.span) if len(kept) > 1 else kept[0]
+    left = terms(Formula(variable, rest))
+    if any(term.variables == (variable,) for term in left.terms):
+        return Operator("+", (*kept, Operator("-", (variable,))), span=right.span)
+    return rest
 
 
 #: A term while it is worked on: a set of variables; the empty one is the intercept.

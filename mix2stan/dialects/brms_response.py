@@ -45,9 +45,9 @@ def describe(formula: Formula, distribution: Distribution) -> Described:
             hint = "brms writes numbers of successes as y | trials(n)"
         raise Unsupported(message, span=left.span, hint=hint)
     if not isinstance(left, Operator) or left.symbol != "|":
-        return Described(Response(left, *distribution))
+        return Described(Response(left, *distribution, order="ordered"))
     expression, terms = left.operands
-    described = Described(Response(expression, *distribution))
+    described = Described(Response(expression, *distribution, order="ordered"))
     # how errors are expressed depends on the rest
     for term in sorted(summands(terms), key=lambda t: isinstance(t, Call) and t.function == "se"):
         if not isinstance(term, Call) or term.function not in _ADDITIONS:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from mix2stan.design import without_term
 from mix2stan.dialects.arguments import Arguments, Request, request, without_offsets
 from mix2stan.dialects.bars import Bar, split_bars, summands
 from mix2stan.dialects.brms_formula import Part, Parts, responses_of
@@ -25,7 +26,17 @@ from mix2stan.dialects.brms_terms import (
 )
 from mix2stan.dialects.mcmcglmm_errors import correlated_responses, unequal_responses
 from mix2stan.errors import Unsupported
-from mix2stan.graph import Columns, Covariance, Group, ModelGraph, Population, Response, Trait
+from mix2stan.graph import (
+    ITSELF,
+    Columns,
+    Covariance,
+    Group,
+    ModelGraph,
+    Population,
+    Response,
+    Trait,
+    note,
+)
 from mix2stan.syntax import (
     Argument,
     Call,
@@ -74,6 +85,7 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
     terms: list[_Term] = []
     every: list[Bar] = []
     offsets: tuple[Node, ...] | None = None
+    dropped: list[Node] = []
     for part in said.parts:
         right, bars = split_bars(with_intercept(part.formula.right))
         check_cells(part, bars)
@@ -89,8 +101,10 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
         if correlation is not None:
             message = "series of several responses cannot be expressed"
             raise Unsupported(message, span=correlation.span, hint="set_rescor(TRUE) can")
-        for response in map(str, responses_of(part.formula)):
-            fixed.append(_Of(response, right))
+        for node in responses_of(part.formula):
+            response, others = str(node), without_term(right, node)
+            fixed.append(_Of(response, others))
+            dropped += [node] if others != right else []
             terms += _terms(response, bars)
     check_ids(every)
     responses = tuple(r for part in said.parts for r in responses_of(part.formula))
@@ -108,6 +122,7 @@ def lower_several(arguments: Arguments, said: Parts) -> Request:
         tuple(_groups(terms, len(responses))),
         unequal_responses(span) if equal else correlated_responses(span),
     )
+    graph = note(graph, *(ITSELF.format(node) for node in dropped))
     stacked = tuple(Trait(str(response), response) for response in responses)
     return replace(request(arguments, graph), stacked=stacked)
 

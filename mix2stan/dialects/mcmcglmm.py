@@ -165,7 +165,9 @@ def _response(arguments: Arguments, expression: Node) -> Response:
         if _FIXED[wanted] == "bernoulli":
             return Response(expression, "bernoulli", "logit")
         sd = math.sqrt(V if wanted == "threshold" else 1 + V)
-        return Response(expression, "cumulative", "probit", anchored=True, latent_sd=sd)
+        return Response(
+            expression, "cumulative", "probit", anchored=True, latent_sd=sd, order="sizes"
+        )
     if wanted in _CENSORED:
         row = _CENSORED[wanted]
         link = FAMILIES[row].mcmcglmm_link or FAMILIES[row].links[0]

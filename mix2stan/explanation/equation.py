@@ -5,7 +5,7 @@ from __future__ import annotations
 from mix2stan.documents import Block, Equation, Paragraph, Section, Text
 from mix2stan.explanation.facts import Facts, listed, plural
 from mix2stan.families import FAMILIES, LAYERS
-from mix2stan.graph import Group, Layer, Predictor
+from mix2stan.graph import Group, Layer, Predictor, Response
 from mix2stan.links import LINKS
 from mix2stan.mathematics import (
     ONE,
@@ -78,7 +78,15 @@ def equation(facts: Facts) -> Section:
         lines.append(Equation(_effects(facts, group)))
         if group.factor.relationship is not None:
             lines.append(Paragraph(_related(group)))
+    if graph.response.levels:
+        lines.append(Paragraph(_categories(graph.response)))
     return Section("Model", (*lines, Paragraph(_legend(facts))))
+
+
+def _categories(response: Response) -> str:
+    """The categories, in their order if they have one."""
+    ordered = FAMILIES[response.family].ordinal is not None
+    return f"categories: {(' < ' if ordered else ', ').join(response.levels)}"
 
 
 def _seen_through(layer: Layer) -> str:

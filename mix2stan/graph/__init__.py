@@ -12,7 +12,7 @@ Every node prints as formula text.
 from __future__ import annotations
 
 from mix2stan.graph.errors import ErrorCorrelation, Given, Residual, VarianceFunction
-from mix2stan.graph.model import Member, ModelGraph, Strategy, joined, note, warn
+from mix2stan.graph.model import ITSELF, Member, ModelGraph, Strategy, joined, note, warn
 from mix2stan.graph.priors import CallPrior, Prior, Rows, ScaledPrior, StatedPrior, WishartPrior
 from mix2stan.graph.response import Censoring, Layer, Response, Trait, Truncation
 from mix2stan.graph.terms import (
@@ -31,6 +31,7 @@ from mix2stan.graph.terms import (
 )
 
 __all__ = [
+    "ITSELF",
     "UNITS",
     "CallPrior",
     "Censoring",

@@ -10,7 +10,10 @@ from mix2stan.graph.response import Response
 from mix2stan.graph.terms import Columns, Group, Population, Predictor
 from mix2stan.syntax import Name, Node
 
-__all__ = ["Member", "ModelGraph", "Strategy", "joined", "note", "warn"]
+__all__ = ["ITSELF", "Member", "ModelGraph", "Strategy", "joined", "note", "warn"]
+
+#: R's remark on a response among its own predictors.
+ITSELF = "the response appeared on the right-hand side and was dropped: {}"
 
 
 @dataclass(frozen=True)

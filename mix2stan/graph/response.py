@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from mix2stan.syntax import Node
+from mix2stan.syntax import Argument, Call, Node, Operator, Parens
 
-__all__ = ["Censoring", "Layer", "Response", "Trait", "Truncation"]
+__all__ = ["CategoryOrder", "Censoring", "Layer", "Response", "Trait", "Truncation"]
+
+#: What says in which order categories are: the levels of any factor, or those of an ordered one alone
+#: (brms), numbers then being counted from 1; or the levels of a factor or the sizes of numbers
+#: (MCMCglmm).
+CategoryOrder = Literal["levels", "ordered", "sizes"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,18 @@ class Layer:
         return f"{self.response} is {self.family} of {' and '.join(self.traits)}"
 
 
+def _minuend(difference: Node, subtracted: Node) -> Node | None:
+    """The n of ``n - y``."""
+    match difference:
+        case Parens(inner=inner):
+            return _minuend(inner, subtracted)
+        case Operator(symbol="+", operands=(n, Operator(symbol="-", operands=(y,)))) if (
+            y == subtracted
+        ):
+            return n
+    return None
+
+
 @dataclass(frozen=True)
 class Response:
     """What is modelled, and its distribution given the predictor.
@@ -92,7 +110,8 @@ class Response:
     ``family`` is a row of :data:`mix2stan.families.FAMILIES` and ``link`` one of its links;
     ``weights`` are the numbers of trials of a proportion.  Of a response of categories ``levels`` are
     their names, known once the data are; ``anchored`` is whether the first threshold is zero and the
-    population has an intercept instead; ``latent_sd`` is the known standard deviation of the normal
+    population has an intercept instead; ``order`` is what the call takes for their order
+    (:data:`CategoryOrder`); ``latent_sd`` is the known standard deviation of the normal
     error behind a probit.  ``censoring`` is what is known of values that were not observed,
     ``truncation`` the bounds of what could be.  ``known`` are the parameters of the distribution
     whose values are given, and these.  ``powers`` multiply the log-likelihood of the rows, and
@@ -107,6 +126,7 @@ class Response:
     link: str = "identity"
     weights: Node | None = None
     anchored: bool = field(default=False, compare=False)
+    order: CategoryOrder = field(default="levels", compare=False)
     latent_sd: float = 1.0
     levels: tuple[str, ...] = field(default=(), compare=False)
     censoring: Censoring | None = None
@@ -117,6 +137,19 @@ class Response:
     traits: tuple[str, ...] = field(default=(), compare=False)
     layers: tuple[Layer, ...] = ()
     exposure: Node | None = field(default=None, compare=False)
+
+    @property
+    def trials(self) -> Node | None:
+        """The numbers of trials, where they are said apart from the successes.
+
+        Of ``cbind(y, n - y)`` they are n.
+        """
+        if self.weights is not None or self.censoring is not None:
+            return self.weights
+        match self.expression:
+            case Call(function="cbind", args=(Argument(value=y), Argument(value=failures))):
+                return _minuend(failures, y)
+        return None
 
     @property
     def cut(self) -> bool:

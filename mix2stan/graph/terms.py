@@ -8,7 +8,7 @@ from typing import Literal
 
 from mix2stan.errors import Span
 from mix2stan.graph.priors import WishartPrior
-from mix2stan.syntax import NOWHERE, Node
+from mix2stan.syntax import NOWHERE, Name, Node
 
 __all__ = [
     "UNITS",
@@ -96,6 +96,11 @@ class Factor:
     relationship: Relationship | None = None
     signs: tuple[int, ...] = ()
     apart: bool = False
+
+    @property
+    def of_rows(self) -> bool:
+        """Whether every row of the data is a level, as MCMCglmm's ``units`` are."""
+        return self.variables == (Name(UNITS),)
 
     def __str__(self) -> str:
         if not self.signs:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from mix2stan.graph import ModelGraph
 from mix2stan.passes.canonicalise import canonicalise
+from mix2stan.passes.categories import check_order
 from mix2stan.passes.check import check
 from mix2stan.passes.context import Context
 from mix2stan.passes.disperse import disperse
@@ -16,11 +17,13 @@ from mix2stan.passes.effects import take_effects
 from mix2stan.passes.errors import resolve_errors
 from mix2stan.passes.identify import identify
 from mix2stan.passes.informed import informed
+from mix2stan.passes.itself import drop_itself
 from mix2stan.passes.members import complete_members
 from mix2stan.passes.parameterise import parameterise
 from mix2stan.passes.priors import set_priors
 from mix2stan.passes.resolve import resolve
 from mix2stan.passes.respond import respond
+from mix2stan.passes.sequences import check_sequences
 from mix2stan.passes.strategy import choose_strategy
 from mix2stan.passes.structures import check_structures
 
@@ -29,7 +32,11 @@ __all__ = ["PASSES", "Context", "run_passes"]
 Pass = Callable[[ModelGraph, Context], ModelGraph]
 
 PASSES: tuple[Pass, ...] = (
-    # First, because a response that does not fit its family makes all other work idle.
+    # First, because it changes the formula.
+    drop_itself,
+    # Because a response that does not fit its family makes all other work idle; before its
+    # categories are numbered, whether they have an order.
+    check_order,
     respond,
     # Before columns are named: it makes variance functions of a formula, or another predictor.
     disperse,
@@ -39,6 +46,8 @@ PASSES: tuple[Pass, ...] = (
     resolve,
     # Before two columns' structures become one: a wrong number is a mistake in any of them.
     check_structures,
+    # The same of columns that follow each other.
+    check_sequences,
     # Before names are given out: terms that are one term get one name.
     canonicalise,
     # Before any work is spent on a model that cannot be meant; sees the terms as they will be.

@@ -76,9 +76,10 @@ class Pictures:
     ) -> Figure:
         """The expected response of every level over the data, and that of the population.
 
-        A line spans the rows of its level.  Other numbers are held at their mean in the level, factors
-        at what is most frequent there; effects of other factors are zero, but for those that the levels
-        are nested in.
+        A line spans the rows of its level.  What else differs within levels is held at one value for
+        all, numbers at their mean, factors at what is most frequent, and the title says which; what is
+        constant within a level is its own.  Effects of other factors are zero, but for those that the
+        levels are nested in.
 
         Args:
             variable: the number on the horizontal axis; the first of the formula if None.
@@ -102,8 +103,8 @@ class Pictures:
 
         Args:
             variable: a variable of the population part; the first if None.
-            by: another, for whose levels there is a curve each; of a number its mean, and a standard
-                deviation less and more.
+            by: another, for whose levels there is a curve each; of a number of up to five values these,
+                else its mean, and a standard deviation less and more.
 
         Raises:
             Unsupported: if the population part has no variable.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from mix2stan.distributions import distribution_of
 from mix2stan.errors import Mix2stanError, Unsupported, suggestion
@@ -17,7 +19,7 @@ from mix2stan.families import FAMILIES, mean_groups, mean_predictors
 from mix2stan.graph import Factor
 from mix2stan.pictures.canvas import Array, Make, panels, terms_of, words
 from mix2stan.postfit.categories import labels_of
-from mix2stan.postfit.grid import marginal_means
+from mix2stan.postfit.grid import few_values, marginal_means
 from mix2stan.postfit.predict import predictor_of, simulated, summary_of
 from mix2stan.postfit.predictor import Predictor
 from mix2stan.responses import observed
@@ -31,6 +33,8 @@ __all__ = ["effects", "lines", "ppc"]
 
 #: Points of a line of one level, and of a conditional effect.
 _POINTS, _CURVE = 25, 60
+#: Characters of a line of a title.
+_TITLE = 80
 #: Discrete responses of at most this range have a bin for every value.
 _VALUES = 60
 
@@ -60,28 +64,63 @@ def _response(fit: Fit) -> tuple[Array, str]:
     return found.y, fit.labels.response
 
 
-def _typical(rows: pd.DataFrame, numbers: list[str], n: int) -> pd.DataFrame:
-    """So many equal rows: means of numbers, what is most frequent of all else."""
-    columns: dict[str, Any] = {}
-    for name in rows.columns:
-        if name in numbers:
-            columns[name] = np.full(n, rows[name].mean())
-        else:
-            codes, _ = pd.factorize(rows[name])
-            first = int(np.argmax(codes == np.bincount(codes[codes >= 0]).argmax()))
-            columns[name] = rows[name].iloc[[first] * n].array
-    return pd.DataFrame(columns)
+def _held(schema: Schema, rows: pd.DataFrame) -> dict[str, Any]:
+    """What every column is held at: the mean of numbers, what is most frequent of all else."""
+    return {name: _middle(schema, rows[name]) for name in rows.columns}
+
+
+def _middle(schema: Schema, column: pd.Series) -> Any:
+    """The mean of numbers that the predictor is made of, else the first of the most frequent values."""
+    offsets = {
+        n.name
+        for p in schema.graph.every_predictor
+        for o in p.population.offsets
+        for n in names_in(o)
+    }
+    numeric = schema.columns.columns[str(column.name)].kind == "numeric"
+    if numeric and str(column.name) in {*_numbers(schema), *offsets}:
+        return float(column.mean())
+    counts = column.value_counts(sort=False)
+    # of values as frequent the first in their order, wherever their rows stand
+    return counts.sort_index(kind="stable").idxmax()
+
+
+def _table(schema: Schema, values: Mapping[str, Any], n: int) -> pd.DataFrame:
+    """So many rows of the same values."""
+    raw = schema.raw()
+    return pd.DataFrame(
+        {name: pd.Series([value] * n).astype(raw[name].dtype) for name, value in values.items()}
+    )
+
+
+def _varying(schema: Schema, raw: pd.DataFrame, codes: NDArray[np.int64]) -> list[str]:
+    """The variables of the mean that differ between rows of one level."""
+    used = [*schema.population(), *_design(schema)]
+    names = dict.fromkeys(n.name for node in used for n in names_in(node))
+    by_level = raw.groupby(codes)
+    return [n for n in names if n in raw.columns and (by_level[n].nunique() > 1).any()]
+
+
+def _held_in_words(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    """What the lines have in common: ``held: trt = a, z = 0.52``."""
+    shown = [
+        f"{n} = {v:.3g}" if isinstance(v, float) else f"{n} = {v}"
+        for n, v in values.items()
+        if n in names
+    ]
+    return f"held: {', '.join(map(words, shown))}" if shown else ""
 
 
 def _expected(predictor: Predictor) -> Array:
-    """Summaries of the expected response of every row, shape (n, 5)."""
-    tables = []
+    """Summaries of the expected response of every row, shape (n, 5), NaN where there is none."""
+    rows = predictor.rows
+    table = np.full((len(rows.labels), 5), np.nan)
     for block in predictor.blocks():
         eta = predictor.linear(block)
         needed = predictor.distribution.mean_has_parameters
         parameters = predictor.parameters(block, eta) if needed else {}
-        tables.append(summary_of(predictor.expected(eta, parameters)))
-    return np.concatenate(tables)
+        table[rows.complete[block]] = summary_of(predictor.expected(eta, parameters))
+    return table
 
 
 def _factor(fit: Fit, group: str | None) -> Factor:
@@ -113,18 +152,22 @@ def lines(
     raw, codes = schema.raw(), schema.data.grouping(factor).codes
     present = np.unique(codes)
     shown = present[np.unique(np.linspace(0, len(present) - 1, levels).round().astype(int))]
+    common, varying = _held(schema, raw), _varying(schema, raw, codes)
     tables = []
     for code in shown:
         mine = raw[codes == code]
         x = np.linspace(mine[name].min(), mine[name].max(), _POINTS)
-        tables.append(_typical(mine, numbers, _POINTS).assign(**{name: x}))
+        # what is constant within the level is its own
+        own = {n: common[n] if n in varying else _middle(schema, mine[n]) for n in common}
+        tables.append(_table(schema, own, _POINTS).assign(**{name: x}))
     new = pd.concat(tables, ignore_index=True)
     available = int(fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"])
     draws = min(draws or available, available)
-    whole = predictor_of(fit, new, "conditional", "error", draws, 0)
+    # levels of other factors do not matter, and together may be none of the fit
+    whole = predictor_of(fit, new, "conditional", "zero", draws, 0)
     inner = {str(v) for v in factor.variables}
-    own = tuple(g for g in whole.groups if {str(v) for v in g.factor.variables} <= inner)
-    curves = _expected(replace(whole, groups=own))[:, 0].reshape(len(shown), _POINTS)
+    own_terms = tuple(g for g in whole.groups if {str(v) for v in g.factor.variables} <= inner)
+    curves = _expected(replace(whole, groups=own_terms))[:, 0].reshape(len(shown), _POINTS)
     figure, (ax,) = panels(make, 1, 4.0)
     y, label = _response(fit)
     ax.scatter(raw[name], y, s=9, color="0.65", linewidths=0, zorder=1)
@@ -133,21 +176,23 @@ def lines(
         # a level whose rows are all at one place has a point
         marker = "o" if x[0] == x[-1] else ""
         ax.plot(x, curve, f"{marker}-", color="C0", lw=0.8, ms=3, alpha=0.7, zorder=2)
-    _population_line(ax, fit, raw, name, numbers, draws)
+    _population_line(ax, fit, raw, name, common, draws)
     ax.set_xlabel(words(name))
     ax.set_ylabel(words(label))
     some = f"{len(shown)} of {len(present)}" if len(shown) < len(present) else f"{len(shown)}"
-    ax.set_title(f"{some} levels of {words(str(factor))}", fontsize=9)
+    held = _held_in_words(common, [n for n in varying if n != name])
+    title = f"{some} levels of {words(str(factor))}"
+    ax.set_title(textwrap.fill(f"{title}; {held}" if held else title, _TITLE), fontsize=9)
     ax.legend(fontsize=8)
     return figure
 
 
 def _population_line(
-    ax: Axes, fit: Fit, raw: pd.DataFrame, name: str, numbers: list[str], draws: int
+    ax: Axes, fit: Fit, raw: pd.DataFrame, name: str, common: Mapping[str, Any], draws: int
 ) -> None:
     """The expectation without group effects, with its 95 % band."""
     x = np.linspace(raw[name].min(), raw[name].max(), _CURVE)
-    table = _typical(raw, numbers, _CURVE).assign(**{name: x})
+    table = _table(fit.schema, common, _CURVE).assign(**{name: x})
     found = _expected(predictor_of(fit, table, "population", "error", draws, 0))
     ax.fill_between(x, found[:, 2], found[:, 4], color="C1", alpha=0.25, linewidth=0)
     ax.plot(x, found[:, 0], color="C1", linewidth=2.2, label="population", zorder=3)
@@ -168,7 +213,7 @@ def effects(make: Make, fit: Fit, variable: str | None, by: str | None) -> Figur
         at[variable] = np.linspace(raw[variable].min(), raw[variable].max(), _CURVE).tolist()
     if by is not None and by in numbers:
         mean, sd = float(raw[by].mean()), float(raw[by].std())
-        at[by] = [mean - sd, mean, mean + sd]
+        at[by] = few_values(raw[by]) or [mean - sd, mean, mean + sd]
     table = marginal_means(fit, variable, by or (), at)
     # of categories there is a curve each, and by another variable a panel for every level
     inner, outer = ("category", by) if labels_of(schema.graph) else (by, None)

@@ -66,7 +66,7 @@ class AfterFit:
         newdata: pd.DataFrame | IntoFrame | None = None,
         kind: Kind = "epred",
         re: Effects = "conditional",
-        new_levels: NewLevels = "sample",
+        new_levels: NewLevels = "error",
         draws: int | None = None,
         seed: int | None = None,
         summary: bool = False,
@@ -88,8 +88,9 @@ class AfterFit:
                 zero; ``"integrate"`` averaged over the effects' distribution: exact for identity,
                 log, square root and probit links, else by quadrature; a ``"response"`` then is one
                 of new levels.
-            new_levels: of levels the fit has not seen ``"sample"`` effects, from the covariance of
-                each draw, take them as ``"zero"``, or stop with an ``"error"``.
+            new_levels: what a level that the fit has not seen is: an ``"error"``, as for lme4 and
+                brms; or ``"sample"``: its effects are drawn from the covariance of each draw; or
+                ``"zero"``: it has none.
             draws: how many draws, spread evenly over the chains; all if None.
             seed: of sampled effects and responses.
             summary: return a table, computed block by block, so that very many rows fit in memory.
@@ -97,14 +98,19 @@ class AfterFit:
         Returns:
             An xarray ``DataArray`` of the dims ``chain draw obs``, and ``category`` where there is a
             value of each; or a data frame with a row per row (and category) and the columns ``mean sd
-            2.5% 50% 97.5%``.  Rows with missing values have NaN.
+            2.5% 50% 97.5%``.  Rows with missing values have NaN, and so have those that the data say
+            nothing of: of a combination of factor levels, say, that no row of the fit has.
 
         Raises:
-            DataError: if ``newdata`` lacks a column, or a population factor has a new level.
+            DataError: if ``newdata`` lacks a column, a population factor has a new level, or a
+                grouping factor has one and nothing is said of ``new_levels``.
             Unsupported: if the mean over effects does not exist for the link.
 
         >>> fit.predict(sleepstudy.head(2), re="population").dims
         ('chain', 'draw', 'obs')
+        >>> someone = sleepstudy.head(1).assign(Subject="999")
+        >>> fit.predict(someone, new_levels="sample", seed=1).shape
+        (4, 1000, 1)
         >>> fit.predict(sleepstudy.head(2), summary=True).columns.tolist()
         ['mean', 'sd', '2.5%', '50%', '97.5%']
         """
@@ -332,18 +338,19 @@ class AfterFit:
         self,
         specs: str | Sequence[str],
         by: str | Sequence[str] = (),
-        at: Mapping[str, Sequence[Any]] | None = None,
+        at: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Expected responses at the levels of some variables, averaged over the other factors.
 
         They are taken over emmeans' reference grid: all combinations of factor levels with equal
         weights, numbers at their means, group effects zero.  Of categories they are the probabilities
-        of each.
+        of each.  What the data say nothing of, such as an empty cell of two factors, is NaN, and so are
+        means over it; ``at`` leaves it out.
 
         Args:
-            specs: the variables, columns of the data.
+            specs: the variables, columns of the data; a number of up to five values has these.
             by: further ones, listed first.
-            at: values of variables in the grid, instead.
+            at: values of variables in the grid, or one value, instead.
 
         Returns:
             A row per combination (and category), with the columns of :meth:`Fit.summary`.
@@ -362,7 +369,7 @@ class AfterFit:
         self,
         variable: str,
         by: str | Sequence[str] = (),
-        at: Mapping[str, Sequence[Any]] | None = None,
+        at: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Differences of the expected response: between all pairs of levels, or for one unit more.
 
@@ -371,7 +378,7 @@ class AfterFit:
         Args:
             variable: a factor, or a number, which goes up by 1 from its mean; with several values
                 in ``at`` they are compared.
-            by: variables the differences are listed by.
+            by: variables the differences are listed by; a number of up to five values has these.
             at: values of variables in the grid, as in :meth:`marginal_means`.
 
         Raises:
@@ -388,7 +395,7 @@ class AfterFit:
         self,
         variable: str,
         by: str | Sequence[str] = (),
-        at: Mapping[str, Sequence[Any]] | None = None,
+        at: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Slopes of the expected response in a number, by central differences.
 
@@ -396,7 +403,7 @@ class AfterFit:
 
         Args:
             variable: a column of numbers.
-            by: variables the slopes are listed by.
+            by: variables the slopes are listed by; a number of up to five values has these.
             at: values of variables in the grid, as in :meth:`marginal_means`.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 from mix2stan.counts import seed_or_drawn, whole
 from mix2stan.distributions import DISTRIBUTIONS, seen_through
 from mix2stan.errors import Mix2stanError, suggestion
-from mix2stan.families import FAMILIES, Family, mean_groups
-from mix2stan.graph import ModelGraph
+from mix2stan.families import FAMILIES, Family, mean_groups, mean_predictors
+from mix2stan.graph import ModelGraph, Response
 from mix2stan.postfit.categories import as_shares, by_category, labels_of, odds_labels
 from mix2stan.postfit.errors import correlation_roots
+from mix2stan.postfit.estimable import estimable
 from mix2stan.postfit.layered import expected_of_layers
 from mix2stan.postfit.predictor import NEW_LEVELS, Effects, NewLevels, Predictor
 from mix2stan.postfit.sample import Sample, sample_of
+from mix2stan.schema import Rows, Schema
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
@@ -29,6 +32,7 @@ __all__ = [
     "KINDS",
     "SHARE",
     "Kind",
+    "mean_has_parameters",
     "predict",
     "predicted",
     "predictor_of",
@@ -36,6 +40,8 @@ __all__ = [
     "simulated",
     "summary_of",
 ]
+
+_log = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 Kind = Literal["linpred", "epred", "response"]
@@ -73,7 +79,8 @@ def predicted(
     """A quantity of rows at every draw, or a table of it; see :meth:`mix2stan.fit.Fit.predict`."""
     graph = fit.schema.graph
     whole = quantity.whole(FAMILIES[graph.response.family])
-    task = _Task(predictor_of(fit, newdata, re, new_levels, draws, seed, response=whole), re)
+    expected = quantity.expected
+    task = _Task(predictor_of(fit, newdata, re, new_levels, draws, seed, whole, expected), re)
     rows, categories = task.predictor.rows, quantity.categories(graph)
     labels = pd.Index(rows.labels, name="row")
     if summary:
@@ -108,12 +115,18 @@ def predictor_of(
     fit: Fit,
     newdata: object = None,
     re: Effects = "conditional",
-    new_levels: NewLevels = "sample",
+    new_levels: NewLevels = "error",
     draws: int | None = None,
     seed: int | None = None,
     response: bool = False,
+    expected: bool = True,
+    aliased: bool = False,
 ) -> Predictor:
-    """What computes the predictor of some rows; with ``response`` also what else its distribution has.
+    """What computes the predictor of some rows, or what is expected there.
+
+    With ``response`` also what else the distribution has; without ``expected`` the predictor alone.
+    Rows that the data of the fit say nothing of are as good as missing, unless they are wanted as
+    ``aliased`` columns have them.
 
     With ``re = "integrate"`` and the response wanted, every level is treated as a new one.
     """
@@ -121,15 +134,36 @@ def predictor_of(
     one_of("new_levels", new_levels, NEW_LEVELS)
     sample = sample_of(fit, draws)
     graph = fit.schema.graph
-    # an expectation such as the lognormal's needs more than the predictor of the mean
-    row = DISTRIBUTIONS.get(graph.response.family)
-    whole = response or (row is not None and row.mean_has_parameters)
+    whole = response or (expected and mean_has_parameters(graph.response))
     rows = fit.schema.rows(newdata, groups=re != "population", response=whole)
     seed = seed_or_drawn(seed, None)
+    if not aliased and not rows.fitted:
+        rows = _estimable(fit.schema, rows, whole)
     fresh = re == "integrate" and response
     groups = graph.groups if whole else mean_groups(graph)
     groups = groups if re == "conditional" or fresh else ()
     return Predictor(sample, rows, groups, "sample" if fresh else new_levels, fresh, seed)
+
+
+def _estimable(schema: Schema, rows: Rows, whole: bool) -> Rows:
+    """The rows without those that the data say nothing of."""
+    graph = schema.graph
+    good = estimable(schema, rows.data, graph.every_predictor if whole else mean_predictors(graph))
+    if good.all():
+        return rows
+    _log.warning(
+        "%d of %d rows have no prediction: columns of the design were left out, and the data say "
+        "nothing of these combinations",
+        np.sum(~good),
+        rows.n,
+    )
+    return rows.some(good)
+
+
+def mean_has_parameters(response: Response) -> bool:
+    """Whether an expectation, such as the lognormal's, needs more than the predictor of the mean."""
+    row = DISTRIBUTIONS.get(response.family)
+    return response.truncation is not None or (row is not None and row.mean_has_parameters)
 
 
 def one_of(what: str, given: str, known: Iterable[str]) -> None:
@@ -209,6 +243,7 @@ class Quantity:
         whole: whether it needs all that the response has, its trials among them.
         tabled: the categories of a table, if each has a row of its own there alone.
         numbered: whether values are numbers of categories.
+        expected: whether it is of the response, not of the predictor alone.
     """
 
     values: Callable[[_Task, slice], Array]
@@ -216,6 +251,7 @@ class Quantity:
     whole: Callable[[Family], bool] = lambda family: False
     tabled: Callable[[ModelGraph], tuple[str, ...]] = _none
     numbered: bool = False
+    expected: bool = True
 
     def in_tables(self, graph: ModelGraph) -> tuple[str, ...]:
         """The categories that have rows of their own in a table."""
@@ -231,7 +267,7 @@ class Quantity:
 SHARE = Quantity(_expected, labels_of)
 #: What :func:`predict` offers.
 KINDS: dict[str, Quantity] = {
-    "linpred": Quantity(_linear, odds_labels),
+    "linpred": Quantity(_linear, odds_labels, expected=False),
     "epred": Quantity(_counted, labels_of, whole=lambda family: family.several),
     "response": Quantity(
         _response, _of_counts, whole=lambda family: True, tabled=labels_of, numbered=True

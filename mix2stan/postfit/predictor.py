@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from mix2stan.censoring import bounds
 from mix2stan.distributions import Distribution, bounded, distribution_of
 from mix2stan.distributions.categories import log_probabilities
-from mix2stan.errors import DataError, Unsupported
+from mix2stan.errors import DataError, Unsupported, nearest
 from mix2stan.families import FAMILIES, Family, mean_groups, mean_predictors, single_parameters
-from mix2stan.graph import Group, ModelGraph
+from mix2stan.graph import Factor, Group, ModelGraph
 from mix2stan.links import LINKS
 from mix2stan.postfit.categories import averaged_shares, labels_of
 from mix2stan.postfit.errors import error_multiplier, position_correlations
 from mix2stan.postfit.integrals import averaged, check_link, nodes
 from mix2stan.postfit.sample import Sample
-from mix2stan.responses import known_part, noise_of, observed
+from mix2stan.responses import counted_trials, known_part, noise_of, observed
 from mix2stan.schema import Rows
 
 __all__ = ["NEW_LEVELS", "Effects", "NewLevels", "Predictor", "independent"]
@@ -34,6 +34,8 @@ Effects = Literal["conditional", "population", "integrate"]
 NewLevels = Literal["sample", "zero", "error"]
 NEW_LEVELS = ("sample", "zero", "error")
 
+#: Levels among which the nearest to an unknown one is looked for.
+_COMPARED = 5_000
 #: Numbers in one block: 32 MB of them.
 _BLOCK = 4_000_000
 
@@ -58,7 +60,8 @@ class Predictor:
         sample: the draws, S of them.
         rows: the rows, n of them.
         groups: the terms whose effects are in the predictor.
-        new_levels: what is done about levels the fit has not seen.
+        new_levels: what is done about levels the fit has not seen; rows, where each is a level of
+            its own, are never refused.
         fresh: whether every level is one the fit has not seen.
         seed: of the effects of new levels.
     """
@@ -78,17 +81,22 @@ class Predictor:
             if self.fresh:
                 independent(group)
             new = self.rows.levels[group.factor].new
-            if new and self.new_levels == "sample":
+            # that every row is a level of its own is no slip
+            if new and self.new_levels == "error" and not self.fresh and not group.factor.of_rows:
+                raise self._unseen(group.factor)
+            if new and self.new_levels != "zero":
                 independent(group)
-        if self.new_levels != "error":
-            return
-        for group in self.groups:
-            if self.rows.levels[group.factor].new:
-                level = self.rows.levels[group.factor].new[0]
-                raise DataError(
-                    f"{group.factor} has the level {level!r}, which the fit has not seen",
-                    hint='new_levels = "sample" draws its effects, "zero" leaves them out',
-                )
+
+    def _unseen(self, factor: Factor) -> DataError:
+        """Complain about levels that the fit does not have."""
+        first, *others = self.rows.levels[factor].new
+        known = self.sample.fit.schema.data.grouping(factor).levels
+        more = f" and {len(others)} more" if others else ""
+        near = nearest(str(first), map(str, known[:_COMPARED]))
+        hint = f"nearest: {near!r}\n" if near is not None else ""
+        hint += 'new_levels = "sample" draws the effects of new levels, "zero" leaves them out'
+        message = f"{factor} has the level {first!r}{more}, which the fit has not seen"
+        return DataError(message, hint=hint)
 
     @property
     def graph(self) -> ModelGraph:
@@ -259,8 +267,8 @@ class Predictor:
         data, response = self.rows.data, self.graph.response
         if self.rows.fitted:
             return observed(self.graph, data).trials
-        if response.weights is not None:
-            return data.vector(response.weights)
+        if response.trials is not None:
+            return counted_trials(response.trials, data)
         if response.expression in data.frame.columns:
             return np.asarray(data.frame.column(response.expression).values.sum(axis=1))
         return np.ones(self.rows.n)

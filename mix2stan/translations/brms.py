@@ -59,7 +59,7 @@ def write(source: Source) -> str:
     first = graph.predictors[0] if unordered else graph.mean
     terms = _terms(source, first.population, first.parameter)
     series = _series(graph.residual.correlation)
-    formulas = [f"{_left(graph)} ~ {' + '.join([*terms, *([series] if series else [])])}"]
+    formulas = [f"{_left(source)} ~ {' + '.join([*terms, *([series] if series else [])])}"]
     for predictor in () if unordered else graph.predictors:
         further = _terms(source, predictor.population, predictor.parameter)
         formulas.append(f"{predictor.parameter} ~ {' + '.join(further)}")
@@ -77,13 +77,29 @@ def write(source: Source) -> str:
     return line + call("brm", formula, f"data = {data}", _family(graph))
 
 
-def _left(graph: ModelGraph) -> str:
+def _check_order(source: Source) -> None:
+    """Refuse ordered categories that brms takes for none: it wants an ordered factor, or 1, 2, …"""
+    response, data = source.graph.response, source.model.data
+    if FAMILIES[response.family].ordinal is None:
+        return
+    column, counted = (
+        data.frame.column(response.expression),
+        map(str, range(1, 1 + len(response.levels))),
+    )
+    if column.kind == "factor" or (column.kind == "numeric" and response.levels != tuple(counted)):
+        hint = f"make it an ordered factor first: ordered({response.expression})"
+        raise refuse("brms", f"categories of {response.expression}, which has no order", hint)
+
+
+def _left(source: Source) -> str:
     """The response, and what is known of it after the bar."""
+    graph = source.graph
     response = graph.response
     expression = response.expression
     if response.censoring is not None and response.censoring.code is None:
         hint = "nearest: y | cens(code, y2), with a code for every row"
         raise refuse("brms", "a response that is two ends of an interval", hint)
+    _check_order(source)
     additions = [str(one) for one in (response.censoring, response.truncation) if one is not None]
     left = str(expression)
     match expression:
