@@ -95,7 +95,8 @@ def findings(graph: ModelGraph, data: Data) -> tuple[Finding, ...]:
     directions = [d for g in groups for d in group_directions(g, data, rng)]
     if residual is not None:
         directions += error_directions(residual, data, rng)
-    if len(directions) < 2 and residual is not None:
+    # of one covariance parameter beside sigma, or of none, there is nothing to tell apart
+    if len(directions) < (1 if residual is None else 2):
         return ()
     looked_at = _Looked(graph, data, groups, residual, directions, np.ones(len(directions)))
     few = looked_at.few_rows()

@@ -44,8 +44,9 @@ def estimable(
         constant = thresholds and not predictor.parameter
         names = schema.data.names(columns.formulas, columns.plain)
         kept = [name in columns.names for name in names]
+        unasked = constant or not columns.constant
         gone = [
-            not k and not (constant and n == "(Intercept)")
+            not k and not (unasked and n == "(Intercept)")
             for k, n in zip(kept, names, strict=True)
         ]
         if not any(gone):
