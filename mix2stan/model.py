@@ -490,7 +490,8 @@ def model(
 
     Args:
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
-            in a script, also with assignments before it or with console prompts.  Or formulas as
+            in a script, also with console prompts.  Lines before it are done (formulas, priors, new
+            columns, ``options(contrasts = )``), ``update()`` too, or refused.  Or formulas as
             ``brms`` writes them, one for each of several responses: ``["a ~ x + (1 |p| g)",
             "b ~ (1 |p| g)"]``; effects that share an ID (``p``) are correlated, and so are the errors
             if all responses are Gaussian.
@@ -498,10 +499,11 @@ def model(
             the names in the text to data frames; besides the rows, first, it may hold what the call
             names of relationships: a pedigree, a data frame with the columns ``animal``, ``sire`` and
             ``dam``; a covariance matrix, a data frame with labels, or a :class:`mix2stan.Known`; a
-            phylogeny, Newick text.  Or a folder of Parquet files, or a Dask data frame, whose rows
-            are reduced partition by partition, on the scheduler that is active, and never all in
-            memory: for Gaussian models with at most one grouping factor.  There are about seven
-            passes over the rows; ``persist()`` what is expensive to compute.
+            phylogeny, Newick text; a prior, MCMCglmm's list as a mapping or R text.  Or a folder of
+            Parquet files, or a Dask data frame, whose rows are reduced partition by partition, on the
+            scheduler that is active, and never all in memory: for Gaussian models with at most one
+            grouping factor.  There are about seven passes over the rows; ``persist()`` what is
+            expensive to compute.
         prior: a set of default priors: ``"default"``, ``"brms"``, ``"rstanarm"``, ``"mcmcglmm"`` or
             ``"flat"``, or if nothing is said that of the call (``prior =`` of MCMCglmm, brms and
             rstanarm), which stands on its package's defaults; or Stan densities by the names in

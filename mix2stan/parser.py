@@ -49,6 +49,8 @@ _PROMPT = re.compile(r"[ \t]*[>+]")
 _STARTS_WITH_PROMPT = re.compile(r"(?:\s|#[^\n]*\n)*>")
 # A line that ends so goes on, so that a '+' that begins the next one adds nothing.
 _GOES_ON = re.compile(r"(?:[-+*/~|&=<>,(:^!]|%)[ \t]*(?:#.*)?$")
+# Control flow and functions, looked for once a text cannot be read.
+_PROGRAM = re.compile(r"(?<![\w.])(function|for|while|if|repeat|\{)(?=\s*[({]|(?<=\{))")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u\{?[0-9a-fA-F]{1,4}\}?|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 
@@ -320,6 +322,11 @@ def _tokens(grammar: Lark, text: str) -> Iterator[Token]:
 def _advice(error: UnexpectedInput, text: str, grammar: Lark) -> FormulaError:
     """Turn lark's error into one a person who writes formulas can act on."""
     at = int(error.pos_in_stream or 0)
+    program = _PROGRAM.search(text, 0, at + 1)
+    if program is not None:
+        raised = f"{program[1]!r} is for programs, which are not run"
+        advice = "write the lines that it comes down to, one after the other"
+        return FormulaError(raised, text, Span(*program.span(1)), advice)
     if isinstance(error, UnexpectedCharacters):
         character = text[at]
         if character in "\"'`":

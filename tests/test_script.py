@@ -190,6 +190,12 @@ def test_what_cannot_be_done_is_refused_where_it_stands(text):
     assert text[span.start : span.end] == place
 
 
+def test_names_that_double_with_every_line_end():
+    lines = ["a0 <- x + x", *(f"a{i + 1} <- a{i} + a{i}" for i in range(60)), "lm(y ~ a60, d)"]
+    with pytest.raises(m2s.FormulaError, match="too long"):
+        m2s.model("\n".join(lines), GIVEN)
+
+
 def test_formulas_in_strings_keep_their_places():
     program = parse('lm("y ~ größe", d)')
     assert str(program.statements[0]) == 'lm("y ~ größe", d)'

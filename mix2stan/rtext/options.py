@@ -70,8 +70,7 @@ class Options:
             case Call(function="c", args=args):
                 found = [a.value.value for a in args if isinstance(a.value, String)]
             case Call(function="rep", args=(Argument(value=String(value=name)), times)):
-                number = times.value
-                found = [name] * int(number.value) if isinstance(number, Number) else []
+                found = [name] * 2 * (times.value == Number(2.0))
         if len(found) != 2:
             message = "the contrasts of options() are two names: of factors, and of ordered ones"
             raise FormulaError(message, span=node.span, hint=_WRITE)

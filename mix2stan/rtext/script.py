@@ -39,7 +39,9 @@ from mix2stan.syntax import (
 
 __all__ = ["Script", "read_script"]
 
-#: Functions of a model call and of those whose defaults are not ``options()``'.
+#: How many parts an expression may have once names in it are replaced.
+_MOST_PARTS = 100_000
+#: Functions whose own default is na.fail, whatever ``options()`` say.
 _OWN_MISSING = frozenset({"lme", "lme.formula", "gls"})
 
 
@@ -111,6 +113,8 @@ class _Reader:
         self.options = Options()
         self.found: list[_Found] = []
         self.data: Node | None = None
+        self._parts: dict[str, int] = {}
+        self._built = 0
         self.notes: list[str] = []
 
     def makes_a_model(self, node: Node) -> bool:
@@ -167,6 +171,11 @@ class _Reader:
 
     def _named(self, node: Name) -> Node:
         if node.name in self.names:
+            # a <- b + b; c <- a + a; … doubles with every line
+            self._built += self._parts.get(node.name, 1)
+            if self._built > _MOST_PARTS:
+                message = f"with what {node} stands for, the expression is too long"
+                raise FormulaError(message, span=node.span)
             return self.names[node.name]
         if node.name in self.given:
             return placed_at(self.given[node.name], node.span)
@@ -183,8 +192,12 @@ class _Reader:
         if value == itself:
             self.names.pop(name, None)
         else:
-            self.names[name] = value
+            self._set(name, value)
         return value
+
+    def _set(self, name: str, value: Node) -> None:
+        self.names[name] = value
+        self._parts[name] = sum(1 for _ in walk(value))
 
     def _called(self, call: Call) -> Node:
         """A call of another function than a model's: what is done is in a table, or nothing is."""
@@ -240,7 +253,7 @@ class _Reader:
         if coded:
             return
         name, frame = changed(node.target, value, self.names, attached=self.data is not None)
-        self.names[name] = frame
+        self._set(name, frame)
 
     # -- models ------------------------------------------------------------------------------------
 
@@ -345,6 +358,7 @@ class _Reader:
 
     def _meant(self, node: Node, but: frozenset[str] = frozenset()) -> Node:
         """An expression with names replaced by what they stand for, ``but`` for some."""
+        self._built = 0
         return rewrite(self._replaced(node, but), simpler)
 
     def _replaced(self, node: Node, but: frozenset[str]) -> Node:
