@@ -181,7 +181,9 @@ class Data:
             each = [grouping((v,), self.frame, factor.order) for v in factor.variables]
             found = _of_all_levels(each)
         else:
-            found = [grouping(factor.variables, self.frame, factor.order)]
+            several = self._coded is not None and len(factor.variables) > 1
+            known = self._coded.grouping(factor) if self._coded and several else None
+            found = [grouping(factor.variables, self.frame, factor.order, known)]
         kinship = self.kinship(factor)
         return tuple(_within(kinship, g, factor) if kinship else g for g in found)
 
@@ -250,9 +252,13 @@ class Data:
             self._separations[key] = _separate(Z, self.root(group.factor))
         return self._separations[key]
 
+    def column(self, expression: Node) -> Column:
+        """An expression; of rows that were reduced what it is, without their values."""
+        return self.frame.column(expression)
+
     def is_factor(self, expression: Node) -> bool:
         """Whether an expression is coded by contrasts."""
-        return self.frame.column(expression).is_factor
+        return self.column(expression).is_factor
 
     def vector(self, expression: Node) -> Array:
         """A numeric expression, shape (N,)."""

@@ -210,8 +210,9 @@ class Schema:
         present = np.flatnonzero(~missing)
         codes = np.full(evaluation.frame.n, -1, dtype=np.int64)
         kept = {v: c.rows(present) for v, c in columns.items()}
-        here = grouping(factor.variables, ModelFrame(kept, present, 0, {}), factor.order)
-        known = self.data.grouping(factor).levels
+        fitted = self.data.grouping(factor)
+        here = grouping(factor.variables, ModelFrame(kept, present, 0, {}), factor.order, fitted)
+        known = fitted.levels
         place = {level: i for i, level in enumerate(known)}
         new = [level for level in here.levels if level not in place]
         place |= {level: len(known) + i for i, level in enumerate(new)}
@@ -317,10 +318,37 @@ def _align(new: Column, old: Column, name: str) -> Column:
         if new.missing.all():
             return Column.numeric(np.full(len(new), np.nan))
         what = "numbers" if old.kind == "numeric" else "truth values"
-        raise DataError(f"the new data have a factor {name!r}, where the fit has {what}")
+        what = "times" if old.unit else what
+        message = f"the new data have a factor {name!r}, where the fit has {what}"
+        raise DataError(message, hint=_of_levels(new, old, name))
     if old.kind == "logical" and new.kind == "numeric":
         return Column.logical(np.nan_to_num(new.values) != 0, np.isnan(new.values))
-    return Column.numeric(new.numbers()) if old.kind == "numeric" else new
+    if old.kind == "logical":
+        return new
+    if new.unit != old.unit and not {new.unit, old.unit} <= {"date", "time"}:
+        kinds = [c.unit or "plain numbers" for c in (new, old)]
+        message = f"{name!r} is of another kind in the new data ({kinds[0]}) than in the fit"
+        raise DataError(message, hint=f"the fit has {kinds[1]}")
+    if new.kind == "logical":
+        return Column.numeric(new.numbers())
+    if old.unit and new.exact is not None:
+        return Column.whole(new.exact, new.missing, old.unit)
+    return new.exactly() if old.exact is not None else new
+
+
+def _of_levels(new: Column, old: Column, name: str) -> str | None:
+    """How a column of text could be what the fit has."""
+    column = f"newdata[{name!r}]"
+    if old.unit:
+        return f"{column} = pd.to_datetime({column})"
+    if old.kind == "logical":
+        return None
+    read = pd.to_numeric(pd.Series(new.used_levels().levels, dtype=object), errors="coerce")
+    if not read.isna().any():
+        return f"{column} = pd.to_numeric({column})"
+    free = int(np.nanmax(np.abs(old.values), initial=0.0)) + 1
+    odd = new.levels[int(np.flatnonzero(read.isna())[0])]
+    return f"{odd!r} is no number; if {name} is a group, a new level is a new number, such as {free}"
 
 
 def _series(column: Column) -> Any:

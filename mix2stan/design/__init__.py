@@ -13,8 +13,8 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from mix2stan.design.data_verbs import evaluate_data, rows_of_subset
-from mix2stan.design.evaluate import Evaluation
-from mix2stan.design.foreign import in_pandas, is_frame
+from mix2stan.design.evaluate import Evaluation, unclear_time
+from mix2stan.design.foreign import arrow_in_pandas, in_pandas, is_frame
 from mix2stan.design.frame import Column, Frame
 from mix2stan.design.grouping import Grouping, grouping, incidence
 from mix2stan.design.matrix import DesignSpec, design, independent_columns
@@ -35,6 +35,7 @@ __all__ = [
     "ModelFrame",
     "Term",
     "Terms",
+    "arrow_in_pandas",
     "design",
     "evaluate_data",
     "grouping",
@@ -51,6 +52,7 @@ __all__ = [
     "stack",
     "terms",
     "trials_name",
+    "unclear_time",
 ]
 
 

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.design.frame import Column, Frame
+from mix2stan.design.times import TIMES
 from mix2stan.errors import DataError, FormulaError, Unsupported, suggestion
 from mix2stan.syntax import Call, Constant, Formula, Name, Node, Number, Operator, Parens, String
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "unclear_time"]
 
 Array = NDArray[Any]
 State = TypeVar("State")
@@ -192,6 +193,8 @@ class Evaluation:
 
     def _arithmetic(self, node: Operator) -> Column:
         values = [self.numbers(o) for o in node.operands]
+        for operand in node.operands:
+            unclear_time(self.column(operand), operand)
         with np.errstate(all="ignore"):
             if node.symbol == "-" and len(values) == 1:
                 return Column.numeric(-values[0])
@@ -253,6 +256,19 @@ class Evaluation:
             message = f"{node.function}() cannot be expressed"
             raise Unsupported(message, span=node.span, hint=row.reason)
         return row.evaluate(self, node, row.match(node))
+
+
+def unclear_time(column: Column, node: Node) -> None:
+    """Refuse a point in time as a number: a ``Date`` counts days, a ``POSIXct`` seconds.
+
+    Raises:
+        FormulaError: if it is one.
+    """
+    if not column.unit or TIMES[column.unit.partition(" ")[0]].says:
+        return
+    message = f"{node} has a type of which R would count days, or seconds"
+    hint = f"write as.Date({node}) for days, as.numeric({node}) for seconds since 1970-01-01"
+    raise FormulaError(message, span=node.span, hint=hint)
 
 
 def _codes_in(column: Column, levels: tuple[str, ...]) -> Array:

@@ -68,10 +68,10 @@ class Reduced(Data):
     def count(self) -> int:
         return self._count
 
-    def is_factor(self, expression: Node) -> bool:
+    def column(self, expression: Node) -> Column:
         coded = self._coded
         assert coded is not None
-        return coded.is_factor(expression)
+        return coded.column(expression)
 
     def means(self, X: Array) -> Array:
         return np.asarray(self._ones @ X / self._count)
@@ -177,8 +177,13 @@ class _Reduction:
         if self.factor is None:
             return np.zeros(data.rows, dtype=np.int64)
         (variable,) = self.factor.variables
-        found, known = (d.frame.column(variable) for d in (data, self.reading.data))
-        return np.asarray(np.searchsorted(np.unique(known.values), found.values), dtype=np.int64)
+        found, known = (
+            d.frame.column(variable).as_factor() for d in (data, self.reading.data)
+        )
+        place = {level: i for i, level in enumerate(known.used_levels().levels)}
+        # levels of this partition that no row has may be none of those that are used
+        table = np.array([place.get(level, -1) for level in found.levels], dtype=np.int64)
+        return np.asarray(table[found.values])
 
 
 @dataclass(frozen=True)
