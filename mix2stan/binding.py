@@ -55,7 +55,8 @@ def bind(
         keep=keep,
         complete_first=complete_first,
     )
-    return Data(model, names, graph.response.expression, contrasts, frame, given)
+    row_names = df.index[model.rows]
+    return Data(model, names, graph.response.expression, contrasts, frame, given, row_names)
 
 
 def _check_terms(graph: ModelGraph, frame: Frame, keep: NDArray[np.bool_] | None) -> None:

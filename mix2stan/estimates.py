@@ -20,7 +20,7 @@ from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES, covariance_of
 from mix2stan.documents import Block, Paragraph, result_page, table_of
 from mix2stan.engines import Engine
-from mix2stan.errors import Unsupported
+from mix2stan.errors import Unsupported, visible
 from mix2stan.estimate_tables import every_value, is_singular, mode_table, variance_table
 from mix2stan.graph import Group, ModelGraph, Residual, Strategy
 from mix2stan.inits import starting_points
@@ -150,7 +150,7 @@ class Estimates:
             table.to_string(float_format=lambda x: f"{x:.4g}"),
             *(["singular: a variance is zero, or a correlation one"] if self.isSingular else []),
         ]
-        return "\n\n".join(parts)
+        return visible("\n\n".join(parts))
 
     def _repr_html_(self) -> str:
         fixef = pd.DataFrame({"estimate": self._fixef, "std. error": self.standard_errors})

@@ -173,7 +173,7 @@ def kfold(
     elpd = np.full(data.rows, np.nan)
     for i, result in enumerate(results):
         elpd[folds == i] = result["elpd"]
-    index = pd.Index(data.frame.rows, name="row")
+    index = data.row_names
     return KFold(
         graph.call,
         k,
@@ -225,7 +225,7 @@ def _fold(shared: _Folds, fold: int) -> dict[str, NDArray[Any]]:
     rows = Rows(
         outside,
         np.arange(outside.rows),
-        outside.frame.rows,
+        outside.row_names,
         _levels(graph, data, shared.folds, fold),
         False,
     )

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
@@ -64,6 +65,7 @@ class Data:
         contrasts: contrast function by factor.
         raw: the data frame they were evaluated on, all rows, if it is there.
         given: what was given besides the rows, by name: pedigrees, trees, matrices.
+        row_names: what the rows are called, their numbers from 0 if None.
     """
 
     def __init__(
@@ -74,8 +76,10 @@ class Data:
         contrasts: Mapping[str, str],
         raw: Frame | None = None,
         given: Mapping[str, Any] | None = None,
+        row_names: pd.Index | None = None,
     ) -> None:
         self.frame = frame
+        self._row_names = row_names
         self.raw = raw
         self.contrasts = contrasts
         self.names_of_data = tuple(names)
@@ -94,6 +98,11 @@ class Data:
     @property
     def rows(self) -> int:
         return self.frame.n
+
+    @property
+    def row_names(self) -> pd.Index:
+        """What the rows are called: the index of the data frame, of those that are left."""
+        return pd.Index(self.frame.rows) if self._row_names is None else self._row_names
 
     @property
     def count(self) -> int:
@@ -118,7 +127,13 @@ class Data:
         """The same rows for one of several responses, which ``.`` leaves out then."""
         if response not in self._of_responses:
             other = Data(
-                self.frame, self.names_of_data, response, self.contrasts, self.raw, self._given
+                self.frame,
+                self.names_of_data,
+                response,
+                self.contrasts,
+                self.raw,
+                self._given,
+                self._row_names,
             )
             other._coded = None if self._coded is None else self._coded.of(response)
             # levels, and what relates them, are those of all
@@ -167,6 +182,7 @@ class Data:
         columns = {node: column.rows(rows) for node, column in self.frame.columns.items()}
         frame = replace(self.frame, columns=columns, rows=self.frame.rows[rows])
         taken = self.on(frame)
+        taken._row_names = self.row_names[rows]
         taken._memberships = {factor: (found,) for factor, found in groupings.items()}
         return taken
 

@@ -113,8 +113,8 @@ class Model(Refits):
         """
         columns = self._single.graph.shared_columns
         data = self._single.data
-        index = pd.Index(data.frame.rows, name="row")
-        return pd.DataFrame(data.matrix(columns), columns=list(columns.names), index=index)
+        matrix = data.matrix(columns)
+        return pd.DataFrame(matrix, columns=list(columns.names), index=data.row_names)
 
     @cached_property
     def Z(self) -> tuple[RandomTerm, ...]:

@@ -23,7 +23,7 @@ from mix2stan.compiler import Compiled
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import result_page, table_of
 from mix2stan.engines import Engine
-from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion, visible
 from mix2stan.estimates import Estimates, Likelihood, likelihood_of
 from mix2stan.graph import Columns, Population
 
@@ -52,7 +52,7 @@ class Profile:
 
     def __str__(self) -> str:
         table = self._table().to_string(float_format=lambda x: f"{x:.4g}")
-        return f"{self.call}\nprofile likelihood\n\n{table}"
+        return visible(f"{self.call}\nprofile likelihood\n\n{table}")
 
     def __repr__(self) -> str:
         return f"<mix2stan profile: {self.call}>"

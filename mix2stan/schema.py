@@ -21,6 +21,7 @@ from mix2stan.errors import DataError, suggestion
 from mix2stan.families import mean_groups
 from mix2stan.graph import UNITS, Factor, ModelGraph, Population
 from mix2stan.matrices import Data
+from mix2stan.row_names import index_from_parts, index_parts
 from mix2stan.schema_text import decode, encode
 from mix2stan.syntax import Call, Node, Number, names_in
 
@@ -60,7 +61,7 @@ class Rows:
 
     data: Data
     complete: Index
-    labels: NDArray[Any]
+    labels: pd.Index
     levels: Mapping[Factor, Levels]
     fitted: bool
 
@@ -94,7 +95,7 @@ class Schema:
         factors = (g.factor for g in self.graph.groups if not g.factor.signs)
         levels = {factor: Levels(self.data.grouping(factor).codes, ()) for factor in factors}
         everything = np.arange(self.data.rows)
-        return Rows(self.data, everything, self.data.frame.rows, levels, True)
+        return Rows(self.data, everything, self.data.row_names, levels, True)
 
     def rows(self, newdata: object = None, groups: bool = True, response: bool = False) -> Rows:
         """The model's expressions on new data, or those of the fit if there are none.
@@ -146,13 +147,13 @@ class Schema:
         columns |= {node: c.rows(complete) for node, c in blocks.items()}
         data = self.data.on(ModelFrame(columns, complete, frame.n - len(complete), model.states))
         levels = {f: Levels(v.codes[complete], v.new) for f, v in found.items()}
-        return Rows(data, complete, np.asarray(newdata.index), levels, False)
+        return Rows(data, complete, newdata.index, levels, False)
 
     def raw(self) -> pd.DataFrame:
         """The columns the model uses, at the rows of the fit, as a data frame."""
         return pd.DataFrame(
             {name: _series(column) for name, column in self.columns.columns.items()},
-            index=pd.Index(self.data.frame.rows, name="row"),
+            index=self.data.row_names,
         )
 
     def population(self) -> tuple[Node, ...]:
@@ -236,6 +237,8 @@ class Schema:
                     "kind": column.kind,
                     "levels": list(column.levels),
                     "text": column.text,
+                    "unit": column.unit,
+                    "exact": _as_text(column.exact),
                 }
                 for name, column in used.items()
             ],
@@ -244,6 +247,13 @@ class Schema:
             "dropped": frame.dropped,
         }
         values = {f"column_{i}": c.values for i, c in enumerate(used.values())}
+        values |= {
+            f"exact_{i}": c.exact
+            for i, c in enumerate(used.values())
+            if c.exact is not None and c.exact.dtype != object
+        }
+        about["index"], of_index = index_parts(self.data.row_names)
+        values |= of_index
         related = dict.fromkeys(g.factor for g in self.graph.groups if g.factor.relationship)
         found = [self.data.grouping(factor) for factor in related if not factor.signs]
         about["related"] = [
@@ -264,10 +274,17 @@ class Schema:
         rows = np.asarray(values["rows"], dtype=np.int64)
         columns = {
             c["name"]: Column(
-                c["kind"], values[f"column_{i}"], tuple(c["levels"]), text=c.get("text", False)
+                c["kind"],
+                values[f"column_{i}"],
+                tuple(c["levels"]),
+                text=c.get("text", False),
+                exact=_from_long(c.get("exact"), values.get(f"exact_{i}")),
+                unit=c.get("unit", ""),
             )
             for i, c in enumerate(about["columns"])
         }
+        named = "index" in about
+        row_names = index_from_parts(about["index"], values) if named else None
         raw = Frame(columns, len(rows))
         states = {decode(node): decode(state) for node, state in about["states"]}
         variables = {decode(node): _from_text(c) for node, c in about["variables"]}
@@ -275,7 +292,8 @@ class Schema:
         learnt = empty.replay(raw)
         frame = ModelFrame(learnt.columns, rows, about["dropped"], states)
         names, contrasts = tuple(about["names"]), dict(about["contrasts"])
-        data = Data(frame, names, graph.response.expression, contrasts)
+        response = graph.response.expression
+        data = Data(frame, names, response, contrasts, row_names=row_names)
         # the numbers of a known covariance are not kept, the levels it is about are
         related = {
             decode(factor): Grouping(
@@ -325,14 +343,14 @@ def _align(new: Column, old: Column, name: str) -> Column:
         return Column.logical(np.nan_to_num(new.values) != 0, np.isnan(new.values))
     if old.kind == "logical":
         return new
-    if new.unit != old.unit and not {new.unit, old.unit} <= {"date", "time"}:
+    if new.unit and new.unit != old.unit and not {new.unit, old.unit} <= {"date", "time"}:
         kinds = [c.unit or "plain numbers" for c in (new, old)]
         message = f"{name!r} is of another kind in the new data ({kinds[0]}) than in the fit"
         raise DataError(message, hint=f"the fit has {kinds[1]}")
     if new.kind == "logical":
         return Column.numeric(new.numbers())
-    if old.unit and new.exact is not None:
-        return Column.whole(new.exact, new.missing, old.unit)
+    if old.unit:
+        return Column.counted(new, old.unit)
     return new.exactly() if old.exact is not None else new
 
 
@@ -346,9 +364,21 @@ def _of_levels(new: Column, old: Column, name: str) -> str | None:
     read = pd.to_numeric(pd.Series(new.used_levels().levels, dtype=object), errors="coerce")
     if not read.isna().any():
         return f"{column} = pd.to_numeric({column})"
-    free = int(np.nanmax(np.abs(old.values), initial=0.0)) + 1
+    taken = old.exact if old.exact is not None else old.values[~old.missing]
+    free = int(np.max(taken, initial=0)) + 1
     odd = new.levels[int(np.flatnonzero(read.isna())[0])]
-    return f"{odd!r} is no number; if {name} is a group, a new level is a new number, such as {free}"
+    return (
+        f"{odd!r} is no number; if {name} is a group, a new level is a new number, such as {free}"
+    )
+
+
+def _as_text(exact: NDArray[Any] | None) -> list[str] | None:
+    """Integers that no array of a file holds."""
+    return None if exact is None or exact.dtype != object else [str(int(v)) for v in exact]
+
+
+def _from_long(text: list[str] | None, values: NDArray[Any] | None) -> NDArray[Any] | None:
+    return values if text is None else np.array([int(v) for v in text], dtype=object)
 
 
 def _series(column: Column) -> Any:

@@ -25,7 +25,7 @@ FLOORS = (
     ("design",),
     ("relationships",),
     ("latent", "matrices", "binding", "kinship_data"),
-    ("schema_text",),
+    ("schema_text", "row_names"),
     ("schema",),
     ("residual_data", "censoring"),
     ("responses",),

@@ -76,6 +76,17 @@ class Column:
         return cls("numeric", values, exact=exact, unit=unit)
 
     @classmethod
+    def counted(cls, numbers: Column, unit: str) -> Column:
+        """Times of a unit: from times like these, or the numbers that they are."""
+        if numbers.unit and numbers.exact is not None:
+            return cls.whole(numbers.exact, numbers.missing, unit)
+        scale = TIMES[unit.partition(" ")[0]].nanoseconds(unit)
+        known = np.nan_to_num(numbers.values, nan=0.0)
+        ticks = np.array([int(round(v * scale)) for v in known.tolist()], dtype=object)
+        small = bool((np.abs(known) * scale < 2.0**62).all())
+        return cls.whole(ticks.astype(np.int64) if small else ticks, numbers.missing, unit)
+
+    @classmethod
     def logical(cls, values: Any, missing: Any = None) -> Column:
         """Truth values, shape (n,)."""
         codes = np.asarray(values).astype(np.int64)

@@ -71,7 +71,9 @@ def grouping(
     return Grouping(codes.astype(np.int64), _named(found, before), found)
 
 
-def _named(found: Sequence[tuple[str, ...]], known: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
+def _named(
+    found: Sequence[tuple[str, ...]], known: Mapping[tuple[str, ...], str]
+) -> tuple[str, ...]:
     """``a:b``; quotes where another combination would be called the same."""
     called = Counter(":".join(parts) for parts in found if parts not in known)
     called.update(known.values())

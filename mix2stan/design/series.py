@@ -139,7 +139,9 @@ def _objects(series: pd.Series, name: str) -> Column:
     for accepted, read in _OBJECTS:
         if kinds and all(accepted(kind) for kind in kinds):
             return read(present, missing)
-    words = present if kinds <= {str} else np.array([*map(level_label, present), ""], dtype=object)[:-1]
+    words = (
+        present if kinds <= {str} else np.array([*map(level_label, present), ""], dtype=object)[:-1]
+    )
     found, first = pd.factorize(words)
     levels = sorted(first)
     place = {level: i for i, level in enumerate(levels)}

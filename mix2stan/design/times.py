@@ -104,5 +104,7 @@ TIMES: dict[str, Time] = {
     "time": Time("seconds since 1970-01-01", lambda unit: _SECOND, _spell_point, says=False),
     "duration": Time("days", lambda unit: _DAY, _spell_duration),
     "clock": Time("seconds since midnight", lambda unit: _SECOND, _spell_clock),
-    "period": Time("days or seconds from 1970-01-01 to their beginning", _per_period, _spell_period),
+    "period": Time(
+        "days or seconds from 1970-01-01 to their beginning", _per_period, _spell_period
+    ),
 }

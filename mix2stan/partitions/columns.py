@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mix2stan.design import Column, Frame
 from mix2stan.design.frame import Kind

@@ -177,9 +177,7 @@ class _Reduction:
         if self.factor is None:
             return np.zeros(data.rows, dtype=np.int64)
         (variable,) = self.factor.variables
-        found, known = (
-            d.frame.column(variable).as_factor() for d in (data, self.reading.data)
-        )
+        found, known = (d.frame.column(variable).as_factor() for d in (data, self.reading.data))
         place = {level: i for i, level in enumerate(known.used_levels().levels)}
         # levels of this partition that no row has may be none of those that are used
         table = np.array([place.get(level, -1) for level in found.levels], dtype=np.int64)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mix2stan.responses import observed
+from mix2stan.row_names import coordinate, storable
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
@@ -23,7 +24,7 @@ def observed_data(fit: Fit) -> Any:
 
     schema = fit.schema
     seen = observed(schema.graph, schema.data)
-    coords = {"obs": schema.fitted.labels}
     dims = ("obs",) if seen.counts is None else ("obs", "category")
-    coords |= {} if seen.counts is None else {"category": np.array(seen.levels)}
-    return xr.Dataset({fit.labels.response: (dims, seen.values)}, coords=coords)
+    coords = {} if seen.counts is None else {"category": np.array(seen.levels)}
+    found = xr.Dataset({fit.labels.response: (dims, seen.values)}, coords=coords)
+    return storable(found.assign_coords(coordinate(schema.fitted.labels, "obs")), "obs")
