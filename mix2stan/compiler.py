@@ -121,14 +121,24 @@ def _in_pandas(data: object) -> Given:
         frame = in_pandas(data)
         if not isinstance(frame, pd.DataFrame):
             raise DataError(f"data has to be a data frame, not {type(data).__name__}", hint=_FRAMES)
-        return frame
-    found = {name: in_pandas(value) for name, value in data.items()}
+        return _kept(frame)
+    found = {name: _kept(in_pandas(value)) for name, value in data.items()}
     for name, value in found.items():
         if not isinstance(value, pd.DataFrame | Known | str):
             what = f"data[{name!r}] has to be a data frame, not {type(value).__name__}"
             hint = "a known covariance is a data frame with labels or a Known, a tree a string"
             raise DataError(what, hint=hint)
     return found
+
+
+def _kept(given: Any) -> Any:
+    """A data frame that no later change of the user's reaches; anything else as it is.
+
+    From pandas 3 on nothing is copied before one of the two is changed.
+    """
+    if not isinstance(given, pd.DataFrame):
+        return given
+    return given.copy(deep=int(pd.__version__.partition(".")[0]) < 3)
 
 
 def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> tuple[Request, pd.DataFrame]:

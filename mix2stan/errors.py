@@ -140,9 +140,11 @@ def caret(text: str, span: Span) -> list[str]:
     return [line, " " * column + "^" * width]
 
 
-#: What a terminal would obey, hide or refuse: control characters but for tabulators and new lines, marks
-#: of direction, half characters.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+#: What a terminal would obey, hide or refuse: control characters but for tabulators and new lines,
+#: marks of direction, half characters.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def visible(text: str) -> str:

@@ -88,7 +88,7 @@ class Estimates:
         >>> model.reml().fixef().round(2).to_dict()
         {'(Intercept)': 251.41, 'Days': 10.47}
         """
-        return self._fixef
+        return self._fixef.copy()
 
     def ranef(self) -> pd.DataFrame:
         """Conditional modes of the group effects: a row per ``group level effect``.
@@ -96,7 +96,7 @@ class Estimates:
         >>> model.reml().ranef().shape
         (36, 1)
         """
-        return self._ranef
+        return self._ranef.copy()
 
     def VarCorr(self) -> pd.DataFrame:
         """Standard deviations and correlations: a row per ``group effect``, and the residual.
@@ -104,7 +104,7 @@ class Estimates:
         >>> model.reml().VarCorr()["sd"].round(1).tolist()
         [24.7, 5.9, 25.6]
         """
-        return self._varcorr
+        return self._varcorr.copy()
 
     def sigma(self) -> float:
         """The residual standard deviation.
@@ -135,7 +135,7 @@ class Estimates:
         >>> len(model.reml().residual())
         0
         """
-        return self._residual
+        return self._residual.copy()
 
     def __str__(self) -> str:
         table = pd.DataFrame({"estimate": self._fixef, "std. error": self.standard_errors})

@@ -43,7 +43,8 @@ _log = logging.getLogger(__name__)
 class Model(Refits):
     """A mixed model, compiled to Stan.  Made by :func:`mix2stan.model` and the R functions' names.
 
-    It holds what every stage of the compiler made, and does not change.
+    It holds what every stage of the compiler made, and does not change: data that were given can be
+    changed afterwards, and so can the tables that it gives.
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -96,17 +97,19 @@ class Model(Refits):
 
     @property
     def stan_data(self) -> dict[str, Any]:
-        """The data of the program: numbers and arrays by their Stan names."""
-        return self._compiled.stan_data
+        """The data of the program: numbers and arrays, which cannot be changed, by Stan names."""
+        return dict(self._compiled.stan_data)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks: rows dropped, arguments ignored, what the data cannot tell apart."""
         return self._compiled.graph.notes
 
-    @cached_property
+    @property
     def X(self) -> pd.DataFrame:
         """The population design: a row per observation, columns named as R's ``model.matrix``.
+
+        The index is that of the data frame, without the rows that lack a value.
 
         >>> model.X.shape
         (180, 2)
@@ -126,7 +129,7 @@ class Model(Refits):
         one = self._single
         return tuple(one.data.random_term(group) for group in one.graph.groups)
 
-    @cached_property
+    @property
     def priors(self) -> pd.DataFrame:
         """The prior of every parameter, and what it implies.
 
@@ -137,6 +140,10 @@ class Model(Refits):
         >>> model.priors.loc["sigma", "density"]
         'student_t(3, 0, 59.339)'
         """
+        return self._priors.copy()
+
+    @cached_property
+    def _priors(self) -> pd.DataFrame:
         from mix2stan.priors.implied import with_implied
 
         return with_implied(prior_table(self.meaning), self.meaning, self.stan_data)

@@ -36,7 +36,9 @@ def _unlike(index: pd.MultiIndex, dim: str) -> pd.MultiIndex:
 
 
 def storable(data: Any, dim: str) -> Any:
-    """A dataset whose rows are called what a NetCDF file can hold."""
+    """A dataset whose variables and rows are called what a NetCDF file can hold."""
+    # a slash would be a group of the file
+    data = data.rename({name: str(name).replace("/", "\u2215") for name in data.data_vars})
     if dim not in data.indexes:
         return data
     index = data.indexes[dim]
@@ -60,6 +62,9 @@ def index_parts(index: pd.Index) -> tuple[list[dict[str, Any]], dict[str, NDArra
             one["unit"] = level.unit
             one["zone"] = str(getattr(level, "tz", None) or "")
             one["kind"] = "point" if isinstance(level, pd.DatetimeIndex) else "span"
+            values[f"index_{k}"] = level.asi8
+        elif isinstance(level, pd.PeriodIndex):
+            one |= {"kind": "periods", "unit": level.freqstr}
             values[f"index_{k}"] = level.asi8
         elif isinstance(level.dtype, np.dtype) and level.dtype.kind in "iuf":
             one["kind"] = "numbers"
@@ -91,6 +96,8 @@ def _level(one: Mapping[str, Any], values: NDArray[Any] | None) -> pd.Index:
     if one["kind"] == "numbers":
         return pd.Index(values)
     stored = values.astype(np.int64)
+    if one["kind"] == "periods":
+        return pd.PeriodIndex.from_ordinals(stored, freq=one["unit"])
     if one["kind"] == "span":
         return pd.TimedeltaIndex(stored.view(f"timedelta64[{one['unit']}]"))
     points = pd.DatetimeIndex(stored.view(f"datetime64[{one['unit']}]"))

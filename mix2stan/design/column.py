@@ -82,7 +82,7 @@ class Column:
             return cls.whole(numbers.exact, numbers.missing, unit)
         scale = TIMES[unit.partition(" ")[0]].nanoseconds(unit)
         known = np.nan_to_num(numbers.values, nan=0.0)
-        ticks = np.array([int(round(v * scale)) for v in known.tolist()], dtype=object)
+        ticks = np.array([round(v * scale) for v in known.tolist()], dtype=object)
         small = bool((np.abs(known) * scale < 2.0**62).all())
         return cls.whole(ticks.astype(np.int64) if small else ticks, numbers.missing, unit)
 

@@ -31,6 +31,9 @@ def column_of(series: pd.Series, name: str) -> Column:
     Raises:
         DataError: for a type that no model can use, or levels that cannot be told apart.
     """
+    if not name:
+        hint = "rename it; a formula has no way to call it"
+        raise DataError("a column that is used has no name", hint=hint)
     check_text(name, "the name of a column")
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
