@@ -23,8 +23,8 @@ _STRINGS = frozenset({"method", "contrasts"})
 def _reader(function: str, package: str, example: str) -> Callable[..., Model]:
     def read(
         formula: str,
-        *,
         data: DataArgument,
+        *,
         prior: PriorArgument = None,
         strategy: str = "auto",
         **arguments: Any,
@@ -40,7 +40,7 @@ def _reader(function: str, package: str, example: str) -> Callable[..., Model]:
 
     Args:
         formula: the first formula, as R text.
-        data: the data frame (of pandas, polars or Arrow), or a mapping from names to data frames.
+        data: as :func:`mix2stan.model` has it.
         prior: a set of default priors, or densities by parameter, see :func:`mix2stan.model`.
         strategy: how to compute, see :func:`mix2stan.model`.
         **arguments: R's other arguments. Strings are R text (``random="~ us(1 + x):g"``), numbers

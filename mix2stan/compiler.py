@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
@@ -116,7 +117,12 @@ def members_of(compiled: Compiled) -> dict[str, Compiled]:
 
 
 def _in_pandas(data: object) -> Given:
-    """The data as pandas frames; here frames of other libraries come in."""
+    """The data as pandas frames; here frames of other libraries, and plain columns, come in."""
+    if _are_columns(data):
+        try:
+            data = pd.DataFrame(data)  # type: ignore[call-overload]
+        except ValueError as error:
+            raise DataError(f"the columns are no data frame: {error}") from None
     if not isinstance(data, Mapping):
         frame = in_pandas(data)
         if not isinstance(frame, pd.DataFrame):
@@ -129,6 +135,24 @@ def _in_pandas(data: object) -> Given:
             hint = "a known covariance is a data frame with labels or a Known, a tree a string"
             raise DataError(what, hint=hint)
     return found
+
+
+def _are_columns(data: object) -> bool:
+    """Whether it is a mapping of columns, or an array with names for them."""
+    if isinstance(data, np.ndarray):
+        return data.dtype.names is not None and data.ndim == 1
+    if not isinstance(data, Mapping) or not data:
+        return False
+    columns = (
+        list,
+        tuple,
+        range,
+        np.ndarray,
+        pd.Series,
+        pd.Index,
+        pd.api.extensions.ExtensionArray,
+    )
+    return all(isinstance(value, columns) and not isinstance(value, str) for value in data.values())
 
 
 def _kept(given: Any) -> Any:

@@ -32,7 +32,7 @@ from mix2stan.graph import Columns, Factor, Group, Layer, ModelGraph
 from mix2stan.relationships import Kinship, read_relationship
 from mix2stan.syntax import Formula, Name, Node
 
-__all__ = ["Data", "RandomTerm"]
+__all__ = ["Data", "RandomTerm", "places_of"]
 
 Array = NDArray[np.float64]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -165,8 +165,7 @@ class Data:
         whole = np.hstack(blocks) if len(blocks) != 1 else blocks[0]
         if len(columns.names) in (0, whole.shape[1]):
             return whole
-        names = self.names(columns.formulas, columns.plain)
-        return whole[:, [names.index(name) for name in columns.names]]
+        return whole[:, places_of(columns.names, self.names(columns.formulas, columns.plain))]
 
     def grouping(self, factor: Factor) -> Grouping:
         """The level of every row."""
@@ -340,6 +339,14 @@ def _separate(Z: sparse.csr_array, root: Array) -> Separation:
     inner = root.T @ (sparse.csr_array(Z.T @ Z) @ root)
     squares, axes = linalg.eigh((inner + inner.T) / 2, driver="evr")
     return Separation(np.asarray(root @ axes), np.maximum(squares, 0.0))
+
+
+def places_of(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Where columns are among all; two of one name, a level's and a number's, in their order."""
+    found: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        found.setdefault(name, []).append(place)
+    return [found[name].pop(0) if len(found[name]) > 1 else found[name][0] for name in wanted]
 
 
 def _of_all_levels(found: Sequence[Grouping]) -> list[Grouping]:

@@ -19,6 +19,7 @@ from mix2stan.graph import ModelGraph
 from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.matrices import Data, RandomTerm
+from mix2stan.parser import is_formula
 from mix2stan.partitions import compile_given
 from mix2stan.priors.choice import PriorArgument
 from mix2stan.priors.table import prior_table
@@ -488,12 +489,13 @@ def model(
 
     Args:
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
-            in a script, also with assignments before it or with console prompts.  Or formulas as
-            ``brms`` writes them, one for each of several responses: ``["a ~ x + (1 |p| g)",
+            in a script, also with assignments before it or with console prompts.  Or a formula as
+            ``brms`` writes it, or one for each of several responses: ``["a ~ x + (1 |p| g)",
             "b ~ (1 |p| g)"]``; effects that share an ID (``p``) are correlated, and so are the errors
             if all responses are Gaussian.
-        data: the data frame, of pandas, polars or Arrow (a lazy one is collected), or a mapping from
-            the names in the text to data frames; besides the rows, first, it may hold what the call
+        data: the data frame, of pandas, polars or Arrow (a lazy one is collected), a mapping of
+            columns, a structured array, the path of a CSV or Parquet file, or a mapping from the names in the
+            text to data frames; besides the rows, first, it may hold what the call
             names of relationships: a pedigree, a data frame with the columns ``animal``, ``sire`` and
             ``dam``; a covariance matrix, a data frame with labels, or a :class:`mix2stan.Known`; a
             phylogeny, Newick text.  Or a folder of Parquet files, or a Dask data frame, whose rows
@@ -511,7 +513,7 @@ def model(
             response given which the rest is integrated out;
             ``"auto"`` collapses where it pays.  A mapping from grouping factors, or identifiers of
             terms, to ``"integrated"`` or ``"noncentred"`` says it term by term.
-        family: of several formulas, as brms writes it: one for all, or one for each.
+        family: of formulas, as brms writes it: one for all, or one for each.
 
     Returns:
         The model; nothing is sampled yet.
@@ -528,9 +530,11 @@ def model(
     """
     from mix2stan.joint_model import JointModel
 
+    if isinstance(text, str) and is_formula(text):
+        text = [text]
     if isinstance(text, str) and family is not None:
         hint = "write family = … in the call"
-        raise Mix2stanError("family is an argument of several formulas", hint=hint)
+        raise Mix2stanError("family is an argument of formulas", hint=hint)
     if not isinstance(text, str):
         text = _of_formulas(text, family)
     compiled = compile_given(text, data, prior, strategy)

@@ -37,7 +37,7 @@ from mix2stan.syntax import (
     String,
 )
 
-__all__ = ["parse", "parse_expression"]
+__all__ = ["is_formula", "parse", "parse_expression"]
 
 MAX_CHARACTERS: Final = 100_000
 # R reads a larger integer as any number.
@@ -105,6 +105,14 @@ def parse_expression(text: str) -> Node:
         case (statement,):
             return statement
     raise FormulaError("one R expression is expected here", text, Span(0, len(text)))
+
+
+def is_formula(text: str) -> bool:
+    """Whether the text is one formula with a left side, and no call."""
+    try:
+        return isinstance(parse_expression(text), Formula)
+    except FormulaError:
+        return False
 
 
 def _read(text: str, newlines_end_statements: bool) -> Program:

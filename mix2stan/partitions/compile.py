@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from mix2stan.compiler import Compiled, DataArgument, compile_model, remarks
+from mix2stan.design import read_table
 from mix2stan.dialects import Request, lower, model_call
 from mix2stan.errors import FormulaError
 from mix2stan.graph import note
@@ -33,7 +34,9 @@ def compile_given(
     prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
 ) -> Compiled:
-    """Compile a call on whatever ``data=`` may be: in memory, a folder, or a Dask data frame."""
+    """Compile a call on whatever ``data=`` may be: in memory, a file, a folder, or a Dask frame."""
+    if isinstance(data, str | Path) and not Path(data).is_dir():
+        return compile_model(text, read_table(data), prior, strategy)
     source = source_of(data)
     if source is None:
         return compile_model(text, cast(DataArgument, data), prior, strategy)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mix2stan.design import Column, Grouping, ModelFrame
 from mix2stan.graph import Columns, Factor, ModelGraph
-from mix2stan.matrices import Data
+from mix2stan.matrices import Data, places_of
 from mix2stan.partitions.medians import Count
 from mix2stan.partitions.reading import Reading
 from mix2stan.partitions.sources import Source
@@ -80,8 +80,7 @@ class Reduced(Data):
         whole = np.hstack([self._designs[f] for f in columns.formulas])
         if len(columns.names) in (0, whole.shape[1]):
             return whole
-        names = self.names(columns.formulas)
-        return whole[:, [names.index(name) for name in columns.names]]
+        return whole[:, places_of(columns.names, self.names(columns.formulas))]
 
     def summaries(self, y: Array | None, X: Array, intercept: bool, words: str) -> Summaries:
         """What priors ask for, of all rows."""
