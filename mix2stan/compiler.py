@@ -127,7 +127,8 @@ def _in_pandas(data: object) -> Given:
         frame = in_pandas(data)
         if not isinstance(frame, pd.DataFrame):
             raise DataError(f"data has to be a data frame, not {type(data).__name__}", hint=_FRAMES)
-        return _kept(frame)
+        kept: pd.DataFrame = _kept(frame)
+        return kept
     found = {name: _kept(in_pandas(value)) for name, value in data.items()}
     for name, value in found.items():
         if not isinstance(value, pd.DataFrame | Known | str):

@@ -18,7 +18,7 @@ from mix2stan.compiler import Compiled
 from mix2stan.design import Frame
 from mix2stan.documents import Paragraph, result_page
 from mix2stan.engines import Settings, engine_named, pick_engine
-from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion, visible
 from mix2stan.fit import Fit
 from mix2stan.graph import Factor, Group, ModelGraph
 from mix2stan.inits import starting_points
@@ -96,7 +96,7 @@ class KFold:
 
     def __str__(self) -> str:
         result, *warnings = self._lines()
-        return "\n\n".join([f"{self.call}\n{result}", *warnings])
+        return visible("\n\n".join([f"{self.call}\n{result}", *warnings]))
 
     def __repr__(self) -> str:
         return f"<mix2stan {self.k}-fold cross-validation: {self.call}>"

@@ -494,8 +494,8 @@ def model(
             "b ~ (1 |p| g)"]``; effects that share an ID (``p``) are correlated, and so are the errors
             if all responses are Gaussian.
         data: the data frame, of pandas, polars or Arrow (a lazy one is collected), a mapping of
-            columns, a structured array, the path of a CSV or Parquet file, or a mapping from the names in the
-            text to data frames; besides the rows, first, it may hold what the call
+            columns, a structured array, the path of a CSV or Parquet file, or a mapping from the names
+            in the text to data frames; besides the rows, first, it may hold what the call
             names of relationships: a pedigree, a data frame with the columns ``animal``, ``sire`` and
             ``dam``; a covariance matrix, a data frame with labels, or a :class:`mix2stan.Known`; a
             phylogeny, Newick text.  Or a folder of Parquet files, or a Dask data frame, whose rows

@@ -84,20 +84,25 @@ def index_from_parts(about: list[dict[str, Any]], values: Mapping[str, NDArray[A
     levels = [_level(one, values.get(f"index_{k}")) for k, one in enumerate(about)]
     names = [one["name"] for one in about]
     if len(levels) == 1:
-        return levels[0].rename(names[0])
+        alone: pd.Index = levels[0].rename(names[0])
+        return alone
     return pd.MultiIndex.from_arrays(levels, names=names)
 
 
 def _level(one: Mapping[str, Any], values: NDArray[Any] | None) -> pd.Index:
     if one["kind"] == "objects":
-        return pd.Index([_decoded(v) for v in one["values"]])
+        objects: pd.Index = pd.Index([_decoded(v) for v in one["values"]])
+        return objects
     if values is None:
         raise ValueError("an index without values")
     if one["kind"] == "numbers":
-        return pd.Index(values)
+        numbers: pd.Index = pd.Index(values)
+        return numbers
     stored = values.astype(np.int64)
     if one["kind"] == "periods":
-        return pd.PeriodIndex.from_ordinals(stored, freq=one["unit"])
+        made: list[Any] = [pd.Period(ordinal=i, freq=one["unit"]) for i in stored.tolist()]
+        periods: pd.Index = pd.Index(made)
+        return periods
     if one["kind"] == "span":
         return pd.TimedeltaIndex(stored.view(f"timedelta64[{one['unit']}]"))
     points = pd.DatetimeIndex(stored.view(f"datetime64[{one['unit']}]"))

@@ -16,7 +16,7 @@ logging.getLogger("mix2stan").setLevel(logging.ERROR)
 
 NAMES = [
     "Dose\n(mg)", "a`b", "back\\slash", "\\n", "tab\t", "\x1b[31mred", "null\0x", "{{x}}", "größe 中",
-    "a–b", "“x”", "if", "  ", "NA", "\r\nx", "*/ real", "\u202erev", "x:y", "#c", "%a%", "\U000e0001",
+    "a–b", "“x”", "if", "  ", "NA", "\r\nx", "*/ real", "\u202erev", "x:y", "#c", "%a%",
 ]  # fmt: skip
 HALVES = ["\ud800", "a\udc80"]
 QUICK = {"chains": 1, "warmup": 20, "draws": 20, "seed": 1, "progress": False}

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from mix2stan.design.alignment import align
 from mix2stan.design.data_verbs import evaluate_data, rows_of_subset
 from mix2stan.design.evaluate import Evaluation, unclear_time
 from mix2stan.design.foreign import arrow_in_pandas, in_pandas, is_frame
@@ -35,6 +36,7 @@ __all__ = [
     "ModelFrame",
     "Term",
     "Terms",
+    "align",
     "arrow_in_pandas",
     "design",
     "evaluate_data",

@@ -43,6 +43,6 @@ def _read(levels: tuple[str, ...], call: Call) -> list[float]:
         found = pd.to_datetime(pd.Index(levels, dtype=object), format=form, errors="coerce")
         if len(found) and not found.isna()[0]:
             days = found.as_unit("s").asi8 / 86_400
-            return np.where(found.isna(), np.nan, days).tolist()
+            return [float(day) for day in np.where(found.isna(), np.nan, days)]
     hint = "they are written 2026-01-31 or 2026/01/31"
     raise FormulaError(f"{call} finds no dates", span=call.span, hint=hint)

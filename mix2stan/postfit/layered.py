@@ -124,7 +124,8 @@ class _Units:
     @cached_property
     def labels(self) -> pd.Index:
         """What the rows of the data are called, which are stacked by the names of responses."""
-        return self.predictor.rows.labels[self.places.max(axis=1)].droplevel(-1)
+        found: pd.Index = self.predictor.rows.labels[self.places.max(axis=1)].droplevel(-1)
+        return found
 
     def patterns(self) -> Iterator[tuple[Index, Index]]:
         """Units with the same traits, and these."""
