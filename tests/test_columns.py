@@ -76,6 +76,24 @@ def test_partitions_keep_long_integers_and_dates(tmp_path):
     assert levels_of(tmp_path, "day") == tuple(f"2020-01-0{i + 1}" for i in range(6))
 
 
+@pytest.mark.parametrize(
+    ("subset", "rows"),
+    [
+        ("id == other", 50),
+        ("id > other", 10),
+        (f"as.character(id) == '{BIG + 1}'", 10),
+        (f"id %in% as.character(c('{BIG}', '{BIG + 1}'))", 20),
+        ("as.Date(day) == day", 60),
+    ],
+)
+def test_long_integers_and_times_are_compared_exactly(subset, rows):
+    other = [i if i != BIG + 3 else BIG + 2 for i in IDS * 10]
+    frame = data(id=IDS * 10, other=other, day=pd.to_datetime(["2020-01-01"] * N))
+    assert len(m2s.model(f"lm(y ~ x, subset = {subset})", frame).X) == rows
+    with pytest.raises(m2s.FormulaError, match="15 digits"):
+        m2s.model(f"lm(y ~ x, subset = id == {BIG + 1})", frame)
+
+
 def test_floats_that_print_alike_are_one_level_as_in_r():
     # levels(factor(c(.1 + .2, .3, .1 * 3, .5, .7, .1 * 7))) in R
     dose = np.array([0.1 + 0.2, 0.3, 0.1 * 3, 0.5, 0.7, 0.1 * 7])[ROW % 6]

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mix2stan.design.column import LARGEST
 from mix2stan.design.frame import Column, Frame
 from mix2stan.design.times import TIMES
 from mix2stan.errors import DataError, FormulaError, Unsupported, suggestion
@@ -178,7 +179,9 @@ class Evaluation:
             return self._comparison(symbol, operands)
         if symbol == "%in%":
             wanted = set(self.strings(operands[1]))
-            column = self.column(operands[0]).as_factor()
+            numbers = self.column(operands[0])
+            _comparable(numbers, self.column(operands[1]), operands)
+            column = numbers.as_factor()
             hits = np.array([level in wanted for level in column.levels] + [False])
             return Column.logical(hits[column.values])
         if symbol == ":":
@@ -231,8 +234,9 @@ class Evaluation:
                 b.kind,
             )
         ):
-            x, y = self._same_length(a.numbers(), b.numbers(), operands[0])
-            return Column.logical(_COMPARISONS[symbol](x, y), np.isnan(x) | np.isnan(y))
+            missing = np.logical_or(*self._same_length(a.missing, b.missing, operands[0]))
+            x, y = self._same_length(*_comparable(a, b, operands), operands[0])
+            return Column.logical(_COMPARISONS[symbol](x, y), missing)
         a, b = a.as_factor(), b.as_factor()
         base = a if a.kind == "ordered" else b
         if symbol not in ("==", "!=") and base.kind != "ordered":
@@ -256,6 +260,25 @@ class Evaluation:
             message = f"{node.function}() cannot be expressed"
             raise Unsupported(message, span=node.span, hint=row.reason)
         return row.evaluate(self, node, row.match(node))
+
+
+def _comparable(a: Column, b: Column, nodes: Sequence[Node]) -> tuple[Array, Array]:
+    """Two columns as numbers, or as the whole numbers that these stand for.
+
+    Raises:
+        FormulaError: for a number of the text that has lost digits.
+    """
+    if a.kind in ("factor", "ordered") or b.kind in ("factor", "ordered"):
+        return a.values, b.values
+    if (a.exact is None and b.exact is None) or bool(a.unit) != bool(b.unit):
+        return a.numbers(), b.numbers()
+    for column, node, other in ((a, nodes[0], nodes[1]), (b, nodes[1], nodes[0])):
+        if column.exact is None and (np.abs(np.nan_to_num(column.values)) >= LARGEST).any():
+            message = f"numbers of R have 15 digits, which is too few for those of {other}"
+            hint = f'compare texts, as in as.character({other}) == "1234567890123456789"'
+            raise FormulaError(message, span=node.span, hint=hint)
+    x, y = (c if c.kind == "numeric" else Column.numeric(c.numbers()) for c in (a, b))
+    return tuple(c.exactly().exact for c in (x, y))  # type: ignore[return-value]
 
 
 def unclear_time(column: Column, node: Node) -> None:
