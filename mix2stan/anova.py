@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mix2stan.containment import contains_errors, within
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Code, Items, Paragraph, Text, result_page, table_of
-from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion, visible
 from mix2stan.graph import Group
 from mix2stan.model import Model
 
@@ -54,7 +54,7 @@ class Anova:
     def __str__(self) -> str:
         numbered = [f"{i + 1}: {call}" for i, call in enumerate(self.calls)]
         table = self.table.to_string(float_format=lambda x: f"{x:.5g}", na_rep="")
-        return "\n\n".join(["\n".join(numbered), f"{self.method}\n{table}", *self.notes])
+        return visible("\n\n".join(["\n".join(numbered), f"{self.method}\n{table}", *self.notes]))
 
     def __repr__(self) -> str:
         return f"<mix2stan anova of {len(self.calls)} models>"

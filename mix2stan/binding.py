@@ -63,7 +63,8 @@ def bind(
         keep=keep,
         complete_first=complete_first,
     )
-    return Data(model, names, graph.response.expression, contrasts, frame, given)
+    row_names = df.index[model.rows]
+    return Data(model, names, graph.response.expression, contrasts, frame, given, row_names)
 
 
 def _elsewhere(models: Sequence[ModelGraph], names: Sequence[str]) -> set[Node]:

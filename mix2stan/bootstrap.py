@@ -16,7 +16,7 @@ from mix2stan.compiler import Compiled
 from mix2stan.counts import share, whole
 from mix2stan.documents import Paragraph, result_page, table_of
 from mix2stan.engines import engine_named, pick_engine
-from mix2stan.errors import EngineError, Mix2stanError, Unsupported, suggestion
+from mix2stan.errors import EngineError, Mix2stanError, Unsupported, suggestion, visible
 from mix2stan.estimates import Estimates, Likelihood, Method, likelihood_of
 from mix2stan.graph import Factor
 from mix2stan.many import Failure, Store, Work, fingerprint, run_many, seed_of, seed_of_run
@@ -103,7 +103,7 @@ class Bootstrap:
 
     def __str__(self) -> str:
         table = self.summary().to_string(float_format=lambda x: f"{x:.4g}")
-        return "\n\n".join([f"{self.call}\n{self._heading}", table, *self._remarks()])
+        return visible("\n\n".join([f"{self.call}\n{self._heading}", table, *self._remarks()]))
 
     def __repr__(self) -> str:
         return f"<mix2stan bootstrap: {self.call}>"

@@ -48,7 +48,7 @@ def _reader(function: str, package: str, example: str) -> Callable[..., Model]:
 
     Args:
         formula: the first formula, as R text.
-        data: the data frame (of pandas, polars or Arrow), or a mapping from names to data frames.
+        data: as :func:`mix2stan.model` has it.
         prior: a set of default priors, or densities by parameter, see :func:`mix2stan.model`; or the
             package's own as R text, ``"set_prior('normal(0, 1)', class = 'b')"``.
         strategy: how to compute, see :func:`mix2stan.model`.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mix2stan.documents.suffixes import DRAWINGS, TEXTS, format_of
-from mix2stan.errors import DataError, Mix2stanError
+from mix2stan.errors import DataError, Mix2stanError, visible
 from mix2stan.many.store import recorded
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def fit(
     model = _model(call, data, columns, prior, strategy)
     chosen = pick_engine(engine)
     for line in () if quiet else (*model.notes, f"{chosen.version}: {chosen.reason}"):
-        typer.echo(line, err=True)
+        typer.echo(visible(line), err=True)
     if method != "posterior":
         typer.echo(_estimates(model, method, chosen.name, as_json))
         return
@@ -360,8 +360,8 @@ def translate(
 
     model = _model(call, data, columns)
     for remark in means_elsewhere(model.compiled):
-        typer.echo(remark, err=True)
-    typer.echo(translate(model, to))
+        typer.echo(visible(remark), err=True)
+    typer.echo(visible(translate(model, to)))
 
 
 @app.command()
@@ -375,7 +375,9 @@ def priors(
 ) -> None:
     """Print the prior of every parameter, and where its numbers come from."""
     table = _model(call, data, columns, prior, strategy).priors
-    text = table.to_json(orient="index", force_ascii=False) if as_json else table.to_string()
+    text = (
+        table.to_json(orient="index", force_ascii=False) if as_json else visible(table.to_string())
+    )
     typer.echo(text)
 
 
@@ -459,7 +461,7 @@ def _named(entry: str) -> bool:
 def _print(text: str, out: Path | None) -> None:
     """To a file, or to standard output."""
     if out is None:
-        typer.echo(text.rstrip("\n"))
+        typer.echo(visible(text.rstrip("\n")))
     else:
         out.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mix2stan.compiler import Compiled, DataArgument, compile_model, members_of
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Code, Items, result_page
-from mix2stan.errors import Mix2stanError
+from mix2stan.errors import Mix2stanError, visible
 from mix2stan.families import FAMILIES, free_thresholds
 from mix2stan.graph import Group
 from mix2stan.meaning import (
@@ -79,9 +79,8 @@ class Comparison:
 
     def __str__(self) -> str:
         lines = [f"  {line}" for line in (*self.differences, *self.notes)]
-        return "\n".join(
-            [self._verdict, *lines, f"  first:  {self.first}", f"  second: {self.second}"]
-        )
+        first, second = f"  first:  {self.first}", f"  second: {self.second}"
+        return visible("\n".join([self._verdict, *lines, first, second]))
 
 
 def compare(

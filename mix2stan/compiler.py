@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
@@ -125,13 +126,19 @@ def members_of(compiled: Compiled) -> dict[str, Compiled]:
 
 
 def _in_pandas(data: object) -> Given:
-    """The data as pandas frames; here frames of other libraries come in."""
+    """The data as pandas frames; here frames of other libraries, and plain columns, come in."""
+    if _are_columns(data):
+        try:
+            data = pd.DataFrame(data)  # type: ignore[call-overload]
+        except ValueError as error:
+            raise DataError(f"the columns are no data frame: {error}") from None
     if not isinstance(data, Mapping):
         frame = in_pandas(data)
         if not isinstance(frame, pd.DataFrame):
             raise DataError(f"data has to be a data frame, not {type(data).__name__}", hint=_FRAMES)
-        return frame
-    found = {name: in_pandas(value) for name, value in data.items()}
+        kept: pd.DataFrame = _kept(frame)
+        return kept
+    found = {name: _kept(in_pandas(value)) for name, value in data.items()}
     for name, value in found.items():
         if not isinstance(value, pd.DataFrame | Known | str | Mapping):
             what = f"data[{name!r}] has to be a data frame, not {type(value).__name__}"
@@ -139,6 +146,34 @@ def _in_pandas(data: object) -> Given:
             hint += "a list a mapping"
             raise DataError(what, hint=hint)
     return found
+
+
+def _are_columns(data: object) -> bool:
+    """Whether it is a mapping of columns, or an array with names for them."""
+    if isinstance(data, np.ndarray):
+        return data.dtype.names is not None and data.ndim == 1
+    if not isinstance(data, Mapping) or not data:
+        return False
+    columns = (
+        list,
+        tuple,
+        range,
+        np.ndarray,
+        pd.Series,
+        pd.Index,
+        pd.api.extensions.ExtensionArray,
+    )
+    return all(isinstance(value, columns) and not isinstance(value, str) for value in data.values())
+
+
+def _kept(given: Any) -> Any:
+    """A data frame that no later change of the user's reaches; anything else as it is.
+
+    From pandas 3 on nothing is copied before one of the two is changed.
+    """
+    if not isinstance(given, pd.DataFrame):
+        return given
+    return given.copy(deep=int(pd.__version__.partition(".")[0]) < 3)
 
 
 def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> tuple[Request, pd.DataFrame]:

@@ -12,6 +12,7 @@ the span they are about, and print it with a caret::
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ __all__ = [
     "caret",
     "nearest",
     "suggestion",
+    "visible",
 ]
 
 _LINE_WIDTH = 100
@@ -59,7 +61,8 @@ class Mix2stanError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return "\n  ".join([self.message, *(self.hint.splitlines() if self.hint else ())])
+        lines = [self.message, *(self.hint.splitlines() if self.hint else ())]
+        return visible("\n  ".join(lines))
 
 
 class FormulaError(Mix2stanError):
@@ -101,7 +104,7 @@ class FormulaError(Mix2stanError):
             lines += caret(self.text, self.span)
         if self.hint:
             lines += self.hint.splitlines()
-        return "\n  ".join(lines)
+        return visible("\n  ".join(lines))
 
 
 class Unsupported(FormulaError):
@@ -135,6 +138,27 @@ def caret(text: str, span: Span) -> list[str]:
         column = column - left + cut_left
         width = max(1, min(width, len(line) - column))
     return [line, " " * column + "^" * width]
+
+
+#: What a terminal would obey, hide or refuse: control characters but for tabulators and new lines,
+#: marks of direction, half characters.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """Text for a terminal: names in it cannot move the cursor or change colours.
+
+    >>> visible("dose\x1b[31m")
+    'dose\\\\x1b[31m'
+    """
+    return _INVISIBLE.sub(_by_number, text)
+
+
+def _by_number(match: re.Match[str]) -> str:
+    place = ord(match[0])
+    return "\\r" if place == 13 else f"\\x{place:02x}" if place < 256 else f"\\u{place:04x}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

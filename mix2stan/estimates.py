@@ -19,7 +19,7 @@ from mix2stan.counts import share
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Block, Paragraph, result_page, table_of
 from mix2stan.engines import Engine, Optimum, Program
-from mix2stan.errors import EngineError, Unsupported
+from mix2stan.errors import EngineError, Unsupported, visible
 from mix2stan.estimate_tables import (
     every_value,
     is_singular,
@@ -116,7 +116,7 @@ class Estimates:
         >>> model.reml().fixef().round(2).to_dict()
         {'(Intercept)': 251.41, 'Days': 10.47}
         """
-        return self._fixef
+        return self._fixef.copy()
 
     def ranef(self) -> pd.DataFrame:
         """Conditional modes of the group effects: a row per ``group level effect``.
@@ -124,7 +124,7 @@ class Estimates:
         >>> model.reml().ranef().shape
         (36, 1)
         """
-        return self._ranef
+        return self._ranef.copy()
 
     def VarCorr(self) -> pd.DataFrame:
         """Standard deviations and correlations: a row per ``group effect``, and the residual.
@@ -132,7 +132,7 @@ class Estimates:
         >>> model.reml().VarCorr()["sd"].round(1).tolist()
         [24.7, 5.9, 25.6]
         """
-        return self._varcorr
+        return self._varcorr.copy()
 
     def sigma(self) -> float:
         """The residual standard deviation.
@@ -164,7 +164,7 @@ class Estimates:
         >>> len(model.reml().residual())
         0
         """
-        return self._residual
+        return self._residual.copy()
 
     def __str__(self) -> str:
         table = pd.DataFrame({"estimate": self._fixef, "std. error": self.standard_errors})
@@ -179,7 +179,7 @@ class Estimates:
             table.to_string(float_format=lambda x: f"{x:.4g}"),
             *self._remarks,
         ]
-        return "\n\n".join(parts)
+        return visible("\n\n".join(parts))
 
     @property
     def _remarks(self) -> list[str]:

@@ -13,7 +13,7 @@ import pandas as pd
 from mix2stan import inference_data
 from mix2stan.diagnostics import Problem, find_problems
 from mix2stan.documents import Block, Paragraph, result_page, table_of
-from mix2stan.errors import Mix2stanError
+from mix2stan.errors import Mix2stanError, visible
 from mix2stan.labels import GroupLabels, Labels
 from mix2stan.names import RowNames
 from mix2stan.postfit.methods import AfterFit
@@ -244,7 +244,7 @@ class Fit(AfterFit):
             self.summary().to_string(float_format=lambda x: f"{x:.4g}"),
             *(f"warning: {problem}" for problem in self.problems),
         ]
-        return "\n\n".join(parts)
+        return visible("\n\n".join(parts))
 
     def __repr__(self) -> str:
         return f"<mix2stan fit: {self.labels.call}>"

@@ -90,7 +90,7 @@ class JointModel(Model):
         )
         return Explanation(Document(self.call, tuple(sections)))
 
-    @cached_property
+    @property
     def priors(self) -> pd.DataFrame:
         """The prior of every parameter, see :attr:`Model.priors`; those of one begin with its name.
 

@@ -19,7 +19,7 @@ from mix2stan.counts import whole
 from mix2stan.design import Frame
 from mix2stan.documents import Paragraph, result_page
 from mix2stan.engines import Settings, engine_named, pick_engine
-from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion, visible
 from mix2stan.fit import Fit
 from mix2stan.graph import Factor, Group, ModelGraph
 from mix2stan.inits import starting_points
@@ -97,7 +97,7 @@ class KFold:
 
     def __str__(self) -> str:
         result, *warnings = self._lines()
-        return "\n\n".join([f"{self.call}\n{result}", *warnings])
+        return visible("\n\n".join([f"{self.call}\n{result}", *warnings]))
 
     def __repr__(self) -> str:
         return f"<mix2stan {self.k}-fold cross-validation: {self.call}>"
@@ -174,7 +174,7 @@ def kfold(
     elpd = np.full(data.rows, np.nan)
     for i, result in enumerate(results):
         elpd[folds == i] = result["elpd"]
-    index = pd.Index(data.frame.rows, name="row")
+    index = data.row_names
     return KFold(
         graph.call,
         k,
@@ -226,7 +226,7 @@ def _fold(shared: _Folds, fold: int) -> dict[str, NDArray[Any]]:
     rows = Rows(
         outside,
         np.arange(outside.rows),
-        outside.frame.rows,
+        outside.row_names,
         _levels(graph, data, shared.folds, fold),
         False,
     )

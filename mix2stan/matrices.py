@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
@@ -32,7 +33,7 @@ from mix2stan.graph import Columns, Factor, Group, Layer, ModelGraph
 from mix2stan.relationships import Kinship, read_relationship
 from mix2stan.syntax import Formula, Name, Node
 
-__all__ = ["Data", "RandomTerm"]
+__all__ = ["Data", "RandomTerm", "places_of"]
 
 Array = NDArray[np.float64]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -65,6 +66,7 @@ class Data:
         contrasts: contrast function by factor.
         raw: the data frame they were evaluated on, all rows, if it is there.
         given: what was given besides the rows, by name: pedigrees, trees, matrices.
+        row_names: what the rows are called, their numbers from 0 if None.
     """
 
     def __init__(
@@ -75,8 +77,10 @@ class Data:
         contrasts: Mapping[str, str],
         raw: Frame | None = None,
         given: Mapping[str, Any] | None = None,
+        row_names: pd.Index | None = None,
     ) -> None:
         self.frame = frame
+        self._row_names = row_names
         self.raw = raw
         self.contrasts = contrasts
         self.names_of_data = tuple(names)
@@ -95,6 +99,11 @@ class Data:
     @property
     def rows(self) -> int:
         return self.frame.n
+
+    @property
+    def row_names(self) -> pd.Index:
+        """What the rows are called: the index of the data frame, of those that are left."""
+        return pd.Index(self.frame.rows) if self._row_names is None else self._row_names
 
     @property
     def count(self) -> int:
@@ -119,7 +128,13 @@ class Data:
         """The same rows for one of several responses, which ``.`` leaves out then."""
         if response not in self._of_responses:
             other = Data(
-                self.frame, self.names_of_data, response, self.contrasts, self.raw, self._given
+                self.frame,
+                self.names_of_data,
+                response,
+                self.contrasts,
+                self.raw,
+                self._given,
+                self._row_names,
             )
             other._coded = None if self._coded is None else self._coded.of(response)
             # levels, and what relates them, are those of all
@@ -153,8 +168,7 @@ class Data:
         whole = np.hstack(blocks) if len(blocks) != 1 else blocks[0]
         if len(columns.names) in (0, whole.shape[1]):
             return whole
-        names = self.names(columns.formulas, columns.plain)
-        return whole[:, [names.index(name) for name in columns.names]]
+        return whole[:, places_of(columns.names, self.names(columns.formulas, columns.plain))]
 
     def grouping(self, factor: Factor) -> Grouping:
         """The level of every row."""
@@ -170,6 +184,7 @@ class Data:
         columns = {node: column.rows(rows) for node, column in self.frame.columns.items()}
         frame = replace(self.frame, columns=columns, rows=self.frame.rows[rows])
         taken = self.on(frame)
+        taken._row_names = self.row_names[rows]
         taken._memberships = {factor: (found,) for factor, found in groupings.items()}
         return taken
 
@@ -184,7 +199,9 @@ class Data:
             each = [grouping((v,), self.frame, factor.order) for v in factor.variables]
             found = _of_all_levels(each)
         else:
-            found = [grouping(factor.variables, self.frame, factor.order)]
+            several = self._coded is not None and len(factor.variables) > 1
+            known = self._coded.grouping(factor) if self._coded and several else None
+            found = [grouping(factor.variables, self.frame, factor.order, known)]
         kinship = self.kinship(factor)
         return tuple(_within(kinship, g, factor) if kinship else g for g in found)
 
@@ -253,9 +270,13 @@ class Data:
             self._separations[key] = _separate(Z, self.root(group.factor))
         return self._separations[key]
 
+    def column(self, expression: Node) -> Column:
+        """An expression; of rows that were reduced what it is, without their values."""
+        return self.frame.column(expression)
+
     def is_factor(self, expression: Node) -> bool:
         """Whether an expression is coded by contrasts."""
-        return self.frame.column(expression).is_factor
+        return self.column(expression).is_factor
 
     def vector(self, expression: Node) -> Array:
         """A numeric expression, shape (N,)."""
@@ -321,6 +342,14 @@ def _separate(Z: sparse.csr_array, root: Array) -> Separation:
     inner = root.T @ (sparse.csr_array(Z.T @ Z) @ root)
     squares, axes = linalg.eigh((inner + inner.T) / 2, driver="evr")
     return Separation(np.asarray(root @ axes), np.maximum(squares, 0.0))
+
+
+def places_of(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Where columns are among all; two of one name, a level's and a number's, in their order."""
+    found: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        found.setdefault(name, []).append(place)
+    return [found[name].pop(0) if len(found[name]) > 1 else found[name][0] for name in wanted]
 
 
 def _of_all_levels(found: Sequence[Grouping]) -> list[Grouping]:

@@ -21,6 +21,7 @@ from mix2stan.inits import starting_points
 from mix2stan.labels import Labels, labels_of
 from mix2stan.many import folder_named, seed_of_run
 from mix2stan.matrices import Data, RandomTerm
+from mix2stan.parser import is_formula
 from mix2stan.partitions import compile_given, of_likelihood
 from mix2stan.priors.choice import PriorArgument
 from mix2stan.priors.table import prior_table
@@ -45,7 +46,8 @@ _log = logging.getLogger(__name__)
 class Model(Refits):
     """A mixed model, compiled to Stan.  Made by :func:`mix2stan.model` and the R functions' names.
 
-    It holds what every stage of the compiler made, and does not change.
+    It holds what every stage of the compiler made, and does not change: data that were given can be
+    changed afterwards, and so can the tables that it gives.
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -103,25 +105,27 @@ class Model(Refits):
 
     @property
     def stan_data(self) -> dict[str, Any]:
-        """The data of the program: numbers and arrays by their Stan names."""
-        return self._compiled.stan_data
+        """The data of the program: numbers and arrays, which cannot be changed, by Stan names."""
+        return dict(self._compiled.stan_data)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks: rows dropped, arguments ignored, what the data cannot tell apart."""
         return self._compiled.graph.notes
 
-    @cached_property
+    @property
     def X(self) -> pd.DataFrame:
         """The population design: a row per observation, columns named as R's ``model.matrix``.
+
+        The index is that of the data frame, without the rows that lack a value.
 
         >>> model.X.shape
         (180, 2)
         """
         columns = self._single.graph.shared_columns
         data = self._single.data
-        index = pd.Index(data.frame.rows, name="row")
-        return pd.DataFrame(data.matrix(columns), columns=list(columns.names), index=index)
+        matrix = data.matrix(columns)
+        return pd.DataFrame(matrix, columns=list(columns.names), index=data.row_names)
 
     @cached_property
     def Z(self) -> tuple[RandomTerm, ...]:
@@ -133,7 +137,7 @@ class Model(Refits):
         one = self._single
         return tuple(one.data.random_term(group) for group in one.graph.groups)
 
-    @cached_property
+    @property
     def priors(self) -> pd.DataFrame:
         """The prior of every parameter, and what it implies.
 
@@ -144,6 +148,10 @@ class Model(Refits):
         >>> model.priors.loc["sigma", "density"]
         'student_t(3, 0, 59.339)'
         """
+        return self._priors.copy()
+
+    @cached_property
+    def _priors(self) -> pd.DataFrame:
         from mix2stan.priors.implied import with_implied
 
         return with_implied(prior_table(self.meaning), self.meaning, self.stan_data)
@@ -491,12 +499,13 @@ def model(
     Args:
         text: R code with one call of ``lmer``, ``lm``, ``lme``, ``gls`` or ``MCMCglmm``, as it stands
             in a script, also with console prompts.  Lines before it are done (formulas, priors, new
-            columns, ``options(contrasts = )``), ``update()`` too, or refused.  Or formulas as
-            ``brms`` writes them, one for each of several responses: ``["a ~ x + (1 |p| g)",
+            columns, ``options(contrasts = )``), ``update()`` too, or refused.  Or a formula as
+            ``brms`` writes it, or one for each of several responses: ``["a ~ x + (1 |p| g)",
             "b ~ (1 |p| g)"]``; effects that share an ID (``p``) are correlated, and so are the errors
             if all responses are Gaussian.
-        data: the data frame, of pandas, polars or Arrow (a lazy one is collected), or a mapping from
-            the names in the text to data frames; besides the rows, first, it may hold what the call
+        data: the data frame, of pandas, polars or Arrow (a lazy one is collected), a mapping of
+            columns, a structured array, the path of a CSV or Parquet file, or a mapping from the names
+            in the text to data frames; besides the rows, first, it may hold what the call
             names of relationships: a pedigree, a data frame with the columns ``animal``, ``sire`` and
             ``dam``; a covariance matrix, a data frame with labels, or a :class:`mix2stan.Known`; a
             phylogeny, Newick text; a prior, MCMCglmm's list as a mapping or R text.  Or a folder of
@@ -516,7 +525,7 @@ def model(
             response given which the rest is integrated out;
             ``"auto"`` collapses where it pays.  A mapping from grouping factors, or identifiers of
             terms, to ``"integrated"`` or ``"noncentred"`` says it term by term.
-        family: of several formulas, as brms writes it: one for all, or one for each.
+        family: of formulas, as brms writes it: one for all, or one for each.
 
     Returns:
         The model; nothing is sampled yet.
@@ -534,9 +543,11 @@ def model(
     from mix2stan.joint_model import JointModel
 
     _check_arguments(text, strategy)
+    if isinstance(text, str) and is_formula(text):
+        text = [text]
     if isinstance(text, str) and family is not None:
         hint = "write family = … in the call"
-        raise Mix2stanError("family is an argument of several formulas", hint=hint)
+        raise Mix2stanError("family is an argument of formulas", hint=hint)
     if not isinstance(text, str):
         text = _of_formulas(text, family)
     compiled = compile_given(text, data, prior, strategy)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -36,9 +38,11 @@ from mix2stan.syntax import (
     String,
 )
 
-__all__ = ["parse", "parse_expression"]
+__all__ = ["is_formula", "parse", "parse_expression"]
 
 MAX_CHARACTERS: Final = 100_000
+# R reads a larger integer as any number.
+_INTEGERS: Final = 2**31
 
 # What word processors and slides make of R's characters, one for one so that spans stay true.
 _TYPOGRAPHY = str.maketrans(
@@ -51,8 +55,17 @@ _STARTS_WITH_PROMPT = re.compile(r"(?:\s|#[^\n]*\n)*>")
 _GOES_ON = re.compile(r"(?:[-+*/~|&=<>,(:^!]|%)[ \t]*(?:#.*)?$")
 # Control flow and functions, looked for once a text cannot be read.
 _PROGRAM = re.compile(r"(?<![\w.])(function|for|while|if|repeat|\{)(?=\s*[({]|(?<=\{))")
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u\{?[0-9a-fA-F]{1,4}\}?|.)", re.DOTALL)
-_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
+# Names and strings are somebody's data: what is in them stays as it is.
+_QUOTED = re.compile(
+    r"""`(?:\\.|[^`\\])*` | "(?:\\.|[^"\\“”„])*" | '(?:\\.|[^'\\‘’])*' | \#[^\n]*""",
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE = re.compile(
+    r"""\\([0-7]{1,3} | x[0-9a-fA-F]{1,2} | u[0-9a-fA-F]{1,4} | u\{[0-9a-fA-F]{1,4}\}
+        | U[0-9a-fA-F]{1,8} | U\{[0-9a-fA-F]{1,8}\} | .)""",
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPED = dict(zip("ntrabfv", "\n\t\r\a\b\f\v", strict=True))
 
 _OPEN: Final = {"LPAR": "RPAR", "LSQB": "RSQB"}
 _CLOSE: Final = frozenset(_OPEN.values())
@@ -99,13 +112,22 @@ def parse_expression(text: str) -> Node:
     raise FormulaError("one R expression is expected here", text, Span(0, len(text)))
 
 
+def is_formula(text: str) -> bool:
+    """Whether the text is one formula with a left side, and no call."""
+    try:
+        return isinstance(parse_expression(text), Formula)
+    except FormulaError:
+        return False
+
+
 def _read(text: str, newlines_end_statements: bool) -> Program:
     if len(text) > MAX_CHARACTERS:
         raise FormulaError(
             f"the text has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read",
             hint="a sum over many columns can be written with '.', and the data cut to them",
         )
-    clean = text.translate(_TYPOGRAPHY)
+    clean = _tidy(text)
+    _check_characters(text)
     if _STARTS_WITH_PROMPT.match(clean):
         clean = _without_prompts(clean)
     grammar = _grammar(newlines_end_statements)
@@ -134,6 +156,29 @@ def _without_prompts(text: str) -> str:
         lines.append(line)
         before = line if line.strip() else before
     return "\n".join(lines)
+
+
+def _tidy(text: str) -> str:
+    """The text with R's own characters, outside names and strings; as long as before."""
+    pieces, end = [], 0
+    for kept in _QUOTED.finditer(text):
+        pieces += [text[end : kept.start()].translate(_TYPOGRAPHY), kept[0]]
+        end = kept.end()
+    return "".join([*pieces, text[end:].translate(_TYPOGRAPHY)])
+
+
+def _check_characters(text: str) -> None:
+    """Refuse half a character, which no program and no file can hold.
+
+    Raises:
+        FormulaError: if there is one.
+    """
+    for i, character in enumerate(text if not text.isascii() else ""):
+        if "\ud800" <= character <= "\udfff":
+            message = "this is half a character, a lone surrogate"
+            raise FormulaError(
+                message, text, Span(i, i + 1), "the text was read in a wrong encoding"
+            )
 
 
 @functools.cache
@@ -208,8 +253,14 @@ class _Builder(Transformer[Token, Any]):
 
     def number(self, parts: list[Token]) -> Node:
         digits = parts[0].rstrip("L")
-        value = float(int(digits, 16)) if digits[:2] in ("0x", "0X") else float(digits)
-        return Number(value, integer=parts[0].endswith("L"), span=_span(parts[0]))
+        try:
+            value = float(int(digits, 16)) if digits[:2] in ("0x", "0X") else float(digits)
+        except OverflowError:
+            value = math.inf
+        if math.isinf(value):  # as in R
+            return Constant("Inf", span=_span(parts[0]))
+        integer = parts[0].endswith("L") and value == int(value) and value < _INTEGERS
+        return Number(value, integer=integer, span=_span(parts[0]))
 
     def string(self, parts: list[Token]) -> Node:
         return String(_word(parts[0]), span=_span(parts[0]))
@@ -305,8 +356,11 @@ def _word(token: Token) -> str:
 
 def _unescape(match: re.Match[str]) -> str:
     code = match[1]
+    if code[0] in "01234567":
+        return chr(int(code, 8))
     if len(code) > 1:
-        return chr(int(code[1:].strip("{}"), 16))
+        place = int(code[1:].strip("{}"), 16)
+        return chr(place) if place <= sys.maxunicode else match[0]
     return _ESCAPED.get(code, code)
 
 

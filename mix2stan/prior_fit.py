@@ -18,6 +18,7 @@ from mix2stan.graph import ModelGraph
 from mix2stan.labels import Labels
 from mix2stan.matrices import Data
 from mix2stan.priors.density import log_prior
+from mix2stan.row_names import storable
 from mix2stan.schema import Schema
 
 __all__ = ["PriorSample", "add_log_prior", "sensitivity"]
@@ -65,7 +66,7 @@ class PriorSample(Fit):
 
         groups = {
             "prior": self.prior,
-            "prior_predictive": self.prior_predictive.to_dataset(),
+            "prior_predictive": storable(self.prior_predictive.to_dataset(), "obs"),
             "observed_data": observed_data(self),
         }
         return inference_data.container(groups)

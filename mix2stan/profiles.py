@@ -24,7 +24,7 @@ from mix2stan.counts import share
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Paragraph, result_page, table_of
 from mix2stan.engines import Engine
-from mix2stan.errors import Mix2stanError, Unsupported, suggestion
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion, visible
 from mix2stan.estimates import Estimates, Likelihood, likelihood_of
 from mix2stan.graph import Columns, Population, term_labels
 from mix2stan.names import RowNames
@@ -59,7 +59,7 @@ class Profile:
 
     def __str__(self) -> str:
         table = self._table().to_string(float_format=lambda x: f"{x:.4g}")
-        return "\n\n".join([f"{self.call}\nprofile likelihood", table, *self.notes])
+        return visible("\n\n".join([f"{self.call}\nprofile likelihood", table, *self.notes]))
 
     def __repr__(self) -> str:
         return f"<mix2stan profile: {self.call}>"

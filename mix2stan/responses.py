@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.censoring import bounds, intervals
-from mix2stan.design import Column
+from mix2stan.design import Column, unclear_time
 from mix2stan.errors import FormulaError
 from mix2stan.families import FAMILIES, LAYERS, Support, on_link
 from mix2stan.graph import Layer, ModelGraph, Response
@@ -279,7 +279,10 @@ class _Rows:
         """The response as one number per row."""
         if self.column.kind in ("factor", "ordered"):
             hint = "a factor of two levels is a response of family = binomial"
+            if self.column.text and len(self.column.levels) > 2:
+                hint = f"it is text: as.numeric({self.response.expression}) reads its numbers"
             raise self.error(f"{self.response.expression} is a factor, not numbers", hint)
+        unclear_time(self.column, self.response.expression)
         values = self.column.numbers()
         if values.ndim != 1:
             hint = "cbind(success, failure) is a response of family = binomial"

@@ -16,11 +16,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mix2stan.design import Column, Evaluation, Frame, Grouping, ModelFrame, grouping, in_pandas
+from mix2stan.design import (
+    Column,
+    Evaluation,
+    Frame,
+    Grouping,
+    ModelFrame,
+    align,
+    grouping,
+    in_pandas,
+)
 from mix2stan.errors import DataError, suggestion
 from mix2stan.families import mean_groups
 from mix2stan.graph import UNITS, Factor, ModelGraph, Population
 from mix2stan.matrices import Data
+from mix2stan.row_names import index_from_parts, index_parts
 from mix2stan.schema_text import decode, encode
 from mix2stan.syntax import Call, Node, Number, names_in
 
@@ -60,7 +70,7 @@ class Rows:
 
     data: Data
     complete: Index
-    labels: NDArray[Any]
+    labels: pd.Index
     levels: Mapping[Factor, Levels]
     fitted: bool
 
@@ -100,7 +110,7 @@ class Schema:
         factors = (g.factor for g in self.graph.groups if not g.factor.signs)
         levels = {factor: Levels(self.data.grouping(factor).codes, ()) for factor in factors}
         everything = np.arange(self.data.rows)
-        return Rows(self.data, everything, self.data.frame.rows, levels, True)
+        return Rows(self.data, everything, self.data.row_names, levels, True)
 
     def rows(self, newdata: object = None, groups: bool = True, response: bool = False) -> Rows:
         """The model's expressions on new data, or those of the fit if there are none.
@@ -152,13 +162,13 @@ class Schema:
         columns |= {node: c.rows(complete) for node, c in blocks.items()}
         data = self.data.on(ModelFrame(columns, complete, frame.n - len(complete), model.states))
         levels = {f: Levels(v.codes[complete], v.new) for f, v in found.items()}
-        return Rows(data, complete, np.asarray(newdata.index), levels, False)
+        return Rows(data, complete, newdata.index, levels, False)
 
     def raw(self) -> pd.DataFrame:
         """The columns the model uses, at the rows of the fit, as a data frame."""
         return pd.DataFrame(
             {name: _series(column) for name, column in self.columns.columns.items()},
-            index=pd.Index(self.data.frame.rows, name="row"),
+            index=self.data.row_names,
         )
 
     def population(self) -> tuple[Node, ...]:
@@ -206,7 +216,7 @@ class Schema:
             if name not in given.columns:
                 hint = suggestion(name, given.names, what="its columns")
                 raise DataError(f"the new data have no column {name!r}", hint=hint)
-            columns[name] = _align(given.columns[name], self.columns.columns[name], name)
+            columns[name] = align(given.columns[name], self.columns.columns[name], name)
         return Frame(columns, given.n)
 
     def _grouping(self, factor: Factor, evaluation: Evaluation) -> Levels:
@@ -216,8 +226,9 @@ class Schema:
         present = np.flatnonzero(~missing)
         codes = np.full(evaluation.frame.n, -1, dtype=np.int64)
         kept = {v: c.rows(present) for v, c in columns.items()}
-        here = grouping(factor.variables, ModelFrame(kept, present, 0, {}), factor.order)
-        known = self.data.grouping(factor).levels
+        fitted = self.data.grouping(factor)
+        here = grouping(factor.variables, ModelFrame(kept, present, 0, {}), factor.order, fitted)
+        known = fitted.levels
         place = {level: i for i, level in enumerate(known)}
         new = [level for level in here.levels if level not in place]
         place |= {level: len(known) + i for i, level in enumerate(new)}
@@ -241,6 +252,8 @@ class Schema:
                     "kind": column.kind,
                     "levels": list(column.levels),
                     "text": column.text,
+                    "unit": column.unit,
+                    "exact": _as_text(column.exact),
                 }
                 for name, column in used.items()
             ],
@@ -249,6 +262,13 @@ class Schema:
             "dropped": frame.dropped,
         }
         values = {f"column_{i}": c.values for i, c in enumerate(used.values())}
+        values |= {
+            f"exact_{i}": c.exact
+            for i, c in enumerate(used.values())
+            if c.exact is not None and c.exact.dtype != object
+        }
+        about["index"], of_index = index_parts(self.data.row_names)
+        values |= of_index
         related = dict.fromkeys(g.factor for g in self.graph.groups if g.factor.relationship)
         found = [self.data.grouping(factor) for factor in related if not factor.signs]
         about["related"] = [
@@ -269,10 +289,17 @@ class Schema:
         rows = np.asarray(values["rows"], dtype=np.int64)
         columns = {
             c["name"]: Column(
-                c["kind"], values[f"column_{i}"], tuple(c["levels"]), text=c.get("text", False)
+                c["kind"],
+                values[f"column_{i}"],
+                tuple(c["levels"]),
+                text=c.get("text", False),
+                exact=_from_long(c.get("exact"), values.get(f"exact_{i}")),
+                unit=c.get("unit", ""),
             )
             for i, c in enumerate(about["columns"])
         }
+        named = "index" in about
+        row_names = index_from_parts(about["index"], values) if named else None
         raw = Frame(columns, len(rows))
         states = {decode(node): decode(state) for node, state in about["states"]}
         variables = {decode(node): _from_text(c) for node, c in about["variables"]}
@@ -280,7 +307,8 @@ class Schema:
         learnt = empty.replay(raw)
         frame = ModelFrame(learnt.columns, rows, about["dropped"], states)
         names, contrasts = tuple(about["names"]), dict(about["contrasts"])
-        data = Data(frame, names, graph.response.expression, contrasts)
+        response = graph.response.expression
+        data = Data(frame, names, response, contrasts, row_names=row_names)
         # the numbers of a known covariance are not kept, the levels it is about are
         related = {
             decode(factor): Grouping(
@@ -310,23 +338,13 @@ def _bare(node: Node) -> Node:
     return node
 
 
-def _align(new: Column, old: Column, name: str) -> Column:
-    """A new column of the old one's type; the old one's levels first, whatever else there is after."""
-    if old.kind in ("factor", "ordered"):
-        factor = new.as_factor()
-        extra = tuple(level for level in factor.levels if level not in set(old.levels))
-        levels = old.levels + extra
-        place = {level: i for i, level in enumerate(levels)}
-        table = np.array([place[level] for level in factor.levels] + [-1], dtype=np.int64)
-        return Column(old.kind, table[factor.values], levels, text=old.text)
-    if new.kind in ("factor", "ordered"):
-        if new.missing.all():
-            return Column.numeric(np.full(len(new), np.nan))
-        what = "numbers" if old.kind == "numeric" else "truth values"
-        raise DataError(f"the new data have a factor {name!r}, where the fit has {what}")
-    if old.kind == "logical" and new.kind == "numeric":
-        return Column.logical(np.nan_to_num(new.values) != 0, np.isnan(new.values))
-    return Column.numeric(new.numbers()) if old.kind == "numeric" else new
+def _as_text(exact: NDArray[Any] | None) -> list[str] | None:
+    """Integers that no array of a file holds."""
+    return None if exact is None or exact.dtype != object else [str(int(v)) for v in exact]
+
+
+def _from_long(text: list[str] | None, values: NDArray[Any] | None) -> NDArray[Any] | None:
+    return values if text is None else np.array([int(v) for v in text], dtype=object)
 
 
 def _series(column: Column) -> Any:

@@ -27,7 +27,15 @@ __all__ = ["stan_data"]
 
 
 def stan_data(graph: ModelGraph, data: Data) -> dict[str, Any]:
-    """Sizes, response, designs, levels and prior scales, by their Stan names."""
+    """Sizes, response, designs, levels and prior scales, by their Stan names; arrays are read-only."""
+    entries = _entries(graph, data)
+    for value in entries.values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    return entries
+
+
+def _entries(graph: ModelGraph, data: Data) -> dict[str, Any]:
     if graph.members:
         return _of_members(graph, data)
     if graph.strategy.samples_effects:
@@ -48,7 +56,7 @@ def _of_members(graph: ModelGraph, data: Data) -> dict[str, Any]:
             groups=tuple(g for g in model.groups if not g.common),
             priors=tuple(p for p in model.priors if p not in theirs),
         )
-        found = stan_data(private, own)
+        found = _entries(private, own)
         entries["N"] = found.pop("N")
         entries |= {member.own(name): value for name, value in found.items()}
         for group in common:

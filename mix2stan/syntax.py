@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from mix2stan.errors import FormulaError, Span
+from mix2stan.errors import FormulaError, Span, visible
 
 __all__ = [
     "Argument",
@@ -50,6 +50,11 @@ CONSTANTS: dict[str, bool | float | None] = {
     "Inf": math.inf,
 }
 
+#: R's other reserved words.
+_RESERVED = frozenset(
+    """if else repeat while function for next break in NA_integer_ NA_real_ NA_complex_
+    NA_character_ ...""".split()
+)
 _SYNTACTIC_NAME = re.compile(r"(?:[^\W\d_]|\.(?![0-9]))[\w.]*\Z")
 _TIGHT = frozenset({"^", ":", "/", "%%", "%/%"})
 # Looser operators have smaller numbers; a formula is looser than all of them.
@@ -113,8 +118,7 @@ class String(Node):
     value: str
 
     def __str__(self) -> str:
-        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'"{escaped}"'
+        return _quoted(self.value, '"')
 
 
 @dataclass(frozen=True)
@@ -264,10 +268,17 @@ class Program:
 
 def quote_name(name: str) -> str:
     """The name as R prints it: in backticks unless it is a syntactic name."""
-    if name not in CONSTANTS and _SYNTACTIC_NAME.match(name):
+    if name not in CONSTANTS and name not in _RESERVED and _SYNTACTIC_NAME.match(name):
         return name
-    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
-    return f"`{escaped}`"
+    return _quoted(name, "`")
+
+
+def _quoted(text: str, quote: str) -> str:
+    """Text in quotes as R writes it: what does not print by its number."""
+    text = text.replace("\\", "\\\\").replace(quote, f"\\{quote}")
+    if quote == '"':  # these could have been meant as the end of it
+        text = re.sub("[“”„]", lambda m: f"\\u{ord(m[0]):04x}", text)
+    return quote + visible(text.replace("\n", "\\n").replace("\t", "\\t")) + quote
 
 
 def format_number(value: float, digits: int = 15) -> str:

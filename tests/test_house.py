@@ -27,7 +27,7 @@ FLOORS = (
     ("relationships",),
     ("rtext",),
     ("latent", "matrices", "binding", "kinship_data"),
-    ("schema_text",),
+    ("schema_text", "row_names"),
     ("schema",),
     ("residual_data", "censoring"),
     ("responses",),

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from mix2stan.design.alignment import align
 from mix2stan.design.contrasts import CONTRASTS
 from mix2stan.design.data_verbs import evaluate_data, rows_of_subset
-from mix2stan.design.evaluate import Evaluation
-from mix2stan.design.foreign import in_pandas, is_frame
+from mix2stan.design.evaluate import Evaluation, unclear_time
+from mix2stan.design.foreign import arrow_in_pandas, in_pandas, is_frame
 from mix2stan.design.frame import Column, Frame
 from mix2stan.design.grouping import Grouping, grouping, incidence
 from mix2stan.design.matrix import DesignSpec, design, independent_columns, settings_of
@@ -38,6 +39,8 @@ __all__ = [
     "ModelFrame",
     "Term",
     "Terms",
+    "align",
+    "arrow_in_pandas",
     "design",
     "evaluate_data",
     "grouping",
@@ -55,6 +58,7 @@ __all__ = [
     "stack",
     "terms",
     "trials_name",
+    "unclear_time",
     "with_values",
     "without_term",
 ]

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mix2stan.counts import bounded
+from mix2stan.design.column import LARGEST
 from mix2stan.design.frame import Column, Frame
 from mix2stan.design.room import CELLS, most_cells
+from mix2stan.design.times import TIMES
 from mix2stan.errors import DataError, FormulaError, Unsupported, suggestion
 from mix2stan.syntax import Call, Constant, Formula, Name, Node, Number, Operator, Parens, String
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "unclear_time"]
 
 Array = NDArray[Any]
 State = TypeVar("State")
@@ -236,7 +238,9 @@ class Evaluation:
             return self._comparison(symbol, operands)
         if symbol == "%in%":
             wanted = set(self.strings(operands[1]))
-            column = self.column(operands[0]).as_factor()
+            numbers = self.column(operands[0])
+            _comparable(numbers, self.column(operands[1]), operands)
+            column = numbers.as_factor()
             hits = np.array([level in wanted for level in column.levels] + [False])
             return Column.logical(hits[column.values])
         if symbol == ":":
@@ -249,6 +253,8 @@ class Evaluation:
 
     def _arithmetic(self, node: Operator) -> Column:
         values = [self.numbers(o) for o in node.operands]
+        for operand in node.operands:
+            unclear_time(self.column(operand), operand)
         with np.errstate(all="ignore"):
             if node.symbol == "-" and len(values) == 1:
                 return Column.numeric(-values[0])
@@ -287,8 +293,9 @@ class Evaluation:
                 b.kind,
             )
         ):
-            x, y = self._same_length(a.numbers(), b.numbers(), operands[0])
-            return Column.logical(_COMPARISONS[symbol](x, y), np.isnan(x) | np.isnan(y))
+            missing = np.logical_or(*self._same_length(a.missing, b.missing, operands[0]))
+            x, y = self._same_length(*_comparable(a, b, operands), operands[0])
+            return Column.logical(_COMPARISONS[symbol](x, y), missing)
         a, b = a.as_factor(), b.as_factor()
         base = a if a.kind == "ordered" else b
         if symbol not in ("==", "!=") and base.kind != "ordered":
@@ -312,6 +319,38 @@ class Evaluation:
             message = f"{node.function}() cannot be expressed"
             raise Unsupported(message, span=node.span, hint=row.reason)
         return row.evaluate(self, node, row.match(node))
+
+
+def _comparable(a: Column, b: Column, nodes: Sequence[Node]) -> tuple[Array, Array]:
+    """Two columns as numbers, or as the whole numbers that these stand for.
+
+    Raises:
+        FormulaError: for a number of the text that has lost digits.
+    """
+    if a.kind in ("factor", "ordered") or b.kind in ("factor", "ordered"):
+        return a.values, b.values
+    if (a.exact is None and b.exact is None) or bool(a.unit) != bool(b.unit):
+        return a.numbers(), b.numbers()
+    for column, node, other in ((a, nodes[0], nodes[1]), (b, nodes[1], nodes[0])):
+        if column.exact is None and (np.abs(np.nan_to_num(column.values)) >= LARGEST).any():
+            message = f"numbers of R have 15 digits, which is too few for those of {other}"
+            hint = f'compare texts, as in as.character({other}) == "1234567890123456789"'
+            raise FormulaError(message, span=node.span, hint=hint)
+    x, y = (c if c.kind == "numeric" else Column.numeric(c.numbers()) for c in (a, b))
+    return tuple(c.exactly().exact for c in (x, y))  # type: ignore[return-value]
+
+
+def unclear_time(column: Column, node: Node) -> None:
+    """Refuse a point in time as a number: a ``Date`` counts days, a ``POSIXct`` seconds.
+
+    Raises:
+        FormulaError: if it is one.
+    """
+    if not column.unit or TIMES[column.unit.partition(" ")[0]].says:
+        return
+    message = f"{node} has a type of which R would count days, or seconds"
+    hint = f"write as.Date({node}) for days, as.numeric({node}) for seconds since 1970-01-01"
+    raise FormulaError(message, span=node.span, hint=hint)
 
 
 def _codes_in(column: Column, levels: tuple[str, ...]) -> Array:

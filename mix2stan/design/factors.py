@@ -77,8 +77,10 @@ def paste(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     longest = sum(max((len(w) for w in part.levels), default=0) + len(between) for part in parts)
     evaluation.table(length, longest, call)
     rows = zip(*(np.resize(word, length) for word in words), strict=True)
-    levels, codes = np.unique([between.join(row) for row in rows], return_inverse=True)
-    return Column("factor", codes.astype(np.int64), tuple(map(str, levels.tolist())), text=True)
+    pasted = [between.join(row) for row in rows]
+    # numpy's texts would lose what ends in a null character
+    place = {level: i for i, level in enumerate(sorted(set(pasted)))}
+    return Column.factor([place[word] for word in pasted], tuple(place), text=True)
 
 
 def levels(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -112,7 +114,7 @@ def _factor_of(evaluation: Evaluation, call: Call, arguments: Arguments) -> Colu
     if len(labels) != len(levels):
         message = f"{len(labels)} labels for {len(levels)} levels"
         raise FormulaError(message, span=arguments["labels"].span)
-    return replace(made, levels=labels)
+    return Column.factor(made.values, labels, made.kind)
 
 
 def _with_levels(column: Column, levels: tuple[str, ...]) -> Column:
@@ -189,7 +191,7 @@ def num_factor(evaluation: Evaluation, call: Call, arguments: Arguments) -> Colu
     levels = tuple(f"({','.join(format_number(x) for x in p)})" for p in places.tolist())
     index = {tuple(p): i for i, p in enumerate(places.tolist())}
     codes = [index.get(tuple(p), -1) for p in points.tolist()]
-    return Column("factor", np.array(codes, dtype=np.int64), levels)
+    return Column.factor(codes, levels)
 
 
 def interaction(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -210,7 +212,7 @@ def interaction(evaluation: Evaluation, call: Call, arguments: Arguments) -> Col
         else:
             codes = np.where(missing, -1, codes + len(levels) * column.values)
             levels = tuple(f"{a}{separator}{b}" for b in column.levels for a in levels)
-    made = Column("factor", codes, levels)
+    made = Column.factor(codes, levels)
     drop = "drop" in arguments and evaluation.flag(arguments["drop"])
     return made.used_levels() if drop else made
 
@@ -239,8 +241,8 @@ def cut(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
         return Column.numeric(np.where(outside, np.nan, codes + 1.0))
     levels = _interval_labels(evaluation, arguments, breaks, right, lowest)
     is_ordered = "ordered_result" in arguments and evaluation.flag(arguments["ordered_result"])
-    codes = np.where(outside, -1, codes).astype(np.int64)
-    return Column("ordered" if is_ordered else "factor", codes, levels)
+    codes = np.where(outside, -1, codes)
+    return Column.factor(codes, levels, "ordered" if is_ordered else "factor")
 
 
 def _equal_breaks(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from scipy import special
 from mix2stan.design import contrast_calls, factors, splines
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column
+from mix2stan.design.time_calls import as_date
 from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.syntax import Argument, Call, Constant, Name, Node
 
@@ -287,7 +288,9 @@ def _as_numeric(evaluation: Evaluation, call: Call, arguments: Arguments) -> Col
         return Column.numeric(read[column.values])
     if column.kind in ("factor", "ordered"):
         return Column.numeric(np.where(column.values < 0, np.nan, column.values + 1.0))
-    return Column.numeric(column.numbers())
+    if column.kind == "logical" or column.unit:
+        return Column.numeric(column.numbers())
+    return column
 
 
 def _number(text: str) -> float:
@@ -309,7 +312,7 @@ def _as_vector(evaluation: Evaluation, call: Call, arguments: Arguments) -> Colu
         )
     if column.values.ndim > 1 and column.values.shape[1] > 1:
         raise FormulaError(f"{call} has several columns", span=call.span)
-    return Column.numeric(column.values.reshape(-1))
+    return column if column.values.ndim == 1 else Column.numeric(column.values.reshape(-1))
 
 
 def _as_integer(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -344,6 +347,7 @@ FUNCTIONS: dict[str, Function] = {
     "as.numeric": Function(("x",), _as_numeric),
     "as.double": Function(("x",), _as_numeric),
     "as.integer": Function(("x",), _as_integer),
+    "as.Date": Function(("x",), as_date),
     "as.logical": Function(("x",), _as_logical),
     "poly": Function(("x", "...", "degree", "coefs", "raw", "simple"), splines.evaluate_poly),
     "quantile": Function(("x", "probs", "na.rm", "names", "type"), _quantile),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from mix2stan.design.model_frame import ModelFrame
-from mix2stan.syntax import Node
+from mix2stan.syntax import Node, String
 
 __all__ = ["Grouping", "grouping", "incidence"]
 
@@ -22,11 +23,15 @@ class Grouping:
 
     Attributes:
         codes: shape (n,), counted from 0.
-        levels: names of the levels that have rows, ``"a:b"`` for combinations.
+        levels: names of the levels that have rows, ``"a:b"`` for combinations; no two are called
+            the same.
+        parts: of combinations the level of each factor, which says what a level is: ``a:b`` and ``c``
+            are called as ``a`` and ``b:c`` are.
     """
 
     codes: NDArray[np.int64]
     levels: tuple[str, ...]
+    parts: tuple[tuple[str, ...], ...] = ()
 
     def within(self, outer: Grouping) -> bool:
         """Whether the rows of every level are in one level of another factor."""
@@ -38,12 +43,14 @@ def grouping(
     variables: Sequence[Node],
     frame: ModelFrame,
     order: Literal["first_slowest", "first_fastest"] = "first_slowest",
+    known: Grouping | None = None,
 ) -> Grouping:
     """One factor, or the combinations of several that have rows.
 
     Args:
         variables: the factors; numbers are treated as factors.
         order: which of several factors varies slowest in the list of levels.
+        known: the same factors on other rows, whose combinations keep their names.
     """
     factors = [frame.column(v).as_factor() for v in variables]
     if order == "first_fastest":
@@ -57,8 +64,28 @@ def grouping(
     columns = [[f.levels[i] for i in p.tolist()] for f, p in zip(factors, parts, strict=True)]
     if order == "first_fastest":
         columns = columns[::-1]
-    levels = tuple(":".join(labels) for labels in zip(*columns, strict=True))
-    return Grouping(codes.astype(np.int64), levels)
+    found = tuple(zip(*columns, strict=True))
+    if len(factors) == 1:
+        return Grouping(codes.astype(np.int64), tuple(level for (level,) in found))
+    before = {} if known is None else dict(zip(known.parts, known.levels, strict=False))
+    return Grouping(codes.astype(np.int64), _named(found, before), found)
+
+
+def _named(
+    found: Sequence[tuple[str, ...]], known: Mapping[tuple[str, ...], str]
+) -> tuple[str, ...]:
+    """``a:b``; quotes where another combination would be called the same."""
+    called = Counter(":".join(parts) for parts in found if parts not in known)
+    called.update(known.values())
+    names = []
+    for parts in found:
+        name = ":".join(parts)
+        if parts in known:
+            name = known[parts]
+        elif called[name] > 1:
+            name = ":".join(str(String(p)) if ":" in p or '"' in p else p for p in parts)
+        names.append(name)
+    return tuple(names)
 
 
 def incidence(groups: Grouping, columns: NDArray[np.float64]) -> sparse.csr_matrix:

@@ -21,7 +21,7 @@ from mix2stan.design.frame import Column
 from mix2stan.design.model_frame import ModelFrame
 from mix2stan.design.room import CELLS, COLUMNS, most_cells
 from mix2stan.design.terms import Terms
-from mix2stan.errors import FormulaError
+from mix2stan.errors import FormulaError, visible
 from mix2stan.syntax import Node
 
 __all__ = ["DesignSpec", "design", "independent_columns", "settings_of"]
@@ -165,7 +165,7 @@ def _code(variable: Node, column: Column, contrasts: Contrasts, dummies: bool) -
         return _Coding(variable, None, tuple(label + sub for sub in _sub_labels(column)))
     if dummies:
         return _Coding(
-            variable, np.eye(len(column.levels)), tuple(label + v for v in column.levels)
+            variable, np.eye(len(column.levels)), tuple(label + visible(v) for v in column.levels)
         )
     if len(column.levels) < 2:
         message = f"{label} has only one level, so it has no contrast"
@@ -177,7 +177,7 @@ def _code(variable: Node, column: Column, contrasts: Contrasts, dummies: bool) -
         matrix, labels_of = of_text(column.levels, chosen or default)
     else:
         matrix, labels_of = contrast_columns(column.levels, column.contrasts, column.labels)
-    return _Coding(variable, matrix, tuple(label + v for v in labels_of))
+    return _Coding(variable, matrix, tuple(label + visible(v) for v in labels_of))
 
 
 def _sub_labels(column: Column) -> tuple[str, ...]:

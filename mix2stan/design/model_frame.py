@@ -129,6 +129,9 @@ def model_frame(
         columns = {node: column.rows(rows) for node, column in columns.items()}
     if drop_levels:
         columns = _used_levels(columns)
+    for column in columns.values():
+        # what reads them afterwards may share them
+        column.values.setflags(write=False)
     return ModelFrame(columns, chosen[rows], dropped, evaluation.states)
 
 

@@ -43,7 +43,8 @@ def stack(df: pd.DataFrame, responses: Sequence[Trait], name: str) -> pd.DataFra
     Returns:
         Shape (T n, …): the columns of ``df``, the responses under ``name`` (missing where they are),
         the factors ``trait`` and ``units``, and the numbers of trials where a response is part of
-        some, 1 for the others.  The first response comes first.
+        some, 1 for the others.  The first response comes first.  The index is that of ``df`` and the
+        name of the response.
 
     Raises:
         FormulaError: if a response is a factor, or the data have a column ``trait``.
@@ -65,6 +66,13 @@ def stack(df: pd.DataFrame, responses: Sequence[Trait], name: str) -> pd.DataFra
         trials = [_trials(evaluation, response, len(df)) for response in responses]
         long[trials_name(name)] = np.concatenate(trials)
     long[UNIT] = pd.Categorical(np.tile(rows + 1, traits))
+    place = np.tile(rows, traits)
+    levels = [df.index.get_level_values(k)[place] for k in range(df.index.nlevels)]
+    names = list(df.index.names) if any(n is not None for n in df.index.names) else None
+    names = names or (["row"] if len(levels) == 1 else [f"row_{k}" for k in range(len(levels))])
+    long.index = pd.MultiIndex.from_arrays(
+        [*levels, np.repeat(np.array(labels, dtype=object), len(df))], names=[*names, TRAIT]
+    )
     return long
 
 

@@ -8,10 +8,12 @@ from typing import IO, Any
 
 import pandas as pd
 
+from mix2stan.design.column import LARGEST
 from mix2stan.errors import DataError
 
 __all__ = ["read_table"]
 
+_MISSING: dict[str, Any] = {"na_values": ["NA", ""], "keep_default_na": False}
 _FACTOR_TYPES = ("factor", "ordered")
 _TYPES = ("numeric", "integer", "logical", "character", *_FACTOR_TYPES)
 
@@ -19,7 +21,8 @@ _TYPES = ("numeric", "integer", "logical", "character", *_FACTOR_TYPES)
 def read_table(source: str | Path | IO[bytes], columns: str | Path | None = None) -> pd.DataFrame:
     """Read a data file.
 
-    In a CSV file ``NA`` and nothing mean a missing value.  A file ``NAME.json`` beside ``NAME.csv``, or
+    In a CSV file ``NA`` and nothing mean a missing value; whole numbers stay exact beside them, however
+    large.  A file ``NAME.json`` beside ``NAME.csv``, or
     the one given, says what the columns are: ``{"columns": {"g": {"type": "factor", "levels":
     ["b", "a"]}}}`` with the types numeric, integer, logical, character, factor and ordered.
 
@@ -40,8 +43,8 @@ def read_table(source: str | Path | IO[bytes], columns: str | Path | None = None
         if not hasattr(source, "read") and Path(str(source)).suffix in (".parquet", ".pq"):
             df = pd.read_parquet(str(source))
         else:
-            options: dict[str, Any] = {"na_values": ["NA", ""], "keep_default_na": False}
-            df = pd.read_csv(source, dtype=as_strings, **options)
+            df = pd.read_csv(source, dtype=as_strings, **_MISSING)
+            df = _with_exact_integers(df, source)
     except FileNotFoundError:
         raise DataError(f"there is no file {source}") from None
     except ImportError as error:
@@ -52,6 +55,22 @@ def read_table(source: str | Path | IO[bytes], columns: str | Path | None = None
         if name not in df.columns:
             raise DataError(f"{source} has no column {name!r}, which its column types describe")
         df[name] = _typed(df[name], described, name)
+    return df
+
+
+def _with_exact_integers(df: pd.DataFrame, source: Any) -> pd.DataFrame:
+    """The table with long integers as they are written, which pandas made floats for a missing one."""
+    floats = df.select_dtypes("float")
+    long = [name for name in floats if (floats[name].abs() >= LARGEST).any()]
+    if not long:
+        return df
+    if hasattr(source, "read"):
+        source.seek(0)
+    written = pd.read_csv(source, dtype=str, usecols=long, **_MISSING)
+    for name in long:
+        words = written[name]
+        if words.dropna().str.fullmatch(r"\s*[+-]?[0-9]+\s*").all():
+            df[name] = pd.Series([w if pd.isna(w) else int(w) for w in words], dtype=object)
     return df
 
 

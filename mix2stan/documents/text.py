@@ -23,6 +23,7 @@ from mix2stan.documents.nodes import (
     Text,
     parts_of,
 )
+from mix2stan.errors import visible
 from mix2stan.mathematics import Math, plain, plain_lines
 
 __all__ = ["to_text"]
@@ -36,7 +37,7 @@ _INDENT = "  "
 def to_text(document: Document) -> str:
     """The document as plain text: a heading per section, its content indented."""
     sections = ["\n".join(_section(section, "")) for section in document]
-    return "\n\n".join([document.title, *sections])
+    return visible("\n\n".join([document.title, *sections]))
 
 
 def _section(section: Section, indent: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from mix2stan.errors import visible
 from mix2stan.graph.errors import Residual
 from mix2stan.graph.priors import CallPrior, Prior, ScaledPrior, StatedPrior
 from mix2stan.graph.response import Response
@@ -155,9 +156,9 @@ def joined(members: tuple[Member, ...], call: str = "") -> ModelGraph:
 
 def note(graph: ModelGraph, *remarks: str) -> ModelGraph:
     """The graph with further remarks for the user."""
-    return replace(graph, notes=(*graph.notes, *remarks))
+    return replace(graph, notes=(*graph.notes, *map(visible, remarks)))
 
 
 def warn(graph: ModelGraph, *remarks: str) -> ModelGraph:
     """The graph with further remarks that nobody should miss."""
-    return replace(note(graph, *remarks), warnings=(*graph.warnings, *remarks))
+    return replace(note(graph, *remarks), warnings=(*graph.warnings, *map(visible, remarks)))

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mix2stan.design import Column, Frame
 from mix2stan.design.frame import Kind
 from mix2stan.errors import DataError
 
-__all__ = ["MOST_LEVELS", "Kinds", "Look", "Seen", "kinds_of", "typed"]
+__all__ = ["MOST_LEVELS", "Kinds", "Look", "Seen", "joined", "kinds_of", "typed"]
 
 #: Numbers with more values than this are no factor.
 MOST_LEVELS = 1_000_000
@@ -30,14 +29,14 @@ class Seen:
         levels: of a factor.
         categories: whether they were declared, and have an order of their own.
         by_size: whether they are numbers.
-        numbers: different values of a numeric column: all, or enough.
+        numbers: a numeric column's different values: all, or enough; empty for others.
     """
 
     kind: Kind | None
     levels: tuple[str, ...]
     categories: bool
     by_size: bool
-    numbers: NDArray[np.float64]
+    numbers: Column
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,13 @@ class Look:
         column = frame.columns[name]
         declared = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else None
         by_size = declared is not None and pd.api.types.is_numeric_dtype(declared.dtype)
-        numbers = np.zeros(0)
+        numbers = Column.numeric([])
         if column.kind == "numeric":
-            finite = column.values[np.isfinite(column.values)]
-            few = pd.unique(finite[: 100 * _NUMBERS])[:_NUMBERS]
-            numbers = pd.unique(finite) if name in self.as_levels else few
+            every = np.arange(len(column))
+            most = len(column) if name in self.as_levels else 100 * _NUMBERS
+            numbers = column.rows(every[:most]).distinct()
+            few = np.arange(min(len(numbers), _NUMBERS))
+            numbers = numbers if name in self.as_levels else numbers.rows(few)
         empty = declared is None and bool(column.missing.all())
         kind = None if empty else column.kind
         return Seen(kind, column.levels, declared is not None, by_size, numbers)
@@ -115,7 +116,7 @@ class _Found:
         self._all: set[str] = set()
         self._categories: set[bool] = set()
         self._by_size = True
-        self._numbers: NDArray[np.float64] = np.zeros(0)
+        self._numbers = Column.numeric([])
 
     def add(self, seen: Seen) -> None:
         if seen.kind is None:
@@ -123,7 +124,7 @@ class _Found:
         self._kinds[seen.kind] = None
         if seen.kind == "numeric":
             if len(self._numbers) <= self._most:
-                self._numbers = np.union1d(self._numbers, seen.numbers)
+                self._numbers = joined(self._name, self._numbers, seen.numbers)
             return
         self._categories.add(seen.categories)
         self._by_size &= seen.by_size
@@ -138,7 +139,7 @@ class _Found:
             raise DataError(f"{self._name!r} has {what} in different partitions")
         if not kinds or kinds == ["numeric"]:
             # without a number, functions can be evaluated on a missing one
-            return Column.numeric(self._numbers if len(self._numbers) else [np.nan])
+            return self._numbers if len(self._numbers) else Column.numeric([np.nan])
         if kinds == ["logical"]:
             return Column.logical([False, True])
         levels = self._ordered(kinds[0])
@@ -160,6 +161,18 @@ _WORDS: Mapping[Kind, str] = {
     "factor": "the levels of a factor",
     "ordered": "those of an ordered factor",
 }
+
+
+def joined(name: object, before: Column, more: Column) -> Column:
+    """The different numbers of partitions so far.
+
+    Raises:
+        DataError: if they are times in some partitions only.
+    """
+    try:
+        return before.joined(more).distinct()
+    except DataError as error:
+        raise DataError(f"'{name}' has {error} in different partitions") from None
 
 
 def typed(partition: pd.DataFrame, kinds: Kinds) -> Frame:
@@ -185,7 +198,7 @@ def _frame(partition: pd.DataFrame) -> Frame:
 
 def _as(column: Column, known: Column) -> Column:
     if column.kind == known.kind == "numeric":
-        return column
+        return column.exactly() if known.exact is not None else column
     if known.kind == "numeric":
         # nothing is there
         return Column.numeric(np.full(len(column), np.nan))

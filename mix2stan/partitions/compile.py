@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from mix2stan.compiler import Compiled, DataArgument, compile_model, members_of, noted
+from mix2stan.design import read_table
 from mix2stan.dialects import Request, request_of, script_of
 from mix2stan.errors import FormulaError, Mix2stanError
 from mix2stan.naming import named
@@ -33,11 +34,13 @@ def compile_given(
     prior: PriorArgument = None,
     strategy: str | Mapping[str, str] = "auto",
 ) -> Compiled:
-    """Compile a call on whatever ``data=`` may be: in memory, a folder, or a Dask data frame.
+    """Compile a call on whatever ``data=`` may be: in memory, a file, a folder, or a Dask frame.
 
     Raises:
         Mix2stanError: as the drivers, and if there is not memory enough for the model.
     """
+    if isinstance(data, str | Path) and not Path(data).is_dir():
+        return compile_model(text, read_table(data), prior, strategy)
     source = source_of(data)
     try:
         if source is None:

@@ -17,7 +17,7 @@ from mix2stan.dialects import Request
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.graph import UNITS, ModelGraph
 from mix2stan.matrices import Data
-from mix2stan.partitions.columns import MOST_LEVELS, Kinds, Look, kinds_of, typed
+from mix2stan.partitions.columns import MOST_LEVELS, Kinds, Look, joined, kinds_of, typed
 from mix2stan.partitions.sources import Source
 from mix2stan.syntax import Call, Name, Node, names_in, walk
 
@@ -137,7 +137,7 @@ class _Surveyed:
         missing: the variables that lack a value.
         infinite: those that have an infinite one.
         factors: those that are factors, without values, and which levels are in use.
-        numbers: different values of numeric grouping factors.
+        numbers: numeric grouping factors, a row for each of their different values.
     """
 
     rows: int
@@ -145,7 +145,7 @@ class _Surveyed:
     missing: tuple[Node, ...]
     infinite: tuple[Node, ...]
     factors: Mapping[Node, tuple[Column, NDArray[np.bool_]]]
-    numbers: Mapping[Node, NDArray[np.float64]]
+    numbers: Mapping[Node, Column]
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class _Survey:
             tuple(node for node, lacks in missing.items() if lacks.any()),
             infinite,
             {n: _in_use(c, complete) for n, c in columns.items() if c.is_factor},
-            {n: pd.unique(columns[n].values[complete]) for n in self.numeric},
+            {n: columns[n].rows(complete).distinct() for n in self.numeric},
         )
 
 
@@ -192,7 +192,7 @@ class _Total:
         self._missing: dict[Node, None] = {}
         self._infinite: dict[Node, None] = {}
         self._factors: dict[Node, tuple[Column, NDArray[np.bool_]]] = {}
-        self._numbers: dict[Node, NDArray[np.float64]] = {}
+        self._numbers: dict[Node, Column] = {}
 
     def add(self, part: _Surveyed | None) -> None:
         if part is None:
@@ -207,7 +207,7 @@ class _Total:
                 raise refusal(self._source, f"the levels of {node} are those of all rows")
             self._factors[node] = known, before | used
         for node, numbers in part.numbers.items():
-            known_numbers = np.union1d(self._numbers.get(node, np.zeros(0)), numbers)
+            known_numbers = joined(node, self._numbers.get(node, numbers), numbers)
             if len(known_numbers) > MOST_LEVELS:
                 raise refusal(self._source, f"{node} would have more than {MOST_LEVELS:,} levels")
             self._numbers[node] = known_numbers
@@ -227,7 +227,7 @@ class _Total:
     def column(self, node: Node, sketch: Column) -> Column:
         """A variable with all its levels, or a few numbers."""
         if node in self._numbers:
-            return replace(sketch, values=self._numbers[node])
+            return self._numbers[node]
         if node not in self._factors:
             return sketch
         column, used = self._factors[node]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mix2stan.design import Column, Grouping, ModelFrame
 from mix2stan.graph import Columns, Factor, ModelGraph
-from mix2stan.matrices import Data
+from mix2stan.matrices import Data, places_of
 from mix2stan.partitions.medians import Count
 from mix2stan.partitions.reading import Reading
 from mix2stan.partitions.sources import Source
@@ -68,10 +68,10 @@ class Reduced(Data):
     def count(self) -> int:
         return self._count
 
-    def is_factor(self, expression: Node) -> bool:
+    def column(self, expression: Node) -> Column:
         coded = self._coded
         assert coded is not None
-        return coded.is_factor(expression)
+        return coded.column(expression)
 
     def means(self, X: Array) -> Array:
         return np.asarray(self._ones @ X / self._count)
@@ -82,8 +82,7 @@ class Reduced(Data):
         whole = np.hstack([self._designs[f] for f in columns.formulas])
         if len(columns.names) in (0, whole.shape[1]):
             return whole
-        names = self.names(columns.formulas)
-        return whole[:, [names.index(name) for name in columns.names]]
+        return whole[:, places_of(columns.names, self.names(columns.formulas))]
 
     def summaries(self, y: Array | None, X: Array, intercept: bool, words: str) -> Summaries:
         """What priors ask for, of all rows."""
@@ -186,8 +185,11 @@ class _Reduction:
         if self.factor is None:
             return np.zeros(data.rows, dtype=np.int64)
         (variable,) = self.factor.variables
-        found, known = (d.frame.column(variable) for d in (data, self.reading.data))
-        return np.asarray(np.searchsorted(np.unique(known.values), found.values), dtype=np.int64)
+        found, known = (d.frame.column(variable).as_factor() for d in (data, self.reading.data))
+        place = {level: i for i, level in enumerate(known.used_levels().levels)}
+        # levels of this partition that no row has may be none of those that are used
+        table = np.array([place.get(level, -1) for level in found.levels], dtype=np.int64)
+        return np.asarray(table[found.values])
 
 
 @dataclass(frozen=True)

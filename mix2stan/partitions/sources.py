@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import narwhals as nw
 import pandas as pd
 
+from mix2stan.design import arrow_in_pandas
 from mix2stan.errors import DataError
 
 __all__ = ["DaskFrame", "Parquet", "Source", "source_of"]
@@ -89,9 +90,9 @@ class Parquet:
             rows += batch.num_rows
             if rows >= _ROWS:
                 table, held, rows = pyarrow.Table.from_batches(held), [], 0
-                yield work(table.to_pandas(ignore_metadata=True))
+                yield work(arrow_in_pandas(table))
         if rows:
-            yield work(pyarrow.Table.from_batches(held).to_pandas(ignore_metadata=True))
+            yield work(arrow_in_pandas(pyarrow.Table.from_batches(held)))
 
 
 class DaskFrame:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Group, ModelGraph, note
+from mix2stan.passes.columns import column_remarks
 from mix2stan.passes.context import Context
 
 __all__ = ["check"]
@@ -48,7 +49,7 @@ def check(graph: ModelGraph, context: Context) -> ModelGraph:
         for r in _remarks(group, context.data.count, residual and not group.owner)
     ]
     further = (*_confounded(graph, context), *_without_mean(graph, context))
-    return note(graph, *remarks, *further, *_numeric_factors(graph, context))
+    return note(graph, *remarks, *further, *column_remarks(graph, context.data))
 
 
 def _without_mean(graph: ModelGraph, context: Context) -> list[str]:
@@ -72,23 +73,6 @@ def _spanned(column: NDArray[np.float64], X: NDArray[np.float64]) -> bool:
     """Whether a column is a combination of those of X."""
     rest = column - X @ np.linalg.lstsq(X, column, rcond=None)[0]
     return bool(np.linalg.norm(rest) <= _ROUNDING * np.linalg.norm(column))
-
-
-def _numeric_factors(graph: ModelGraph, context: Context) -> list[str]:
-    """Measurements that became factors: every value is a level of its own."""
-    remarks: dict[str, None] = {}
-    for group in graph.groups:
-        for node in group.factor.variables:
-            column = context.data.frame.columns.get(node)
-            if column is None or column.is_factor or column.values.ndim != 1:
-                continue
-            values = np.unique(column.numbers())
-            if (values != np.round(values)).any() and len(values) > _FEW_LEVELS:
-                remarks[
-                    f"{node} is numeric, and each of its {len(values)} values is a level: "
-                    "is it meant as a covariate?"
-                ] = None
-    return list(remarks)
 
 
 def _confounded(graph: ModelGraph, context: Context) -> list[str]:

@@ -60,7 +60,11 @@ def by_category(rows: pd.Index, categories: tuple[str, ...]) -> pd.Index:
     """The labels of rows, or of every category of each row, if there are any."""
     if not categories:
         return rows
-    return pd.MultiIndex.from_product([rows, list(categories)], names=[rows.name, "category"])
+    place = np.repeat(np.arange(len(rows)), len(categories))
+    levels = [rows.get_level_values(k)[place] for k in range(rows.nlevels)]
+    names = list(rows.names) if rows.nlevels > 1 or rows.name is not None else ["row"]
+    each = list(categories) * len(rows)
+    return pd.MultiIndex.from_arrays([*levels, each], names=[*names, "category"])
 
 
 def as_shares(y: Array, categories: int) -> Array:

@@ -46,8 +46,7 @@ def estimable(
         kept = [name in columns.names for name in names]
         unasked = constant or not columns.constant
         gone = [
-            not k and not (unasked and n == "(Intercept)")
-            for k, n in zip(kept, names, strict=True)
+            not k and not (unasked and n == "(Intercept)") for k, n in zip(kept, names, strict=True)
         ]
         if not any(gone):
             continue

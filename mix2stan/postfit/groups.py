@@ -8,6 +8,7 @@ import numpy as np
 
 from mix2stan.postfit.sample import beside
 from mix2stan.responses import observed
+from mix2stan.row_names import coordinate, storable
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
@@ -24,8 +25,8 @@ def observed_data(fit: Fit) -> Any:
 
     schema = fit.schema
     seen = observed(schema.graph, schema.data)
-    coords = {"obs": schema.fitted.labels}
     dims = ("obs",) if seen.counts is None else ("obs", "category")
-    coords |= {} if seen.counts is None else {"category": np.array(seen.levels)}
+    coords = {} if seen.counts is None else {"category": np.array(seen.levels)}
     name = beside(fit.labels.response, ("chain", "draw", *dims))
-    return xr.Dataset({name: (dims, seen.values)}, coords=coords)
+    found = xr.Dataset({name: (dims, seen.values)}, coords=coords)
+    return storable(found.assign_coords(coordinate(schema.fitted.labels, "obs")), "obs")

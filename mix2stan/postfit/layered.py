@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.distributions import seen_through
@@ -85,7 +85,7 @@ def _residual(predictor: Predictor, layer: Layer, sd: Array) -> Array:
 # -- how likely they are ---------------------------------------------------------------------------
 
 
-def log_lik_of_units(predictor: Predictor) -> tuple[NDArray[Any], Array]:
+def log_lik_of_units(predictor: Predictor) -> tuple[pd.Index, Array]:
     """The log-likelihood of every row of the data given its effects, all its responses together.
 
     Gaussian responses have theirs exactly, the others given them by quadrature over their latent
@@ -122,10 +122,10 @@ class _Units:
         return np.asarray(found[(found >= 0).any(axis=1)])
 
     @cached_property
-    def labels(self) -> NDArray[Any]:
-        """What the rows of the data are called."""
-        units = self.predictor.rows.data.grouping(_UNITS)
-        return np.asarray(np.array(units.levels)[units.codes[self.places.max(axis=1)]])
+    def labels(self) -> pd.Index:
+        """What the rows of the data are called, which are stacked by the names of responses."""
+        found: pd.Index = self.predictor.rows.labels[self.places.max(axis=1)].droplevel(-1)
+        return found
 
     def patterns(self) -> Iterator[tuple[Index, Index]]:
         """Units with the same traits, and these."""

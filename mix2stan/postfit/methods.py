@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas as pd
 
+from mix2stan.row_names import storable
+
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
 
@@ -200,7 +202,7 @@ class AfterFit:
 
         fit = cast("Fit", self)
         values = fit.predict(kind="response", draws=draws, seed=seed)
-        fit._further["posterior_predictive"] = values.to_dataset()
+        fit._further["posterior_predictive"] = storable(values.to_dataset(), "obs")
         fit._further["observed_data"] = observed_data(fit)
         return values
 
@@ -233,7 +235,7 @@ class AfterFit:
 
         fit = cast("Fit", self)
         values = log_lik(fit, by, draws)
-        fit._further["log_likelihood"] = values.to_dataset()
+        fit._further["log_likelihood"] = storable(values.to_dataset(), "obs")
         if by == "obs":
             fit._further["observed_data"] = observed_data(fit)
         return values

@@ -82,7 +82,7 @@ def predicted(
     expected = quantity.expected
     task = _Task(predictor_of(fit, newdata, re, new_levels, draws, seed, whole, expected), re)
     rows, categories = task.predictor.rows, quantity.categories(graph)
-    labels = pd.Index(rows.labels, name="row")
+    labels = rows.labels
     if summary:
         return _table(task, quantity, labels)
     C = (len(categories),) if categories else ()
@@ -328,10 +328,7 @@ def simulate(fit: Fit, n: int, seed: int | None) -> pd.DataFrame:
     """See :meth:`mix2stan.fit.Fit.simulate`."""
     graph, data = fit.schema.graph, fit.schema.data
     values = simulated(fit, n, seed)
-    index, names = (
-        pd.Index(fit.schema.fitted.labels, name="row"),
-        [f"sim_{i + 1}" for i in range(n)],
-    )
+    index, names = fit.schema.fitted.labels, [f"sim_{i + 1}" for i in range(n)]
     levels = labels_of(graph)
     if values.ndim == 3:
         columns = pd.MultiIndex.from_product([names, levels], names=["sim", "category"])

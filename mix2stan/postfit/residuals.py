@@ -36,7 +36,7 @@ def residuals(fit: Fit, kind: str, draws: int | None, seed: int | None) -> pd.Se
     predictor.uncensored("residuals")
     values = TYPES[kind](predictor, seed)
     categories = labels_of(predictor.graph) if values.ndim == 2 else ()
-    index = by_category(pd.Index(predictor.rows.labels, name="row"), categories)
+    index = by_category(predictor.rows.labels, categories)
     return pd.Series(values.ravel(), index=index, name=kind)
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.counts import whole
 from mix2stan.errors import Mix2stanError
 from mix2stan.graph import Group, Predictor
 from mix2stan.postfit.integrals import root_of
+from mix2stan.row_names import coordinate
 
 if TYPE_CHECKING:
     from mix2stan.fit import Fit
@@ -99,14 +101,14 @@ class Sample:
         coords = {
             "chain": self.fit.posterior["chain"].values,
             "draw": self.fit.posterior["draw"].values[self.kept],
-            dim: np.asarray(obs),
         }
         dims = ["chain", "draw", dim]
         if categories:
             coords["category"] = list(categories)
             dims.append("category")
         name = beside(name, dims)
-        return xr.DataArray(np.moveaxis(cube, 0, 2), dims=dims, coords=coords, name=name)
+        found = xr.DataArray(np.moveaxis(cube, 0, 2), dims=dims, coords=coords, name=name)
+        return found.assign_coords(coordinate(pd.Index(obs), dim))
 
 
 def beside(name: str, others: Collection[str]) -> str:

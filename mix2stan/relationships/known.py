@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
+from mix2stan.design.series import level_label
 from mix2stan.errors import DataError
-from mix2stan.syntax import format_number
 
 __all__ = ["Known", "KnownMatrix", "known_matrix"]
 
@@ -138,12 +138,7 @@ def known_matrix(given: Any, inverse: bool) -> KnownMatrix:
 
 def _texts(labels: Sequence[Any] | pd.Index) -> tuple[str, ...]:
     """Labels as the levels of a factor are named."""
-    return tuple(
-        format_number(float(label), 15)
-        if isinstance(label, int | float | np.integer | np.floating)
-        else str(label)
-        for label in labels
-    )
+    return tuple(level_label(label) for label in labels)
 
 
 def _no_duplicates(labels: tuple[str, ...]) -> None:
