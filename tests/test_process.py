@@ -210,3 +210,20 @@ def test_numbers_of_numpy_are_numbers(model, fit, tmp_path):
 def test_other_counts_are_answered_in_words(model, fit, ask, name):
     with pytest.raises(m2s.Mix2stanError, match=f"^{name} must be a"):
         ask(model, fit)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda model, fit: model.sample(iter=4000), "'iter'.*\n.*warmup= and draws="),
+        (lambda model, fit: model.sample(cores=4), "'cores'.*\n.*threads="),
+        (lambda model, fit: model.sample(tune=4), "'tune'.*\n.*warmup="),
+        (lambda model, fit: model.sample(chain=4), "'chain'.*\n.*nearest: 'chains'"),
+        (lambda model, fit: m2s.model("lm(y ~ x)", None, priors="flat"), "nearest: 'prior'"),
+        (lambda model, fit: fit.predict(re_formula=None), "re='population'"),
+        (lambda model, fit: fit.summary(hdi_prob=0.9), "has no argument 'hdi_prob'"),
+    ],
+)
+def test_arguments_of_other_packages_are_answered_in_words(model, fit, ask, said):
+    with pytest.raises(m2s.Mix2stanError, match=said):
+        ask(model, fit)

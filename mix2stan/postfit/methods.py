@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas as pd
 
+from mix2stan.arguments import answering
+
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
 
@@ -61,6 +63,7 @@ class AfterFit:
 
         return report_fit(cast("Fit", self), model, path, force)
 
+    @answering
     def predict(
         self,
         newdata: pd.DataFrame | IntoFrame | None = None,
@@ -126,6 +129,7 @@ class AfterFit:
         """
         return cast(pd.DataFrame, self.predict(draws=draws, summary=True))
 
+    @answering
     def residuals(
         self, type: ResidualType = "response", draws: int | None = None, seed: int | None = None
     ) -> pd.Series:
@@ -155,6 +159,7 @@ class AfterFit:
 
         return residuals(cast("Fit", self), type, draws, seed)
 
+    @answering
     def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
         """Data sets like the one of the fit, given the effects: a row per row, a column each.
 
