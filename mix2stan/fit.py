@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mix2stan import inference_data
+from mix2stan.arguments import answering
 from mix2stan.diagnostics import Problem, find_problems
 from mix2stan.documents import Block, Paragraph, result_page, table_of
 from mix2stan.errors import Mix2stanError, visible
@@ -99,6 +100,7 @@ class Fit(AfterFit):
 
     # -- tables ------------------------------------------------------------------------------------
 
+    @answering
     def summary(self, kind: Kind = "main") -> pd.DataFrame:
         """Posterior summaries: ``mean sd 2.5% 50% 97.5% ess_bulk ess_tail r_hat``.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from mix2stan.arguments import answering
 from mix2stan.compiler import Compiled, DataArgument, Given
 from mix2stan.counts import seed_or_drawn, whole
 from mix2stan.errors import Mix2stanError, suggestion
@@ -172,6 +173,7 @@ class Model(Refits):
     def _repr_html_(self) -> str:
         return summary_page(self._compiled)
 
+    @answering
     def sample(
         self,
         chains: int = 4,
@@ -266,6 +268,7 @@ class Model(Refits):
 
         return Fit.of(draws, self.labels, remember(self.meaning, self.data))
 
+    @answering
     def sample_prior(self, draws: int = 1000, seed: int | None = None) -> PriorSample:
         """Draw parameters, effects and responses from the prior, exactly and without an engine.
 
@@ -486,6 +489,7 @@ class Model(Refits):
         return export_model(self.stan_code, self.stan_data, self.labels, target, force)
 
 
+@answering
 def model(
     text: str | Sequence[str],
     data: DataArgument | str | Path | DaskDataFrame,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from mix2stan.arguments import answering
 from mix2stan.design import is_frame
 from mix2stan.errors import DataError, Mix2stanError
 from mix2stan.fit import Fit
@@ -22,6 +23,7 @@ from mix2stan.stan_data import stan_data
 __all__ = ["fit_multiple"]
 
 
+@answering
 def fit_multiple(
     text: str,
     data: Sequence[pd.DataFrame | IntoFrame],

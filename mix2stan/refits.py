@@ -9,9 +9,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mix2stan.arguments import answering
 from mix2stan.compiler import Compiled
 from mix2stan.counts import seed_or_drawn, whole
-from mix2stan.errors import Mix2stanError
+from mix2stan.errors import Mix2stanError, Unsupported
 from mix2stan.many import seed_of_run
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Refits(ABC):
     def _of_likelihood(self) -> Compiled:
         """The same, as its likelihood is computed."""
 
+    @answering
     def bootstrap(
         self,
         n: int = 1000,
@@ -91,6 +93,7 @@ class Refits(ABC):
             progress=progress,
         )
 
+    @answering
     def approximate(
         self,
         kind: str = "laplace",
@@ -106,7 +109,8 @@ class Refits(ABC):
         Args:
             kind: ``"laplace"``, a normal distribution at the mode of the unconstrained parameters
                 when effects are integrated out, as glmer, TMB and INLA do: of effects that are sampled
-                by their own normal approximation given the rest; or
+                by their own normal approximation given the rest, which is the better the more rows
+                a level has; or
                 ``"pathfinder"``, the best of those along a path to the mode (Zhang et al. 2022); by
                 CmdStan also ``"meanfield"`` and ``"fullrank"``, automatic differentiation variational
                 inference (Kucukelbir et al. 2017).  What is integrated out is still drawn exactly.
@@ -116,6 +120,7 @@ class Refits(ABC):
 
         Raises:
             EngineError: if the engine does not offer it, or it fails.
+            Unsupported: for ``"laplace"`` if every row has an effect of its own.
 
         >>> model.approximate("laplace", seed=1).fixef().round(-1).to_dict()
         {'(Intercept)': 250.0, 'Days': 10.0}
@@ -133,10 +138,13 @@ class Refits(ABC):
         near = 1 if kind == "laplace" else seed
         start = starting_points(compiled.graph, compiled.stan_data, 1, near)[0]
         apart = effects_apart(compiled.graph, start)
+        if kind == "laplace" and apart is not None:
+            _check_rows(compiled)
         found = program.approximate(kind, draws, start, seed, apart)
         labels = labels_of(compiled.graph, compiled.data, {})
         return Fit.of(found, labels, remember(compiled.graph, compiled.data))
 
+    @answering
     def kfold(
         self,
         k: int = 10,
@@ -247,3 +255,18 @@ class Refits(ABC):
             hint = "profile, wald or bootstrap"
             raise Mix2stanError(f"there is no interval by {method!r}", hint=hint)
         return estimate(self._of_likelihood, "REML", pick_engine(engine)).wald(level)
+
+
+def _check_rows(compiled: Compiled) -> None:
+    """Refuse effects of single rows, which are far from normal given the rest.
+
+    Raises:
+        Unsupported: if the model has such.
+    """
+    graph, data = compiled.graph, compiled.data
+    single = any(len(data.grouping(g.factor).levels) == data.rows for g in graph.groups)
+    if graph.strategy.errors or graph.response.layers or single:
+        raise Unsupported(
+            "every row has an effect of its own, which Laplace's approximation is too rough for",
+            hint="sample() is right for it",
+        )

@@ -72,27 +72,28 @@ def cbpp():
 def test_laplace_integrates_effects_for_given_variances(cbpp):
     """Of flat priors its mode is lme4's: -1.398, -0.992, -1.128, -1.580, and an sd of 0.642."""
     model = m2s.model(CBPP, cbpp, prior="flat")
-    fit = model.approximate("laplace", 4000, seed=1)
+    fit = model.approximate("laplace", 2000, seed=1)
     beta = fit.posterior["beta"].values[0]
     assert beta.mean(0) == pytest.approx([-1.398, -0.992, -1.128, -1.580], abs=0.06)
     # standard errors of glmer
     assert beta.std(0) == pytest.approx([0.231, 0.303, 0.323, 0.422], rel=0.12)
     # log sd is normal; a flat prior on the sd moves its mode up by about its variance
     logs = np.log(fit.posterior["sd_herd"].values[0])
-    assert np.exp(np.median(logs) - logs.var() / 1) == pytest.approx(0.642, abs=0.06)
+    assert np.exp(np.median(logs) - logs.var()) == pytest.approx(0.642, abs=0.06)
 
 
 def test_laplace_depends_neither_on_the_seed_nor_on_the_strategy(cbpp):
     tables = [
-        m2s.model(CBPP, cbpp, strategy=strategy).approximate("laplace", 2000, seed=seed).summary()
+        m2s.model(CBPP, cbpp, strategy=strategy).approximate("laplace", 1000, seed=seed).summary()
         for strategy, seed in (("auto", 1), ("auto", 2), ("noncentred", 1))
     ]
     first = tables[0]
     for other in tables[1:]:
         assert (abs(other["mean"] - first["mean"]) < 0.15 * first["sd"]).all()
         assert other["sd"].to_numpy() == pytest.approx(first["sd"].to_numpy(), rel=0.12)
-    again, same = tables[2], tables[0]
-    pd.testing.assert_frame_equal(again, same, rtol=1e-3, check_exact=False)
+    # with the same draws it is the same
+    columns = ["mean", "sd"]
+    pd.testing.assert_frame_equal(tables[2][columns], first[columns], rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +106,8 @@ def test_laplace_depends_neither_on_the_seed_nor_on_the_strategy(cbpp):
 def test_laplace_of_sampled_gaussian_effects_is_that_of_integrated_ones(call):
     df = table("sleepstudy")
     df = df.assign(half=[f"h{i % 7}" for i in range(len(df))])
-    exact = m2s.model(call, df).approximate("laplace", 2000, seed=3)
-    sampled = m2s.model(call, df, strategy="noncentred").approximate("laplace", 2000, seed=3)
+    exact = m2s.model(call, df).approximate("laplace", 500, seed=3)
+    sampled = m2s.model(call, df, strategy="noncentred").approximate("laplace", 500, seed=3)
     a, b = (f.summary().loc[:, ["mean", "sd"]] for f in (exact, sampled))
     names = [n for n in a.index if not n.startswith("cor_")]
     assert (abs(a["mean"] - b["mean"])[names] < 0.25 * a["sd"][names]).all()
@@ -120,6 +121,14 @@ def test_effects_that_are_too_many_to_be_integrated_are_refused():
     df = pd.DataFrame({"g": [f"g{i // 2}" for i in range(1400)], "y": rng.poisson(3, 1400)})
     model = m2s.model("glmer(y ~ 1 + (1 | g), family = poisson)", df)
     with pytest.raises(m2s.EngineError, match="effects are too many"):
+        model.approximate("laplace", seed=1)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "noncentred"])
+def test_laplace_of_an_effect_of_every_row_is_refused(cbpp, strategy):
+    call = CBPP.replace("(1 | herd)", "(1 | herd) + (1 | obs)")
+    model = m2s.model(call, cbpp.assign(obs=[f"o{i}" for i in range(len(cbpp))]), strategy=strategy)
+    with pytest.raises(m2s.Unsupported, match="every row has an effect of its own"):
         model.approximate("laplace", seed=1)
 
 

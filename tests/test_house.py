@@ -15,7 +15,7 @@ PACKAGE = ROOT / "mix2stan"
 # From the ground up; a module may import from its own line and those above it.
 FLOORS = (
     ("errors", "folders", "convergence", "spread"),
-    ("counts",),
+    ("arguments", "counts"),
     ("syntax", "names", "many"),
     ("mathematics",),
     ("documents",),

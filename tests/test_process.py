@@ -54,6 +54,32 @@ def test_fits_in_threads_leave_standard_output_alone(model, capsys):
     )
 
 
+FIRST_IN_A_THREAD = """\
+import threading
+import mix2stan as m2s
+from tests.support.runs import CALL, DATA
+model = m2s.model(CALL, m2s.read_table(DATA))
+fit = lambda: model.sample(1, 50, 20, seed=1, engine="stanli", progress=False)
+thread = threading.Thread(target=fit)
+thread.start()
+thread.join()
+model.kfold(2, seed=1, chains=1, warmup=50, draws=20, engine="stanli", executor=__import__(
+    "tests.support.here", fromlist=["Here"]).Here())
+fit(), model.approximate(draws=1, seed=1), model.reml("stanli")
+try:
+    model.approximate("pathfinder", draws=2, seed=1)
+except m2s.EngineError as error:
+    print(error.message[:44])
+"""
+
+
+def test_a_first_fit_in_a_thread_leaves_the_others_whole():
+    command = [sys.executable, "-c", FIRST_IN_A_THREAD]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-300:]
+    assert done.stdout == "stanli runs pathfinder in the thread alone t\n"
+
+
 # -- workers ---------------------------------------------------------------------------------------
 
 
@@ -209,4 +235,21 @@ def test_numbers_of_numpy_are_numbers(model, fit, tmp_path):
 )
 def test_other_counts_are_answered_in_words(model, fit, ask, name):
     with pytest.raises(m2s.Mix2stanError, match=f"^{name} must be a"):
+        ask(model, fit)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda model, fit: model.sample(iter=4000), "'iter'.*\n.*warmup= and draws="),
+        (lambda model, fit: model.sample(cores=4), "'cores'.*\n.*threads="),
+        (lambda model, fit: model.sample(tune=4), "'tune'.*\n.*warmup="),
+        (lambda model, fit: model.sample(chain=4), "'chain'.*\n.*nearest: 'chains'"),
+        (lambda model, fit: m2s.model("lm(y ~ x)", None, priors="flat"), "nearest: 'prior'"),
+        (lambda model, fit: fit.predict(re_formula=None), "re='population'"),
+        (lambda model, fit: fit.summary(hdi_prob=0.9), "has no argument 'hdi_prob'"),
+    ],
+)
+def test_arguments_of_other_packages_are_answered_in_words(model, fit, ask, said):
+    with pytest.raises(m2s.Mix2stanError, match=said):
         ask(model, fit)

@@ -31,6 +31,7 @@ from mix2stan.engines.marginal import marginal_laplace
 from mix2stan.engines.stan_text import without_model
 from mix2stan.engines.values import approximation, layout, split, stats, to_json
 from mix2stan.errors import EngineError, suggestion
+from mix2stan.many.places import cores
 
 __all__ = ["Stanli"]
 
@@ -45,6 +46,27 @@ _APART = 1e-7
 #: Step of the differences of gradients, relative to the size of a coordinate.
 _STEP = 1e-5
 _FAILED = re.compile(r"chain (\d+)", re.IGNORECASE)
+
+
+#: Stan's memory is of the thread that loads its library: what runs in another has none, and dies.
+_LOADED_BY = threading.current_thread()
+
+
+def _at_home() -> bool:
+    return threading.current_thread() is _LOADED_BY
+
+
+def _check_at_home(what: str) -> None:
+    """Refuse what stanli can do in one thread alone.
+
+    Raises:
+        EngineError: in any other.
+    """
+    if not _at_home():
+        raise EngineError(
+            f"stanli runs {what} in the thread alone that used it first, {_LOADED_BY.name}",
+            hint="call it there; sample() and approximate('laplace') run in any thread",
+        )
 
 
 class Stanli:
@@ -78,8 +100,8 @@ class StanliProgram:
     def sample(self, settings: Settings, progress: ProgressCallback | None = None) -> Draws:
         inits = self._starts(settings)
         chains, at_once = settings.chains, settings.at_once
-        if threading.current_thread() is not threading.main_thread():
-            # one chain at a time runs in the caller's thread, and stanli dies in any but the main one
+        if not _at_home():
+            # one chain at a time runs in the caller's thread
             at_once = max(at_once, 2)
             if chains == 1:
                 chains, progress = 2, None
@@ -172,17 +194,13 @@ class StanliProgram:
             inside = {"inits": marginal_laplace(self._density, start, effects, draws, seed)}
         else:
             inside = _APPROXIMATIONS[kind](self, draws, start, seed)
-        # a chain of one step that goes nowhere for every draw: its variables
         try:
-            fit = self._model.sample(
-                chains=draws, warmup=0, samples=1, seed=seed, adapt_engaged=False,
-                step_size=1e-14, max_depth=1, refresh=0, **inside,
-            )  # fmt: skip
+            fit = self._variables(draws, seed, **inside)
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"the {kind} approximation failed: {error}") from error
         names = stanli.SAMPLER_COLUMNS
-        columns = {name: fit.sampler_stats[None, :, 0, i] for i, name in enumerate(names)}
-        return approximation(self.engine, kind, fit.names, fit.draws()[None, :, 0], columns)
+        columns = {name: fit.sampler_stats[None, :draws, 0, i] for i, name in enumerate(names)}
+        return approximation(self.engine, kind, fit.names, fit.draws()[None, :draws, 0], columns)
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -198,6 +216,7 @@ class StanliProgram:
             raise EngineError(f"stanli cannot run the program\n{error}") from error
 
     def _own_optimum(self, inits: Values | None, jacobian: bool, seed: int) -> Optimum:
+        _check_at_home("this optimiser")
         start = None if inits is None else self._unconstrain(inits)
         try:
             found = self._model.optimize(seed=seed, init=start)
@@ -220,11 +239,19 @@ class StanliProgram:
         best, value = max(tops, key=lambda top: top[1])
         if not np.isfinite(value):
             raise EngineError("stanli: the density is not finite where the climb starts")
-        chain = self._model.sample(
-            chains=1, warmup=0, samples=1, inits=best, adapt_engaged=False, step_size=1e-14,
-            max_depth=1, refresh=0,
-        )  # fmt: skip
+        chain = self._variables(1, inits=best)
         return Optimum(split(chain.draws()[0, 0], layout(chain.names)), value, False)
+
+    def _variables(self, count: int, seed: int = 1, **inside: Any) -> stanli.Fit:
+        """What the variables are at some points: a chain each, of one step that goes nowhere."""
+        chains = count
+        if not _at_home() and count == 1:
+            chains = 2
+            inside = {k: np.repeat(np.atleast_2d(v), 2, axis=0) for k, v in inside.items()}
+        return self._model.sample(
+            chains=chains, warmup=0, samples=1, seed=seed, adapt_engaged=False, step_size=1e-14,
+            max_depth=1, refresh=0, parallel_chains=max(2, cores()), **inside,
+        )  # fmt: skip
 
     def _top(self, start: Array, reach: float | Array) -> tuple[Array, float]:
         """Where a climb without the Jacobian ends, shape (n,), and the density there."""
@@ -261,6 +288,7 @@ class StanliProgram:
 
     def _pathfinder(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
         """A path of stanli's own; it finds its start itself."""
+        _check_at_home("pathfinder")
         return {"pathfinder_init": {}}
 
     def _plain(self, q: Array) -> tuple[float, Array]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas as pd
 
+from mix2stan.arguments import answering
 from mix2stan.row_names import storable
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class AfterFit:
 
         return report_fit(cast("Fit", self), model, path, force)
 
+    @answering
     def predict(
         self,
         newdata: pd.DataFrame | IntoFrame | None = None,
@@ -134,6 +136,7 @@ class AfterFit:
         """
         return cast(pd.DataFrame, self.predict(draws=draws, summary=True))
 
+    @answering
     def residuals(
         self, type: ResidualType = "response", draws: int | None = None, seed: int | None = None
     ) -> pd.Series:
@@ -163,6 +166,7 @@ class AfterFit:
 
         return residuals(cast("Fit", self), type, draws, seed)
 
+    @answering
     def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
         """Data sets like the one of the fit, given the effects: a row per row, a column each.
 
