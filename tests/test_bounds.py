@@ -20,6 +20,7 @@ N = 400
 def d():
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({k: [f"l{i}" for i in rng.integers(50, size=N)] for k in "FHKL"})
+    frame["long"] = "a" * 1000
     frame["u"] = [f"u{i}" for i in range(N)]
     return frame.assign(x=rng.normal(size=N), z=rng.normal(size=N), y=rng.normal(size=N))
 
@@ -51,7 +52,7 @@ TOO_MUCH = {
     "factor(x, labels = 1:1e7)": "values as text",
     "cut(x, breaks = 1:1e7)": "breaks",
     "ordered(u)": "orthogonal polynomials",
-    f"paste({','.join(['F'] * 49_000)})": "cells",
+    f"paste({', '.join(['long'] * 200)})": "cells",
     "(" + " + ".join(f"I(x + {i})" for i in range(1000)) + ")^2": "products of terms",
 }
 CALLS = {

@@ -36,7 +36,7 @@ def fit(model):
 # -- standard output -------------------------------------------------------------------------------
 
 
-def test_fits_in_threads_leave_standard_output_alone(model, capsys):
+def test_fits_in_threads_leave_standard_output_alone(model, fit, capsys):
     out, seen = sys.stdout, []
     how = {**SHORT, "seed": 1, "progress": seen.append}
     threads = [threading.Thread(target=model.sample, kwargs=how) for _ in range(4)]
@@ -65,11 +65,11 @@ thread.start()
 thread.join()
 model.kfold(2, seed=1, chains=1, warmup=50, draws=20, engine="stanli", executor=__import__(
     "tests.support.here", fromlist=["Here"]).Here())
-fit(), model.approximate(draws=1, seed=1), model.reml("stanli")
+fit(), model.reml("stanli")
 try:
-    model.approximate("pathfinder", draws=2, seed=1)
+    model.approximate(draws=2, seed=1)
 except m2s.EngineError as error:
-    print(error.message[:44])
+    print(error.message)
 """
 
 
@@ -77,7 +77,7 @@ def test_a_first_fit_in_a_thread_leaves_the_others_whole():
     command = [sys.executable, "-c", FIRST_IN_A_THREAD]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-300:]
-    assert done.stdout == "stanli runs pathfinder in the thread alone t\n"
+    assert done.stdout.startswith("stanli runs approximations in the thread alone that used it")
 
 
 # -- workers ---------------------------------------------------------------------------------------

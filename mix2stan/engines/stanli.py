@@ -65,7 +65,7 @@ def _check_at_home(what: str) -> None:
     if not _at_home():
         raise EngineError(
             f"stanli runs {what} in the thread alone that used it first, {_LOADED_BY.name}",
-            hint="call it there; sample() and approximate('laplace') run in any thread",
+            hint="call it there, or import mix2stan.engines.stanli there first; sample() runs anywhere",
         )
 
 
@@ -188,6 +188,7 @@ class StanliProgram:
         if kind not in _APPROXIMATIONS:
             hint = suggestion(kind, _APPROXIMATIONS, what="stanli offers")
             raise EngineError(f"stanli has no approximation {kind!r}", hint=hint)
+        _check_at_home("approximations")
         start = self._unconstrain(inits)
         if apart is not None and kind == "laplace":
             effects = np.abs(start - self._unconstrain(apart)) > _APART
@@ -288,7 +289,6 @@ class StanliProgram:
 
     def _pathfinder(self, draws: int, start: Array, seed: int) -> dict[str, Any]:
         """A path of stanli's own; it finds its start itself."""
-        _check_at_home("pathfinder")
         return {"pathfinder_init": {}}
 
     def _plain(self, q: Array) -> tuple[float, Array]:
