@@ -22,8 +22,8 @@ def spread(values: Any, constant: float = 1.0, size: float = 0.0, ddof: int = 1)
         size: of numbers the values were computed from, if these were larger.
         ddof: as in :func:`numpy.std`.
 
-    >>> spread([1.0, 3.0]), spread([0.1 + 0.2, 0.3, 0.3])
-    (1.4142135623730951, 1.0)
+    >>> round(spread([1.0, 3.0]), 6), spread([0.1 + 0.2, 0.3, 0.3])
+    (1.414214, 1.0)
     """
     found: NDArray[np.float64] = np.asarray(values, dtype=float)
     if found.size <= ddof:

@@ -2,7 +2,6 @@
 
 import datetime
 import io
-import logging
 from decimal import Decimal
 from fractions import Fraction
 
@@ -13,8 +12,6 @@ import pyarrow as pa
 import pytest
 
 import mix2stan as m2s
-
-logging.getLogger("mix2stan").setLevel(logging.ERROR)
 
 N = 60
 ROW = np.arange(N)

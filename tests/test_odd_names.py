@@ -1,7 +1,5 @@
 """Any name of a column, and of a level, survives; none of them reaches a terminal as it is."""
 
-import logging
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +9,6 @@ import mix2stan as m2s
 from mix2stan.cli import app
 from mix2stan.parser import parse_expression
 from mix2stan.syntax import Name, String, quote_name
-
-logging.getLogger("mix2stan").setLevel(logging.ERROR)
 
 NAMES = [
     "Dose\n(mg)", "a`b", "back\\slash", "\\n", "tab\t", "\x1b[31mred", "null\0x", "{{x}}", "größe 中",

@@ -1,14 +1,10 @@
 """Results line up with the data frame they come from, whatever its index is."""
 
-import logging
-
 import numpy as np
 import pandas as pd
 import pytest
 
 import mix2stan as m2s
-
-logging.getLogger("mix2stan").setLevel(logging.ERROR)
 
 N = 24
 CALL = "lmer(y ~ x + (1 | g))"

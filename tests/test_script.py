@@ -59,7 +59,9 @@ UPDATES = {
         "MCMCglmm(y ~ 1, random = ~g)"
     ),
     "m <- brm(y ~ x + (1 | g), d)\nupdate(m, formula. = ~ . - x, newdata = d)": "brm(y ~ 1 + (1 | g))",
-    "m <- clm(f ~ x, data = d)\nupdate(m, link = 'probit')": 'clm(f ~ x, link = "probit")',
+    "m <- clm(ordered(f) ~ x, data = d)\nupdate(m, link = 'probit')": (
+        'clm(ordered(f) ~ x, link = "probit")'
+    ),
     "f1 <- y ~ x + (1 | g)\nf2 <- update(f1, . ~ . + z)\nlmer(f2, d)": "lmer(y ~ x + z + (1 | g))",
 }
 

@@ -71,7 +71,7 @@ def test_a_value_that_is_no_level_is_said(tmp_path):
 
 def test_a_frame_is_asked_for():
     with pytest.raises(m2s.DataError, match="data frame"):
-        m2s.model("lm(y ~ 1)", {"y": [1, 2]})
+        m2s.model("lm(y ~ 1)", 3)
 
 
 def test_verbs_make_columns():

@@ -29,6 +29,7 @@ __all__ = [
     "posterior_roots",
     "product_nodes",
     "root_of",
+    "spread_at_draws",
 ]
 
 Array = NDArray[np.float64]
@@ -105,6 +106,31 @@ def posterior_roots(draws: Array) -> Array:
     sizes = np.diagonal(covariance, axis1=1, axis2=2)
     ridge = 1e-6 * np.eye(draws.shape[1]) * sizes[:, :, None]
     return np.linalg.cholesky(covariance + ridge)
+
+
+def spread_at_draws(centre: Array, root: Array, covariance: Array) -> tuple[Array, Array]:
+    """Where effects of levels are, given the covariance of every draw: means and roots.
+
+    A draw whose effects vary less than those of others leaves a level less room than it has on average.
+
+    Args:
+        centre: the posterior means of the levels' effects, shape (J, d).
+        root: roots of their posterior covariances, shape (J, d, d).
+        covariance: that of the effects, by draw, shape (S, d, d).
+
+    Returns:
+        Shapes (J, S, d) and (J, S, d, d).
+    """
+    d = centre.shape[1]
+    prior = np.linalg.inv(covariance)
+    sizes, axes = np.linalg.eigh(prior - np.linalg.inv(covariance.mean(axis=0)))
+    narrower = (axes * np.maximum(sizes, 0.0)[:, None, :]) @ np.swapaxes(axes, 1, 2)
+    # in units of the posterior: (I + R' N R)^-1
+    turned = np.swapaxes(root, 1, 2)[:, None] @ narrower[None] @ root[:, None]
+    L = np.linalg.cholesky(np.eye(d) + turned)
+    roots = root[:, None] @ np.swapaxes(np.linalg.inv(L), -1, -2)
+    own = np.linalg.solve(root, centre[:, :, None])[:, None]
+    return np.asarray((roots @ np.linalg.solve(L, own))[..., 0]), np.asarray(roots)
 
 
 def root_of(covariance: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from mix2stan.postfit.integrals import (
     STACK,
     posterior_roots,
     product_nodes,
+    spread_at_draws,
 )
 from mix2stan.postfit.layered import log_lik_of_units
 from mix2stan.postfit.predict import predictor_of, without_groups
@@ -207,7 +208,7 @@ def _error_covariance(rows: Index, roots: dict[tuple[int, ...], Array], sigma: A
 def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
     """Effects of every level integrated out by Gauss-Hermite quadrature; shape (J, S).
 
-    The points are spread as the posterior of the level's effects is.
+    The points are spread as the posterior of the level's effects is, at every draw of their covariance.
     """
     graph, S = predictor.graph, predictor.sample.size
     columns = [(group, k) for group in graph.groups for k in range(len(group.columns.names))]
@@ -224,8 +225,9 @@ def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
     names = [p.parameter for p in mean_predictors(graph)]
     place = [next(d for d, n in enumerate(names) if k in g.columns_in(n)) for g, k in columns]
     effects = np.concatenate([predictor.sample.effects(g) for g in graph.groups], axis=1)
-    centre, root = effects.mean(axis=2), posterior_roots(effects)
     prior = [(predictor.sample.effects(g).shape[1], _normal(predictor, g)) for g in graph.groups]
+    covariance = _side_by_side([predictor.sample.covariance(g) for g in graph.groups])
+    centre, root = spread_at_draws(effects.mean(axis=2), posterior_roots(effects), covariance)
     jacobian = np.linalg.slogdet(root)[1] + 0.5 * len(columns) * np.log(2 * np.pi)
     blocks = list(plain.blocks())
     # the predictor of one block is kept, those of more would not fit in memory
@@ -238,21 +240,32 @@ def _by_quadrature(predictor: Predictor, codes: Index, J: int) -> Array:
             eta = np.array(kept[i]) if kept else plain.linear(block)
             by_predictor = eta if eta.ndim == 3 else eta[..., None]
             for k, d in enumerate(place):
-                by_predictor[..., d] += (Z[:, k] * b[codes, k])[block][:, None]
+                by_predictor[..., d] += Z[block, k, None] * b[codes[block], :, k]
             parameters = plain.parameters(block, eta)
             density = at(block, plain.mu(eta), parameters)
             np.add.at(sums, codes[block], density * weights[block][:, None])
         start = 0
         for q, density_of in prior:
-            sums += density_of(b[:, start : start + q])
+            sums += density_of(b[..., start : start + q])
             start += q
         point = np.log(w) + 0.5 * float(x @ x)
-        total = np.logaddexp(total, sums + jacobian[:, None] + point)
+        total = np.logaddexp(total, sums + jacobian + point)
     return total
 
 
+def _side_by_side(covariances: Sequence[Array]) -> Array:
+    """Independent effects' covariances, shape (q, q, S) each, as one, shape (S, d, d)."""
+    d, S = sum(len(c) for c in covariances), covariances[0].shape[2]
+    whole, start = np.zeros((S, d, d)), 0
+    for c in covariances:
+        end = start + len(c)
+        whole[:, start:end, start:end] = np.moveaxis(c, -1, 0)
+        start = end
+    return whole
+
+
 def _normal(predictor: Predictor, group: Group) -> Callable[[Array], Array]:
-    """The log density of effects, shape (J, q), at every draw of their covariance, shape (J, S)."""
+    """The log density of effects, shape (J, S, q), at every draw of their covariance, (J, S)."""
     try:
         root = np.linalg.cholesky(np.moveaxis(predictor.sample.covariance(group), -1, 0))
     except np.linalg.LinAlgError:
@@ -262,8 +275,8 @@ def _normal(predictor: Predictor, group: Group) -> Callable[[Array], Array]:
     inverse = np.linalg.inv(root)
 
     def at(b: Array) -> Array:
-        z = np.einsum("sij,kj->ksi", inverse, b)
-        q = b.shape[1]
+        z = np.einsum("sij,ksj->ksi", inverse, b)
+        q = b.shape[2]
         return np.asarray(-0.5 * (z**2).sum(axis=2) - half - 0.5 * q * np.log(2 * np.pi))
 
     return at
