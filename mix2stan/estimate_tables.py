@@ -15,6 +15,7 @@ from mix2stan.graph import Group, ModelGraph
 from mix2stan.matrices import Data
 
 __all__ = [
+    "beside_errors",
     "every_value",
     "is_singular",
     "mode_table",
@@ -24,7 +25,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-#: Below this share of sigma a standard deviation is on the boundary.
+#: Below this share of the errors' what effects add to a row's standard deviation is none.
 _BOUNDARY = 1e-4
 
 
@@ -57,18 +58,36 @@ def every_value(
     return pd.Series(found, name="estimate")
 
 
-def is_singular(root: Array, sigma: float) -> bool:
-    return bool(np.linalg.svd(root / sigma, compute_uv=False).min() < _BOUNDARY)
+def beside_errors(group: Group, data: Data, errors: Array) -> Array:
+    """The triangle T by which effects of a term are independent ones beside errors of variance 1.
+
+    Args:
+        group: the term, of q effects.
+        data: the rows.
+        errors: their standard deviations, shape (N,) or ().
+    """
+    Z = data.matrix(group.columns) / np.broadcast_to(errors, data.rows)[:, None]
+    return np.asarray(np.linalg.qr(Z / np.sqrt(data.count), mode="r"), dtype=float)
+
+
+def is_singular(root: Array, triangle: Array) -> bool:
+    """Whether a combination of effects does not vary: their root, in units of the errors."""
+    return bool(np.linalg.svd(triangle @ root, compute_uv=False).min() < _BOUNDARY)
 
 
 def variance_table(
-    groups: tuple[Group, ...], roots: Mapping[str, Array], sigma: float
+    groups: tuple[Group, ...],
+    roots: Mapping[str, Array],
+    sigma: float,
+    triangles: Mapping[str, Array],
 ) -> pd.DataFrame:
+    """Standard deviations and correlations: a row per effect, and the residual."""
     rows: list[dict[str, Any]] = []
     for group in groups:
         covariance = roots[group.id] @ roots[group.id].T
         sd = np.sqrt(np.diag(covariance))
-        sd = np.where(sd < _BOUNDARY * sigma, 0.0, sd)
+        added = sd * np.sqrt(np.sum(triangles[group.id] ** 2, axis=0))
+        sd = np.where(added < _BOUNDARY, 0.0, sd)
         for k, name in enumerate(group.columns.names):
             row: dict[str, Any] = {"group": str(group.factor), "effect": name, "sd": sd[k]}
             if COVARIANCES[group.covariance.kind].correlated:

@@ -21,6 +21,7 @@ from mix2stan.documents import Block, Paragraph, result_page, table_of
 from mix2stan.engines import Engine, Optimum, Program
 from mix2stan.errors import EngineError, Unsupported, visible
 from mix2stan.estimate_tables import (
+    beside_errors,
     every_value,
     is_singular,
     mode_table,
@@ -38,6 +39,7 @@ from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing, refu
 from mix2stan.plan import plan
 from mix2stan.priors.residual import has_kinks, range_starts
 from mix2stan.render import render
+from mix2stan.residual_data import multiplier, residual_entries
 from mix2stan.residual_point import free_parameters, is_degenerate, residual_estimates
 from mix2stan.residuals import known_errors
 from mix2stan.structured_data import structured_data
@@ -306,9 +308,13 @@ class Likelihood:
         coefficients, covariance, effects = effects_at(self.data, graph, roots, best.values, y)
         errors = pd.Series(self._error_factor * np.sqrt(np.diag(covariance)), index=names)
         beta = pd.Series(coefficients, index=names, name="estimate")
-        table = variance_table(graph.groups, roots, sigma)
+        d = sigma * multiplier(
+            graph.residual, residual_entries(graph.residual, self.data), best.values
+        )
+        triangles = {g.id: beside_errors(g, self.data, d) for g in graph.groups}
+        table = variance_table(graph.groups, roots, sigma, triangles)
         residual = residual_estimates(graph.residual, best.values)
-        singular = {g: is_singular(root, sigma) for g, root in roots.items()}
+        singular = {g: is_singular(root, triangles[g]) for g, root in roots.items()}
         for finding in self.unidentified:
             beta[list(finding.coefficients)] = math.nan
             errors[list(finding.errors_of)] = math.nan

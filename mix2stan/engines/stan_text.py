@@ -10,15 +10,16 @@ _SKIPPED = re.compile(r'//[^\n]*|/\*.*?\*/|"[^"\n]*"', re.DOTALL)
 
 
 def without_model(stan_code: str) -> str:
-    """The same program with an empty model block: its log density is the Jacobian alone.
+    """The same program with nothing but parameters: its log density is the Jacobian alone.
 
     >>> without_model("parameters { real x; } model { x ~ normal(0, 1); }")
     'parameters { real x; } model {}'
     """
-    block = _block(_blank(stan_code), "model")
-    if block is None:
-        return stan_code
-    return stan_code[: block[0]] + "{}" + stan_code[block[1] + 1 :]
+    for name in ("generated quantities", "model"):
+        block = _block(_blank(stan_code), name)
+        if block is not None:
+            stan_code = stan_code[: block[0]] + "{}" + stan_code[block[1] + 1 :]
+    return stan_code
 
 
 def _blank(stan_code: str) -> str:
@@ -32,7 +33,7 @@ def _block(text: str, name: str) -> tuple[int, int] | None:
     for position, character in enumerate(text):
         if character == "{":
             if depth == 0:
-                wanted = text[header:position].split() == [name]
+                wanted = text[header:position].split() == name.split()
                 opened = position
             depth += 1
         elif character == "}":

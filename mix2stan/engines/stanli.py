@@ -39,6 +39,8 @@ __all__ = ["Stanli"]
 _WALL = 100.0
 #: How far the change of variables can move a mode: a factor of exp(10) of a scale.
 _REACH = 10.0
+#: How far roots of correlations stay from the edge, which no unconstrained number reaches.
+_INSIDE = 1e-12
 #: At the end of that reach the climb goes on, so often, where it is steeper than this.
 _MOVES, _SLOPE = 5, 1e-4
 #: Unconstrained coordinates that differ by more than this are apart.
@@ -196,7 +198,7 @@ class StanliProgram:
         else:
             inside = _APPROXIMATIONS[kind](self, draws, start, seed)
         try:
-            fit = self._variables(draws, seed, **inside)
+            fit = self._variables(draws, seed=seed, **inside)
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"the {kind} approximation failed: {error}") from error
         names = stanli.SAMPLER_COLUMNS
@@ -241,15 +243,21 @@ class StanliProgram:
         if not np.isfinite(value):
             raise EngineError("stanli: the density is not finite where the climb starts")
         chain = self._variables(1, inits=best)
-        return Optimum(split(chain.draws()[0, 0], layout(chain.names)), value, False)
+        if np.isnan(chain.draws()[0, 0]).any():
+            # quantities that are generated may not be there, where a correlation is one
+            chain = self._variables(1, self._jacobian, inits=best)
+        values = split(chain.draws()[0, 0], layout(chain.names))
+        return Optimum({name: _inside(v) for name, v in values.items()}, value, False)
 
-    def _variables(self, count: int, seed: int = 1, **inside: Any) -> stanli.Fit:
+    def _variables(
+        self, count: int, model: stanli.Model | None = None, seed: int = 1, **inside: Any
+    ) -> stanli.Fit:
         """What the variables are at some points: a chain each, of one step that goes nowhere."""
         chains = count
         if not _at_home() and count == 1:
             chains = 2
             inside = {k: np.repeat(np.atleast_2d(v), 2, axis=0) for k, v in inside.items()}
-        return self._model.sample(
+        return (model or self._model).sample(
             chains=chains, warmup=0, samples=1, seed=seed, adapt_engaged=False, step_size=1e-14,
             max_depth=1, refresh=0, parallel_chains=max(2, cores()), **inside,
         )  # fmt: skip
@@ -329,6 +337,16 @@ _APPROXIMATIONS: dict[str, Callable[[StanliProgram, int, Array, int], dict[str, 
     "laplace": StanliProgram._laplace,
     "pathfinder": StanliProgram._pathfinder,
 }
+
+
+def _inside(value: Array) -> Array:
+    """The root of correlations of which one is 1 up to rounding, where a climb can begin; else itself."""
+    if value.ndim != 2 or value.shape[0] != value.shape[1] or np.diag(value).min() > _INSIDE:
+        return value
+    if np.triu(value, 1).any() or not np.allclose(np.sum(value**2, axis=1), 1.0):
+        return value
+    within = (1 - _INSIDE) * value @ value.T + _INSIDE * np.eye(len(value))
+    return np.asarray(np.linalg.cholesky(within))
 
 
 def _climb(
