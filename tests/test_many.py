@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -139,3 +141,17 @@ def test_fingerprints_tell_data_apart():
     assert fingerprint(a) == fingerprint({"N": 3, "y": np.arange(3.0)})
     assert fingerprint(a) != fingerprint({**a, "y": np.array([0.0, 1.0, 2.5])})
     assert fingerprint("a", "b") != fingerprint("ab")
+
+
+def test_a_run_that_is_stopped_while_results_are_sent_ends():
+    """A worker that is ended half way through a large result leaves nobody waiting for the rest."""
+    code = """
+import numpy as np
+from mix2stan.many.run import Work, run_many
+if __name__ == "__main__":
+    def stop(i):
+        raise KeyboardInterrupt
+    run_many(Work(np.full, 3_000_000, range(8), "array"), progress=stop)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode and "KeyboardInterrupt" in done.stderr

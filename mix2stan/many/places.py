@@ -141,11 +141,16 @@ class _LocalProcesses:
     def close(self) -> None:
         # the executor waits for running tasks unless its processes are ended
         workers = list((getattr(self._pool, "_processes", None) or {}).values())
+        sent = getattr(getattr(self._pool, "_result_queue", None), "_writer", None)
         self._pool.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
             worker.terminate()
         for worker in workers:
             worker.join()
+        if sent is not None:
+            # a worker that ended while it sent a result left half of it: its reader is told that no
+            # more comes, or waits for it when this process ends
+            sent.close()
 
 
 #: The main module and the environment are one for all threads.
