@@ -281,6 +281,8 @@ class Data:
     def vector(self, expression: Node) -> Array:
         """A numeric expression, shape (N,)."""
         column: Column = self.frame.column(expression)
+        if column.kind == "logical":
+            return np.asarray(column.values, dtype=float)
         if column.is_factor or column.values.ndim != 1:
             message = f"{expression} is not numeric"
             raise FormulaError(message, span=expression.span)

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mix2stan.design import (
+    TRAIT,
     Column,
     Evaluation,
     Frame,
@@ -25,6 +26,7 @@ from mix2stan.design import (
     align,
     grouping,
     in_pandas,
+    of_every_trait,
 )
 from mix2stan.errors import DataError, suggestion
 from mix2stan.families import mean_groups
@@ -129,6 +131,9 @@ class Schema:
         frame = in_pandas(newdata)
         if not isinstance(frame, pd.DataFrame):
             raise DataError(f"newdata has to be a data frame, not {type(newdata).__name__}")
+        if self.graph.response.traits and TRAIT not in frame.columns and not response:
+            # a row of data has a predictor for every response
+            frame = of_every_trait(frame, self.graph.response.traits)
         return self._new_rows(frame, groups, response)
 
     def _new_rows(self, newdata: pd.DataFrame, groups: bool, response: bool) -> Rows:

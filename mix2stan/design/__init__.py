@@ -22,7 +22,7 @@ from mix2stan.design.grouping import Grouping, grouping, incidence
 from mix2stan.design.matrix import DesignSpec, design, independent_columns, settings_of
 from mix2stan.design.model_frame import ModelFrame, model_frame
 from mix2stan.design.of_data import with_values
-from mix2stan.design.stack import TRAIT, levels_of, stack, trials_name
+from mix2stan.design.stack import TRAIT, levels_of, of_every_trait, stack, trials_name
 from mix2stan.design.tables import read_table
 from mix2stan.design.terms import Term, Terms, product, terms, without_term
 from mix2stan.errors import DataError, FormulaError
@@ -51,6 +51,7 @@ __all__ = [
     "levels_of",
     "model_frame",
     "model_matrix",
+    "of_every_trait",
     "product",
     "read_table",
     "rows_of_subset",

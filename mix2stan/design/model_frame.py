@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column, Frame
 from mix2stan.errors import DataError, FormulaError
-from mix2stan.syntax import Name, Node, walk
+from mix2stan.syntax import Call, Name, Node, walk
 
 __all__ = ["ModelFrame", "model_frame"]
 
 Key = TypeVar("Key")
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+#: Functions that make a factor of what they are given, and what says which levels it has.
+_MAKERS = ("factor", "as.factor", "ordered", "as.ordered")
+_OWN_LEVELS = frozenset({"levels", "exclude", "labels"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +64,7 @@ class ModelFrame:
         wanted = tuple(self.columns) if expressions is None else expressions
         evaluation = Evaluation(frame, dict(self.states))
         found = {node: evaluation.variable(node) for node in wanted}
+        _check_made(wanted, evaluation)
         rows, dropped = _complete_rows(found, frame.n)
         columns = {}
         for node, column in found.items():
@@ -165,6 +171,26 @@ def _check_finite(node: Node, column: Column, rows: NDArray[np.int64]) -> None:
     if infinite.any():
         row = int(rows[np.argwhere(infinite)[0][0]])
         raise FormulaError(f"{node} is infinite in row {row + 1}", span=node.span)
+
+
+def _check_made(expressions: Sequence[Node], evaluation: Evaluation) -> None:
+    """Refuse a value that ``factor(x)`` has no level for, as the rows it learnt from had none.
+
+    Where a call has levels of its own such a value is missing, as in R.
+
+    Raises:
+        DataError: naming the first such value.
+    """
+    for node in dict.fromkeys(n for e in expressions for n in walk(e)):
+        named = {a.name for a in node.args} if isinstance(node, Call) else set()
+        if not isinstance(node, Call) or node.function not in _MAKERS or named & _OWN_LEVELS:
+            continue
+        made, given = evaluation.variable(node), evaluation.variable(node.args[0].value)
+        unknown = made.missing & ~given.missing
+        if unknown.any():
+            as_levels = given.rows(np.flatnonzero(unknown)[:1]).as_factor()
+            level = as_levels.levels[int(as_levels.values[0])]
+            raise DataError(f"{node} has the level {level!r}, which the model has not seen")
 
 
 def _recode(new: Column, old: Column, node: Node) -> Column:

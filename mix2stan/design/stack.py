@@ -16,7 +16,7 @@ from mix2stan.errors import FormulaError
 from mix2stan.graph import Trait
 from mix2stan.syntax import Node
 
-__all__ = ["TRAIT", "UNIT", "levels_of", "stack", "trials_name"]
+__all__ = ["TRAIT", "UNIT", "levels_of", "of_every_trait", "stack", "trials_name"]
 
 #: The factor of the responses, and that of the rows they came from: MCMCglmm's names.
 TRAIT, UNIT = "trait", "units"
@@ -57,15 +57,25 @@ def stack(df: pd.DataFrame, responses: Sequence[Trait], name: str) -> pd.DataFra
     cells = len(responses) * len(df) * (len(df.columns) + 3)
     bounded(cells, most_cells(len(df)), "cells of rows for every response", span)
     values = [_values(evaluation, response) for response in responses]
-    rows, traits = np.arange(len(df)), len(responses)
-    labels = [response.name for response in responses]
-    long = pd.concat([df] * traits, ignore_index=True)
+    long = of_every_trait(df, [response.name for response in responses])
     long[name] = np.concatenate(values)
-    long[TRAIT] = pd.Categorical(np.repeat(labels, len(df)), labels)
     if any(response.counts for response in responses):
         trials = [_trials(evaluation, response, len(df)) for response in responses]
         long[trials_name(name)] = np.concatenate(trials)
-    long[UNIT] = pd.Categorical(np.tile(rows + 1, traits))
+    long[UNIT] = pd.Categorical(np.tile(np.arange(len(df)) + 1, len(responses)))
+    return long
+
+
+def of_every_trait(df: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+    """Rows once for every trait, which the factor ``trait`` and the index name, the first trait first.
+
+    Args:
+        df: the rows, shape (n, …).
+        labels: the traits.
+    """
+    rows, traits = np.arange(len(df)), len(labels)
+    long = pd.concat([df] * traits, ignore_index=True)
+    long[TRAIT] = pd.Categorical(np.repeat(np.array(labels), len(df)), list(labels))
     place = np.tile(rows, traits)
     levels = [df.index.get_level_values(k)[place] for k in range(df.index.nlevels)]
     names = list(df.index.names) if any(n is not None for n in df.index.names) else None

@@ -340,8 +340,10 @@ _APPROXIMATIONS: dict[str, Callable[[StanliProgram, int, Array, int], dict[str, 
 
 
 def _inside(value: Array) -> Array:
-    """The root of correlations of which one is 1 up to rounding, where a climb can begin; else itself."""
-    if value.ndim != 2 or value.shape[0] != value.shape[1] or np.diag(value).min() > _INSIDE:
+    """The root of correlations of which one is 1, moved to where a climb can begin; else itself."""
+    if value.ndim != 2 or value.shape[0] != value.shape[1] or not value.size:
+        return value
+    if np.diag(value).min() > _INSIDE:
         return value
     if np.triu(value, 1).any() or not np.allclose(np.sum(value**2, axis=1), 1.0):
         return value

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
 import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from mix2stan.families import basic, categories, continuous, further, zeros
 from mix2stan.families.basic import Family, Support, on_link
@@ -39,6 +42,25 @@ FAMILIES: dict[str, Family] = {
 
 #: The families of responses whose predictors have residuals of their own: what they are seen through.
 LAYERS: dict[str, LayerRow] = {**single_latent(FAMILIES), **several_latent()}
+
+
+def _family(name: str) -> Family:
+    return FAMILIES[name]
+
+
+def _layer(name: str) -> LayerRow:
+    return LAYERS[name]
+
+
+def _by_name(
+    rows: Mapping[str, Any], named: Callable[[str], Any]
+) -> Callable[[Any], tuple[Callable[[str], Any], tuple[str]]]:
+    """How a row goes to another process, which has it: by its name."""
+    return lambda row: (named, (next(name for name, own in rows.items() if own is row),))
+
+
+copyreg.pickle(Family, _by_name(FAMILIES, _family))
+copyreg.pickle(LayerRow, _by_name(LAYERS, _layer))
 
 
 def single_parameters(graph: ModelGraph) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mix2stan.design import independent_columns
+from mix2stan.errors import FormulaError
 from mix2stan.families import free_thresholds
 from mix2stan.graph import Columns, Factor, Group, ModelGraph, Predictor, Share, note
 from mix2stan.passes.context import Context
@@ -49,6 +50,7 @@ def _resolve_predictor(
     Beside thresholds, which take any constant, columns are independent of that too.
     """
     columns = predictor.population.columns
+    _check_names(columns, context)
     names, X = context.data.names(columns.formulas), context.data.matrix(columns)
     if not columns.constant:
         X = X[:, [name != "(Intercept)" for name in names]]
@@ -65,6 +67,21 @@ def _resolve_predictor(
     where = f" in the predictor of {predictor.parameter}" if predictor.parameter else ""
     remark = f"dropped{where}, being combinations of other columns: {', '.join(dropped)}"
     return replace(predictor, population=population), remark if dropped else ""
+
+
+def _check_names(columns: Columns, context: Context) -> None:
+    """Refuse two columns of one name, which no table and no prior could tell apart.
+
+    Raises:
+        FormulaError: for ``f + fb`` where f has a level b.
+    """
+    names = context.data.names(columns.formulas, columns.plain)
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        first, *more = columns.formulas
+        span = first.span.to(more[-1].span) if more else first.span
+        hint = "give a column another name, as in transform(d, other = …)"
+        raise FormulaError(f"two columns of the design are called {twice!r}", span=span, hint=hint)
 
 
 def _resolve_group(group: Group, context: Context) -> Group:
