@@ -72,11 +72,10 @@ FIRST = {
     "test_export.py": None,
     "test_latent.py": None,
     "test_layers.py": None,
-    "test_ordinal.py": None,
     "test_joint.py": frozenset({"correlated_effects"}),
     "test_collapsed.py": frozenset({"collapsed_slope", "collapsed_crossed", "partly_collapsed"}),
     "test_joint_density.py": frozenset(
-        "slope poisson collapsed_slope collapsed_crossed partly_collapsed errors_ar1".split()
+        "poisson collapsed_slope collapsed_crossed partly_collapsed errors_ar1".split()
     ),
 }
 
