@@ -14,7 +14,7 @@ import pandas as pd
 from mix2stan.arguments import answering
 from mix2stan.compiler import Compiled, DataArgument, Given
 from mix2stan.counts import seed_or_drawn, whole
-from mix2stan.errors import Mix2stanError, suggestion
+from mix2stan.errors import Mix2stanError, Unsupported, suggestion
 from mix2stan.explanation import Explanation, explain, summarise, summary_page
 from mix2stan.export import export_model
 from mix2stan.graph import ModelGraph
@@ -125,6 +125,8 @@ class Model(Refits):
         """
         columns = self._single.graph.shared_columns
         data = self._single.data
+        if data.reduced:
+            raise Unsupported("rows that were reduced have no design", hint="a data frame's have")
         matrix = data.matrix(columns)
         return pd.DataFrame(matrix, columns=list(columns.names), index=data.row_names)
 

@@ -308,3 +308,14 @@ def test_what_needs_rows_is_refused(tmp_path):
         m2s.model("lmer(y ~ x + (1 | g))", tmp_path / "rows", strategy="noncentred")
     with pytest.raises(m2s.DataError, match="no Parquet files"):
         m2s.model("lm(y ~ x)", tmp_path)
+
+
+def test_what_is_said_of_reduced_rows_is_about_all(tmp_path):
+    df = rows()
+    df.iloc[:90].to_parquet(tmp_path / "a.parquet")
+    df.iloc[90:].to_parquet(tmp_path / "b.parquet")
+    model = m2s.model("lmer(y ~ x + (x | g))", tmp_path)
+    for said in (str(model), str(model.explain()), model.graph("dot")):
+        assert f"{len(df)} observations" in said
+    with pytest.raises(m2s.Unsupported, match="reduced"):
+        _ = model.X

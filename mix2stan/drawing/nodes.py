@@ -37,7 +37,7 @@ def figure_of(compiled: Compiled) -> Figure:
         Plate(f"{group.factor}: {group.factor.levels} levels", (f"b_{group.id}",))
         for group in graph.groups
     ]
-    plates.append(Plate(f"{compiled.data.rows} observations", (_PREDICTOR, _RESPONSE)))
+    plates.append(Plate(f"{compiled.data.count} observations", (_PREDICTOR, _RESPONSE)))
     return Figure(graph.call, _description(graph), tuple(boxes), tuple(arrows), tuple(plates))
 
 

@@ -22,7 +22,7 @@ _OF_ONE_LEVEL = 4
 
 def block(facts: Facts, point: Point) -> Section:
     """V of rows chosen to show its pattern, and the rows themselves."""
-    rows = chosen_rows(facts)
+    rows = [] if facts.data.reduced else chosen_rows(facts)
     if len(rows) < 2:
         return Section("V of a few observations")
     V = covariance_at(facts, point, rows)

@@ -195,7 +195,7 @@ def _related(group: Group) -> str:
 def _legend(facts: Facts) -> Text:
     """What the symbols stand for."""
     graph = facts.graph
-    words = [f"{facts.data.rows} observations of {graph.response.expression}"]
+    words = [f"{facts.data.count} observations of {graph.response.expression}"]
     names = graph.population.columns.names
     if names:
         words.append(f"population: {listed(names, 12)}")

@@ -33,7 +33,7 @@ _LONGEST = 92
 def sizes(facts: Facts) -> Section:
     """A line for every term."""
     graph = facts.graph
-    lines = [f"{facts.data.rows} observations of {graph.response.expression}"]
+    lines = [f"{facts.data.count} observations of {graph.response.expression}"]
     names = graph.population.columns.names
     if names:
         lines.append(f"population: {', '.join(names)}")
