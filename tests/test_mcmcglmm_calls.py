@@ -178,7 +178,9 @@ def test_priors_of_terms_are_taken_by_place(names, said):
     assert any("by place, not by name" in note for note in model.notes) == said
 
 
-@pytest.mark.parametrize("V", ["matrix(c(2, 1, 1, 2), 2, 2)", "gelman.prior(~x, data = d)"])
+@pytest.mark.parametrize(
+    "V", ["matrix(c(2, 1, 1, 2), 2, 2)", "gelman.prior(~x, data = d, scale = 2)"]
+)
 def test_coefficients_may_have_a_prior_that_correlates_them(V):
     B = f"B = list(mu = c(0, 0), V = {V})"
     model = m2s.model(f"MCMCglmm(y ~ x, random = ~g, data = d, {PRIOR[:-1]}, {B}))", {"d": DATA})
