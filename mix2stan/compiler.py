@@ -123,7 +123,7 @@ def script_with_values(
         FormulaError: if the text cannot be read.
     """
     script = script_of(parse(text), columns, given)
-    names = _Bindings(frames)
+    names = _Bindings(dict(frames))
     args = tuple(replace(a, value=with_values(a.value, names)) for a in script.call.args)
     return replace(script, call=replace(script.call, args=args))
 
