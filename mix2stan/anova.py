@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mix2stan.arguments import answering
 from mix2stan.containment import contains_errors, within
 from mix2stan.covariances import COVARIANCES
 from mix2stan.documents import Code, Items, Paragraph, Text, result_page, table_of
@@ -67,6 +68,7 @@ class Anova:
         return result_page("anova", self.method, Items(calls), table_of(self.table), *notes)
 
 
+@answering
 def anova(
     *models: Model,
     test: str = "chisq",
@@ -226,11 +228,17 @@ def _check_comparable(rows: Sequence[Likelihood]) -> None:
             )
         if not np.array_equal(row.data.vector(row.graph.response.expression), y):
             raise Mix2stanError("the models have different responses")
-        if row.method == "REML" and not (within(_X(first), _X(row)) and within(_X(row), _X(first))):
+        if row.method == "REML" and not _same_means(first, row):
             raise Mix2stanError(
                 "restricted likelihoods of different population effects cannot be compared",
                 hint="method='ml'",
             )
+
+
+def _same_means(one: Likelihood, other: Likelihood) -> bool:
+    """Whether the population effects span the same means."""
+    both = within(_X(one), _X(other)) and within(_X(other), _X(one))
+    return both and within(_shift(one, other)[:, None], _X(one))
 
 
 def _X(likelihood: Likelihood) -> Array:
@@ -240,9 +248,25 @@ def _X(likelihood: Likelihood) -> Array:
     return likelihood.data.matrix(columns)
 
 
+def _offset(likelihood: Likelihood) -> Array:
+    """What is known of the means, shape (N,)."""
+    known = np.zeros(likelihood.data.rows)
+    for offset in likelihood.graph.population.offsets:
+        known = known + likelihood.data.vector(offset)
+    return known
+
+
+def _shift(one: Likelihood, other: Likelihood) -> Array:
+    """By how much the known parts of the means differ, nothing where that is rounding."""
+    both = _offset(one), _offset(other)
+    least = 1e-12 * np.max(np.abs(both), initial=0.0)
+    difference = both[0] - both[1]
+    return np.where(np.abs(difference) <= least, 0.0, difference)
+
+
 def _tested(small: Likelihood, large: Likelihood) -> int | None:
     """How many variances the large model has besides, None if the small one is not within it."""
-    if not within(_X(small), _X(large)):
+    if not within(np.column_stack([_X(small), _shift(small, large)]), _X(large)):
         return None
     for group in small.graph.groups:
         codes = small.data.grouping(group.factor).codes

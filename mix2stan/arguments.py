@@ -34,6 +34,7 @@ _ELSEWHERE = {
     "re_form": "re='population' leaves all effects out",
     "allow_new_levels": "new_levels='sample'",
     "nsim": "n=",
+    "refit": "method='reml', or method='ml', which is what refit = TRUE does",
 }
 
 
@@ -43,7 +44,9 @@ def answering(function: Callable[P, R]) -> Callable[P, R]:
     Raises:
         Mix2stanError: when it is called with one; says the nearest, or what it is called here.
     """
-    known = inspect.signature(function).parameters
+    every = inspect.signature(function).parameters.items()
+    # those of *models are given by place alone
+    known = [n for n, p in every if p.kind not in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY)]
     names = [name for name in known if name != "self"]
 
     @functools.wraps(function)

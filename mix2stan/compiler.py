@@ -27,6 +27,7 @@ from mix2stan.plan import Plan, plan
 from mix2stan.priors.choice import PriorArgument, PriorChoice, prior_choice
 from mix2stan.relationships import Known
 from mix2stan.render import render
+from mix2stan.rtext import Script
 from mix2stan.stan_data import stan_data
 from mix2stan.syntax import Argument, Call, Name, Node
 
@@ -83,11 +84,7 @@ def compile_model(
     frames = {name: value for name, value in given.items() if isinstance(value, pd.DataFrame)}
     columns = frozenset(str(c) for frame in frames.values() for c in frame.columns)
     try:
-        syntax = parse(text)
-        script = script_of(syntax, columns, given)
-        names = _Bindings(frames)
-        args = tuple(replace(a, value=with_values(a.value, names)) for a in script.call.args)
-        request = request_of(replace(script, call=replace(script.call, args=args)))
+        request = request_of(script_with_values(text, columns, given, frames))
         request, frame = _rows(request, frames)
         bound = bind(
             request.graph,
@@ -106,6 +103,29 @@ def compile_model(
         return Compiled(text, rows, graph, bound, program, code, entries)
     except FormulaError as error:
         raise error.at(text) from None
+
+
+def script_with_values(
+    text: str,
+    columns: frozenset[str],
+    given: Mapping[str, Any],
+    frames: Mapping[str, pd.DataFrame],
+) -> Script:
+    """A text's call and settings, what the call says of whole data frames computed.
+
+    Args:
+        text: R code with one model call.
+        columns: the names of all columns.
+        given: what was given, by name.
+        frames: the data frames among these.
+
+    Raises:
+        FormulaError: if the text cannot be read.
+    """
+    script = script_of(parse(text), columns, given)
+    names = _Bindings(dict(frames))
+    args = tuple(replace(a, value=with_values(a.value, names)) for a in script.call.args)
+    return replace(script, call=replace(script.call, args=args))
 
 
 def members_of(compiled: Compiled) -> dict[str, Compiled]:

@@ -32,7 +32,7 @@ from mix2stan.matrices import Data
 from mix2stan.naming import named
 from mix2stan.passes.strategy import integrate_all, obstacle_to_collapsing, refuse_lasting
 from mix2stan.plan import plan
-from mix2stan.points import checked_point, numbers_of
+from mix2stan.points import checked_point, number_of, numbers_of
 from mix2stan.render import render
 from mix2stan.residual_data import known_multiplier
 from mix2stan.residual_point import residual_values
@@ -298,7 +298,7 @@ def _beside_the_mean(graph: ModelGraph, point: Mapping[str, Any]) -> dict[str, A
         given = point.get("residual", {}).get(name, point.get(name))
         if given is None:
             raise Mix2stanError(f"the point has no value for {name}")
-        values[name] = float(given)
+        values[name] = number_of(given, name)
     return values
 
 

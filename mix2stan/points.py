@@ -15,6 +15,7 @@ __all__ = ["checked_point", "number_of", "numbers_of"]
 Array = NDArray[np.float64]
 
 _PARTS = ("beta", "random", "residual", "u", "thresholds")
+_OF_TERM = ("group", "coefficients", "sd", "cor", "owner")
 #: What files of points say besides: their source, and what was found there.
 _REMARKS = ("loglik", "joint", "family", "note", "u_rule", "log_p_", "levels_of_")
 _HINT = (
@@ -79,6 +80,11 @@ def _terms(given: object) -> list[Mapping[str, Any]]:
         for name in ("group", "coefficients", "sd"):
             if name not in term:
                 raise Mix2stanError(f"term {k + 1} of random has no {name}", hint=_HINT)
+        for name in term:
+            if name not in _OF_TERM and not str(name).startswith(_REMARKS):
+                hint = suggestion(str(name), _OF_TERM, what="what a term has")
+                message = f"term {k + 1} of random has {name!r}, which is nothing of a term"
+                raise Mix2stanError(message, hint=hint)
         if isinstance(term["coefficients"], str):
             message = f"the coefficients of term {k + 1} of random have to be a list of names"
             raise Mix2stanError(message, hint=f"[{term['coefficients']!r}]")

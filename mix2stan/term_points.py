@@ -6,8 +6,9 @@ are one term here, and ``pdBlocked`` prints them as one matrix.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from mix2stan.covariances import COVARIANCES, covariance_of, parameters_of
 from mix2stan.errors import Mix2stanError, suggestion
 from mix2stan.graph import Group
 from mix2stan.matrices import Data
-from mix2stan.points import numbers_of
+from mix2stan.points import number_of, numbers_of
 
 __all__ = ["least_sd", "term_values"]
 
@@ -96,7 +97,9 @@ def term_values(
     terms = list(point.get("random", ()))
     for term in terms:
         _check_factor(term, groups)
-    sigma = float(point.get("residual", {}).get("sigma", 1.0))
+    _check_once(terms)
+    _check_used(terms, groups, data)
+    sigma = number_of(point.get("residual", {}).get("sigma", 1.0), "sigma")
     return [
         _values(group, _entry_of(group, groups, terms, data), least_sd(group, data, sigma))
         if COVARIANCES[group.covariance.kind].parameters
@@ -126,10 +129,47 @@ def _entry_of(
     if found is not None:
         return found
     # the same columns under other names: dummy(f, "a") and fa
-    if len(here) == 1 and len(here[0].names) == len(names):
-        return here[0]
+    plain = tuple(map(_plain, names))
+    renamed = [replace(entry, names=tuple(map(_plain, entry.names))) for entry in here]
+    same = _of_blocks(renamed, plain)
+    if same is not None:
+        return replace(same, names=names)
     message = f"the point has no entry for {', '.join(names)} of {group.factor}"
-    raise Mix2stanError(message)
+    said = ", ".join(name for entry in here for name in entry.names)
+    raise Mix2stanError(message, hint=f"what it has of it: {said}" if said else None)
+
+
+def _plain(name: str) -> str:
+    """The name of a column as packages agree on it, whatever its spaces and the order of factors."""
+    level = re.sub(r'\bdummy\(([^,()]+),\s*"([^"]*)"\)', r"\1\2", name)
+    factors = re.sub(r"[\s`]", "", level).split(":")
+    return ":".join(sorted("(Intercept)" if f == "Intercept" else f for f in factors))
+
+
+def _check_once(terms: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse two entries that say something of one effect."""
+    said: set[tuple[str, ...]] = set()
+    for term in terms:
+        factor = sorted(_variables_named(str(term["group"])))
+        for name in map(str, term["coefficients"]):
+            one = (_owner(term), *factor, "|", _plain(name))
+            if one in said:
+                message = f"the point has two entries for {name} of {term['group']}"
+                raise Mix2stanError(message, hint="leave one of them away")
+            said.add(one)
+
+
+def _check_used(terms: Sequence[Mapping[str, Any]], groups: Sequence[Group], data: Data) -> None:
+    """Refuse effects that no term of the model has."""
+    for term in terms:
+        here = [g for g in groups if _is_about(term, g, groups)]
+        known = {_plain(name) for g in here for name in g.columns.names}
+        odd = [n for n in map(str, term["coefficients"]) if _plain(n) not in known]
+        combined = any(_of_combination(g, [term], data) is not None for g in groups)
+        if here and odd and not combined:
+            listed = [name for g in here for name in g.columns.names]
+            message = f"the model has no coefficient {odd[0]!r} of {term['group']}"
+            raise Mix2stanError(message, hint=suggestion(odd[0], listed, what="its coefficients"))
 
 
 def _of_blocks(entries: Sequence[_Entry], names: tuple[str, ...]) -> _Entry | None:

@@ -329,3 +329,22 @@ def test_models_that_cannot_be_compared_are_refused():
         m2s.anova(days)
     other = m2s.anova(days, lmer("Reaction ~ 1 + (Days | Subject)"))
     assert np.isnan(other.table["Chisq"].iloc[1]) and "does not contain" in other.notes[0]
+    with pytest.raises(m2s.Mix2stanError, match="has no argument 'refit'"):
+        m2s.anova(days, days, refit=False)
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "nested"),
+    [
+        ("1 + offset(Days)", "factor(Days > 4)", False),
+        ("1 + offset(Days)", "Days", True),
+        ("1 + offset(Days)", "Days + offset(3 * Days)", True),
+        ("1 + offset(Days)", "I(Days^2) + offset(Days)", True),
+        ("Days", "Days + I(Days^2) + offset(sqrt(Days))", False),
+    ],
+)
+def test_models_are_nested_if_their_offsets_differ_by_effects_of_the_larger(small, large, nested):
+    models = [lmer(f"Reaction ~ {fixed} + (1 | Subject)") for fixed in (small, large)]
+    found = m2s.anova(*models)
+    assert np.isfinite(found.table["Chisq"].iloc[1]) == nested
+    assert any("does not contain" in note for note in found.notes) != nested

@@ -170,6 +170,11 @@ MALFORMED = [
     ({**POINT, "random": [{**TERM, "sd": [1.0], "cor": np.eye(2)}]}, "has to be 1 x 1"),
     ({**POINT, "random": [*POINT["random"], {**TERM, "group": "Sbject", "sd": [1.0]}]}, "Sbject"),
     ({**POINT, "betas": {}}, "nearest: 'beta'"),
+    ({**POINT, "random": [{**TERM, "coefficients": ["zz"], "sd": [1.0]}]}, "no coefficient 'zz'"),
+    ({**POINT, "random": [{**TERM, "sd": [1.0], "zzz": 5}]}, "has 'zzz'"),
+    ({**POINT, "random": POINT["random"] * 2}, "two entries"),
+    ({**POINT, "residual": {"sigma": [1.0, 2.0]}}, "sigma has to be a number"),
+    ({**POINT, "residual": {"sigma": "a"}, "u": [np.zeros((18, 1))]}, "sigma has to be numbers"),
     ({**POINT, "u": 3.0}, "u has to be a list"),
 ]
 
@@ -179,6 +184,12 @@ def test_a_malformed_point_is_answered_in_words(point, why):
     model = m2s.model("lmer(Reaction ~ Days + (1 | Subject))", table("sleepstudy"))
     with pytest.raises(m2s.Mix2stanError, match=why):
         model.loglik(point, "stanli")
+
+
+def test_a_point_may_have_a_series_and_a_list_of_one_number():
+    model = m2s.model("lmer(Reaction ~ Days + (1 | Subject))", table("sleepstudy"))
+    same = {**POINT, "beta": pd.Series(BETA), "residual": {"sigma": [30.0]}}
+    assert model.loglik(same) == model.loglik(POINT)
 
 
 @pytest.mark.parametrize(

@@ -162,3 +162,33 @@ def test_what_mcmcglmm_has_besides_is_refused_with_true_words(argument):
     response = "n" if "poisson" in argument else "y"
     with pytest.raises(m2s.FormulaError, match=REFUSED[argument]):
         m2s.model(f"MCMCglmm({response} ~ x, {argument}, data = d)", {"d": DATA})
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [("G1 G2", False), ("a b", False), ("G2 G1", True), ("b G1", True)]
+)
+def test_priors_of_terms_are_taken_by_place(names, said):
+    first, second = names.split()
+    G = f"list({first} = list(V = 1, nu = 3), {second} = list(V = 5, nu = 7))"
+    call = f"MCMCglmm(y ~ x, random = ~g + f, prior = list(R = list(V = 1, nu = 1), G = {G}))"
+    model = m2s.model(call, DATA)
+    found = model.priors["density"]
+    assert "nu = 3, V = 1" in found["sd_g"]
+    assert "nu = 7, V = 5" in found["sd_f"]
+    assert any("by place, not by name" in note for note in model.notes) == said
+
+
+@pytest.mark.parametrize(
+    "V", ["matrix(c(2, 1, 1, 2), 2, 2)", "gelman.prior(~x, data = d, scale = 2)"]
+)
+def test_coefficients_may_have_a_prior_that_correlates_them(V):
+    B = f"B = list(mu = c(0, 0), V = {V})"
+    model = m2s.model(f"MCMCglmm(y ~ x, random = ~g, data = d, {PRIOR[:-1]}, {B}))", {"d": DATA})
+    found = model.priors["density"]
+    assert found["beta[x]"].endswith("correlated with the others")
+    if V.startswith("matrix"):
+        assert found["beta[x]"].startswith("normal(0, 1.4142)")
+    assert found["beta[x]"] in str(model)
+    assert model.explain()._repr_html_()
+    fit = model.sample(chains=1, warmup=50, draws=20, seed=1, engine="stanli")
+    assert fit.posterior.sizes["draw"] == 20

@@ -156,3 +156,29 @@ def test_a_name_stands_for_a_prior_that_was_assigned():
 
 def test_stan_lm_says_that_its_prior_is_another():
     assert any("R^2" in note for note in m2s.model("stan_lm(y ~ x)", DATA).notes)
+
+
+POWERS = [
+    ("stan_lmer(y ~ x + (1 | g), weights = w)", "brm(y | weights(w) ~ x + (1 | g))"),
+    ("stan_glm(y ~ x, weights = w)", "brm(y | weights(w) ~ x)"),
+    (
+        'stan_glm(w ~ x, weights = w, family = Gamma("log"))',
+        'brm(w | weights(w) ~ x, family = Gamma("log"))',
+    ),
+    ("stan_glm(c ~ x, family = neg_binomial_2)", "glm.nb(c ~ x)"),
+    (
+        'stan_glmer(c ~ x + (1 | g), family = neg_binomial_2(link = "log"), weights = w)',
+        "brm(c | weights(w) ~ x + (1 | g), family = negbinomial)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "same"), POWERS)
+def test_weights_are_powers_of_the_likelihood_whatever_the_family(call, same):
+    data = DATA.assign(w=1 + DATA["b"])
+    assert m2s.compare(call, same, data).same
+
+
+def test_weights_are_no_precisions():
+    data = DATA.assign(w=1 + DATA["b"])
+    assert not m2s.compare("stan_glm(y ~ x, weights = w)", "lm(y ~ x, weights = w)", data).same

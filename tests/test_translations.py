@@ -128,3 +128,38 @@ def test_errors_come_back_as_nlme_writes_them(call):
 def test_a_package_that_is_not_there():
     with pytest.raises(m2s.Mix2stanError, match="no package 'lmer4'"):
         m2s.translate("lm(y ~ x)", "lmer4", DATA)
+
+
+SMALL = {"d": table("sleepstudy").assign(f=lambda d: d.Days % 3)}
+B = 'brm(Reaction ~ Days + (1 | Subject), d, prior = prior(normal(0, 1), class = "b"))'
+V = "list(R = list(V = 1, nu = 1), G = list(G1 = list(V = 1, nu = 1)))"
+M = f"MCMCglmm(Reaction ~ Days, random = ~Subject, data = d, prior = {V})"
+S = "stan_lmer(Reaction ~ Days + (1 | Subject), d, prior = normal(0, 1))"
+
+
+@pytest.mark.parametrize(
+    ("call", "to"), [(B, "brms"), (B, "MCMCglmm"), (M, "MCMCglmm"), (M, "brms"), (S, "brms")]
+)
+def test_priors_that_are_not_written_are_said_in_a_comment(call, to, caplog):
+    written = m2s.translate(call, to, SMALL)
+    assert written.startswith("# the priors of the call given are not written here")
+    assert "priors are not in the call" in caplog.text
+    assert m2s.compare(written, call, SMALL).same
+
+
+def test_of_priors_that_nobody_said_nothing_is_said(caplog):
+    call = "brm(Reaction ~ Days + (1 | Subject), data = d)"
+    assert m2s.translate(call, "brms", SMALL) == call
+    assert "priors are not" not in caplog.text
+    assert m2s.translate(B, "lme4", SMALL).startswith("lmer(")
+    assert "priors are not in the call of lme4" in caplog.text
+
+
+@pytest.mark.parametrize("to", ["glmmTMB", "lme4", "nlme", "brms", "MCMCglmm"])
+def test_contrasts_are_set_in_data_that_have_a_name(to):
+    before = "d$f <- factor(d$f); contrasts(d$f) <- contr.sum(3)\n"
+    text = before + "lmer(Reaction ~ f + (1 | Subject), d)"
+    first, second, call = m2s.translate(text, to, SMALL).splitlines()
+    assert first == "d2 <- transform(d, f = factor(f))"
+    assert second == "contrasts(d2$f) <- contr.sum(3)"
+    assert call.endswith("data = d2)")

@@ -47,7 +47,7 @@ _REFUSED = {
     **dict.fromkeys(("truncated_compois", "truncated_genpois"), "truncated_nbinom2 can"),
     "dirichlet_multinomial": "multinomial() can",
     "ziGamma": "hurdle_gamma() can",
-    "neg_binomial_2": "stan_glm.nb() and stan_glmer.nb() have it",
+    "neg_binomial_2": "stan_glm(), stan_glmer.nb() and their like have it",
     "zero_inflated_asym_laplace": "asym_laplace() can",
 }
 

@@ -91,8 +91,12 @@ def lower_glm_nb(call: Call) -> Request:
     return lowered(arguments, Distribution("negbinomial", named), grouped=False)
 
 
-def lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> Request:
+def lowered(
+    arguments: Arguments, distribution: Distribution, grouped: bool, powers: bool = False
+) -> Request:
     """The request of a call with lme4's bars, or without random terms.
+
+    With ``powers`` weights raise likelihoods to them, whatever the family, as rstanarm's do.
 
     Raises:
         FormulaError: if it has no random terms and should, or the other way round.
@@ -110,11 +114,11 @@ def lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> 
     family, link = distribution
     response, errors = Response(response_of(formula, function), family, link), Residual()
     response = replace(response, known=known_shape(arguments.get("family")))
-    if response.linear:
+    if response.linear and not powers:
         errors = Residual.weighted(arguments.get("weights"))
     else:
-        trials, powers = _weights(arguments, family)
-        response = replace(response, weights=trials, powers=powers)
+        trials, raised = _weights(arguments, family, powers)
+        response = replace(response, weights=trials, powers=raised)
     offset = arguments.get("offset") if "offset" in arguments.values else None
     graph = ModelGraph(
         response,
@@ -129,12 +133,12 @@ def lowered(arguments: Arguments, distribution: Distribution, grouped: bool) -> 
 _OF_ONE = frozenset({"poisson", "negbinomial"})
 
 
-def _weights(arguments: Arguments, family: str) -> tuple[Node | None, Node | None]:
+def _weights(arguments: Arguments, family: str, powers: bool) -> tuple[Node | None, Node | None]:
     """The numbers of trials, or powers of the likelihood; elsewhere they divide the dispersion."""
     weights = arguments.get("weights")
     if weights is None or FAMILIES[family].counts_trials:
         return weights, None
-    if family not in _OF_ONE:
+    if family not in _OF_ONE and not powers:
         hint = "glmmTMB() raises likelihoods to powers; binomial models have numbers of trials, "
         hint += "Gaussian ones with link identity variances"
         message = f"weights that divide the dispersion of a {family} model cannot be expressed"

@@ -19,7 +19,12 @@ from mix2stan.dialects.mcmcglmm_latent import (
     latent_of,
     named,
 )
-from mix2stan.dialects.mcmcglmm_prior import call_prior, fixed_block, fixed_residual
+from mix2stan.dialects.mcmcglmm_prior import (
+    call_prior,
+    fixed_block,
+    fixed_residual,
+    misplaced,
+)
 from mix2stan.dialects.mcmcglmm_random import random_groups
 from mix2stan.dialects.mcmcglmm_related import related
 from mix2stan.errors import FormulaError, Unsupported, suggestion
@@ -36,6 +41,7 @@ from mix2stan.graph import (
     Population,
     Residual,
     Response,
+    warn,
 )
 from mix2stan.syntax import Argument, Call, Formula, Name, Node, Number, String
 
@@ -109,7 +115,11 @@ def _bound(formula: Formula) -> Formula:
 
 def _warned(graph: ModelGraph, arguments: Arguments) -> ModelGraph:
     """The graph; where the call has no prior it is not MCMCglmm's posterior that it has."""
-    return graph if arguments.get("prior") is not None else replace(graph, unsaid=_NO_PRIOR)
+    prior = arguments.get("prior")
+    if prior is None:
+        return replace(graph, unsaid=_NO_PRIOR)
+    said = misplaced(prior)
+    return warn(graph, said) if said else graph
 
 
 def _with_known_errors(response: Response, residual: Residual, arguments: Arguments) -> Response:

@@ -21,6 +21,7 @@ __all__ = [
     "fixed_residual",
     "known_covariance",
     "known_variances",
+    "misplaced",
     "term_prior",
 ]
 
@@ -124,7 +125,7 @@ def fixed_from(prior: Node | None, term: int, function: Call) -> int:
     Raises:
         FormulaError: if the prior does not say.
     """
-    match _element(_entry(prior, term), "fix", None):
+    match _element(_entry(prior, term), "fix"):
         case Number(value=value) if value >= 1 and value == int(value):
             return int(value)
         case None:
@@ -141,7 +142,7 @@ def known_variances(prior: Node | None, term: int, function: Call) -> tuple[floa
     Raises:
         FormulaError: if the prior does not say, or a variance is not positive.
     """
-    V = _element(_entry(prior, term), "V", None)
+    V = _element(_entry(prior, term), "V")
     if V is None:
         hint = f"write prior = list(G = list(G{term + 1} = list(V = diag(c(1, 4)), nu = 3)))"
         message = f"{function.function}() needs 'V' in the prior"
@@ -160,7 +161,7 @@ def fixed_residual(prior: Node | None, family: str, span: Span) -> float:
     """
     block = fixed_block(prior)
     if block is None:
-        R = _element(prior, "R", None)
+        R = _element(prior, "R")
         message = f"the residual variance of the family {family} is not identified"
         hint = "fix it: prior = list(R = list(V = 1, fix = 1))"
         raise FormulaError(message, span=span if R is None else R.span, hint=hint)
@@ -189,11 +190,11 @@ def fixed_block(prior: Node | None) -> FixedBlock | None:
     Raises:
         FormulaError: if ``fix`` is no whole number, or V is not there.
     """
-    return _fixed(_element(prior, "R", None))
+    return _fixed(_element(prior, "R"))
 
 
 def _fixed(entry: Node | None) -> FixedBlock | None:
-    V, fix = _element(entry, "V", None), _element(entry, "fix", None)
+    V, fix = _element(entry, "V"), _element(entry, "fix")
     if entry is None or fix is None:
         return None
     if not isinstance(fix, Number) or fix.value < 1 or fix.value != int(fix.value):
@@ -224,18 +225,37 @@ def _wishart(entry: Node, kind: str) -> WishartPrior:
 
 def _entry(prior: Node | None, term: int) -> Node | None:
     """``prior$G[[term]]``."""
-    return _element(_element(prior, "G", None), f"G{term + 1}", term)
+    G = _element(prior, "G")
+    # MCMCglmm takes them by place, whatever their names
+    if not isinstance(G, Call) or G.function != "list" or term >= len(G.args):
+        return None
+    return G.args[term].value
 
 
-def _element(node: Node | None, name: str, position: int | None) -> Node | None:
-    """An element of ``list(…)`` by name, or by position."""
+def misplaced(prior: Node | None) -> str:
+    """What to mind of a G whose names say another order than its elements have; empty if none."""
+    G = _element(prior, "G")
+    names = [a.name for a in G.args] if isinstance(G, Call) else []
+    numbered = [f"G{k + 1}" for k in range(len(names))]
+    if names == numbered or not set(names) & set(numbered):
+        return ""
+    odd = [(k, name) for k, name in enumerate(names) if name in numbered and name != numbered[k]]
+    if not odd:
+        return ""
+    place, name = odd[0]
+    return (
+        f"{name} is element {place + 1} of G in the prior, so that it is the prior of term "
+        f"{place + 1} of 'random': MCMCglmm takes them by place, not by name"
+    )
+
+
+def _element(node: Node | None, name: str) -> Node | None:
+    """An element of ``list(…)`` by name."""
     if not isinstance(node, Call) or node.function != "list":
         return None
     for argument in node.args:
         if argument.name == name:
             return argument.value
-    if position is not None and position < len(node.args):
-        return node.args[position].value
     return None
 
 

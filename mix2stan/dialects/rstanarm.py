@@ -31,6 +31,8 @@ _SIGNATURE = Signature(
 _GLM = replace(_SIGNATURE, names=("formula", "family", "data", *_NAMES[3:], *_PRIORS, *_SAMPLING))
 _NO_FAMILY = replace(_SIGNATURE, names=tuple(n for n in _SIGNATURE.names if n != "family"))
 
+#: Its names of families.
+_OWN = {"neg_binomial_2": "negbinomial"}
 #: What stan_lm() has instead of priors of coefficients.
 _OF_R2 = "the prior of stan_lm() is of R^2, which cannot be expressed: the priors are those listed"
 
@@ -40,10 +42,10 @@ def _reader(
 ) -> Callable[[Call], Request]:
     def read(call: Call) -> Request:
         arguments = match_arguments(call, signature)
-        distribution = fixed or family_of(arguments.get("family"))
+        distribution = fixed or family_of(arguments.get("family"), own=_OWN)
         _check_asked(arguments)
         scaled = scaled_priors(arguments)
-        asked = lowered(arguments, distribution, grouped)
+        asked = lowered(arguments, distribution, grouped, powers=True)
         own = bool(scaled)
         graph = replace(asked.graph, scaled=scaled, defaults="rstanarm", own=own)
         return replace(asked, graph=graph)

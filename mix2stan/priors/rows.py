@@ -71,7 +71,10 @@ DENSITIES: dict[str, Density] = {
     "lkj_eta": Density("lkj_corr_cholesky({eta})", ("eta",)),
     # MCMCglmm's, of covariance matrices, as densities of standard deviations and a root
     "multi_normal": Density(
-        "multi_normal({loc}, {scale_matrix})", ("loc", "scale_matrix"), joint=True
+        "multi_normal({loc}, {scale_matrix})",
+        ("loc", "scale_matrix"),
+        joint=True,
+        words="normal({loc}, {sd_of_scale_matrix}), correlated with the others",
     ),
     "inverse_gamma": Density(
         "inverse_gamma_sd({nu}, {V})",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -125,6 +126,11 @@ def is_proper(prior: Prior) -> bool:
     return prior.proper and DENSITIES[prior.density].proper
 
 
+def _diagonal(matrix: tuple[float, ...]) -> tuple[float, ...]:
+    """That of a square matrix, given row by row."""
+    return matrix[:: math.isqrt(len(matrix)) + 1]
+
+
 def describe(prior: Prior, element: int) -> str:
     """The density of one element of a block, with its numbers.
 
@@ -136,6 +142,11 @@ def describe(prior: Prior, element: int) -> str:
         slot: format_number(values[0 if slot in SINGLE else element], 5)
         for slot, values in prior.values
         if slot not in MATRICES
+    }
+    numbers |= {
+        f"sd_of_{slot}": format_number(math.sqrt(_diagonal(values)[element]), 5)
+        for slot, values in prior.values
+        if slot in MATRICES and element < len(_diagonal(values))
     }
     text = density.words or density.text
     if not text:

@@ -5,6 +5,7 @@ What is written is read again, and has to be the same model; else nothing is ret
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Literal
 
@@ -12,9 +13,10 @@ from mix2stan.comparison import Holder, compare_compiled, read
 from mix2stan.compiler import DataArgument
 from mix2stan.errors import FormulaError, Mix2stanError, Unsupported, suggestion
 from mix2stan.families import FAMILIES
+from mix2stan.graph import ModelGraph
 from mix2stan.partitions import compile_given, of_likelihood
 from mix2stan.translations import brms, glmmtmb, lme4, mcmcglmm, nlme, ordinal
-from mix2stan.translations.parts import Source, refuse, source_of
+from mix2stan.translations.parts import Source, assigned, refuse, source_of
 
 __all__ = ["PACKAGES", "Package", "translate"]
 
@@ -31,6 +33,15 @@ PACKAGES: dict[str, Callable[[Source], str]] = {
 }
 
 
+#: Those whose calls have priors, and what is said where they are not written.
+_HAVE_PRIORS = frozenset({"MCMCglmm", "brms"})
+_LOST = (
+    "# the priors of the call given are not written here: {} takes its own where it is told none"
+)
+
+_log = logging.getLogger(__name__)
+
+
 def translate(given: Holder | str, to: str, data: DataArgument | None = None) -> str:
     """The call with which another package fits the same model.
 
@@ -42,7 +53,8 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
 
     Returns:
         An R call, after a line that makes its data where it needs further columns; reading it gives
-        a model equal to the one given.
+        a model equal to the one given, but for its priors.  Where these are not in a call that could
+        have them, a comment says so; a warning is logged for all.
 
     Raises:
         Unsupported: if the package cannot express the model; says what, and what comes nearest.
@@ -69,16 +81,29 @@ def translate(given: Holder | str, to: str, data: DataArgument | None = None) ->
     if source.graph.predictors and to not in ("glmmTMB", "brms"):
         named = " and ".join(p.parameter for p in source.graph.predictors)
         raise refuse(to, f"a predictor of {named}", "glmmTMB's dispformula may")
-    written = "\n".join([*source.settings, PACKAGES[to](source)])
+    made, source = assigned(source)
+    written = "\n".join([*made, *source.settings, PACKAGES[to](source)])
     try:
-        found = compare_compiled(source.model, compile_given(written, source.model.given))
+        again = compile_given(written, source.model.given)
+        found = compare_compiled(source.model, again)
     except FormulaError as error:
         message = f"{to}'s call for this model could not be read again: {written}"
         raise Unsupported(message, hint=str(error)) from None
     if not found.same:
         message = f"{to} cannot express this model; nearest: {written}"
         raise Unsupported(message, hint="; ".join(found.differences))
-    return written
+    if not _loses_priors(source.graph, again.graph):
+        return written
+    _log.warning("%s: its priors are not in the call of %s", source.graph.call, to)
+    return f"{_LOST.format(to)}\n{written}" if to in _HAVE_PRIORS else written
+
+
+def _loses_priors(given: ModelGraph, again: ModelGraph) -> bool:
+    """Whether a call says priors that its translation has not."""
+    if given.prior is None and not given.stated and not given.scaled:
+        return False
+    one, other = ([(p.block, p.density, p.values) for p in g.priors] for g in (given, again))
+    return one != other
 
 
 def _check_categories(source: Source, to: str) -> None:

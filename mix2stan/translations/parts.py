@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mix2stan.compiler import Compiled
+from mix2stan.compiler import Compiled, script_with_values
 from mix2stan.design import Evaluation, Terms, product, terms
-from mix2stan.dialects import request_of, script_of
+from mix2stan.dialects import request_of
 from mix2stan.dialects.arguments import Request
 from mix2stan.errors import Unsupported
 from mix2stan.families import FAMILIES
 from mix2stan.graph import Columns, Group, ModelGraph
-from mix2stan.parser import parse
 from mix2stan.syntax import Call, Name, Node, Number, Operator, String, quote_name
 
 __all__ = [
     "Source",
+    "assigned",
     "bar",
     "call",
     "coded_alike",
@@ -160,8 +160,11 @@ def lists_given(compiled: Compiled) -> Mapping[str, Any]:
 
 def source_of(compiled: Compiled) -> Source:
     """A model, and what its text says of the data."""
-    script = script_of(parse(compiled.text), names_given(compiled), lists_given(compiled))
-    request = request_of(script)
+    given = lists_given(compiled)
+    frames = {name: x for name, x in given.items() if isinstance(x, pd.DataFrame)}
+    if isinstance(compiled.given, pd.DataFrame):
+        frames[""] = compiled.given
+    request = request_of(script_with_values(compiled.text, names_given(compiled), given, frames))
     if request.finish is not None:
         request = request.finish(lambda node: _levels(compiled, node))
     return Source(compiled, request)
@@ -191,11 +194,31 @@ def prepared(data: str, source: Source) -> tuple[str, str]:
     """
     if not data.startswith("transform("):
         return "", data
+    fresh = quote_name(_fresh(source))
+    return f"{fresh} <- {data}\n", fresh
+
+
+def assigned(source: Source) -> tuple[tuple[str, ...], Source]:
+    """A line that makes data whose factors are given contrasts, which R sets in what has a name.
+
+    Returns:
+        The line, if it is needed; and the source with data of that name.
+    """
+    data = source.request.data
+    coded = any(key.startswith("contrasts(") for key in source.request.settings)
+    if not coded or data is None or isinstance(data, Name):
+        return (), source
+    fresh = Name(_fresh(source))
+    return (f"{fresh} <- {data}",), replace(source, request=replace(source.request, data=fresh))
+
+
+def _fresh(source: Source) -> str:
+    """A name of data that no variable has."""
     given = source.request.data
     name = given.name if isinstance(given, Name) else "d"
     taken = {str(variable) for variable in source.model.data.frame.columns}
-    fresh = next(n for k in itertools.count(2) if (n := quote_name(f"{name}{k}")) not in taken)
-    return f"{fresh} <- {data}\n", fresh
+    names = (f"{name}{k}" for k in itertools.count(2))
+    return next(n for n in names if quote_name(n) not in taken)
 
 
 def factor_text(variables: Sequence[Node], joined: str = ":") -> str:
