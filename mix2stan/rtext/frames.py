@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from mix2stan.design.verb_arguments import in_order
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.syntax import (
     Argument,
@@ -106,7 +107,7 @@ def in_base_r(call: Call) -> Call:
     """``filter(d, x > 1)``, ``mutate(d, z = x^2)``, ``within(d, z <- x^2)`` by R's own verbs."""
     if not call.args or call.package not in ("", "dplyr::", "tidyr::"):
         return call
-    first, *rest = call.args
+    first, *rest = in_order(call).args
     frame = first.value
     match call.function:
         case "drop_na" if not rest:
