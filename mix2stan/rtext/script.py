@@ -56,11 +56,13 @@ class Script:
         contrasts: what the lines before it say of contrasts: by ``"unordered"`` and ``"ordered"``
             the defaults of ``options()``, by ``contrasts(f)`` those of a factor.
         notes: what to know of how it was read.
+        coded: by factor that was given contrasts, the data as they were then.
     """
 
     call: Call
     contrasts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    coded: Mapping[str, Node] = field(default_factory=dict)
 
 
 def read_script(
@@ -277,7 +279,7 @@ class _Reader:
         value = node.value
         while isinstance(value, Assignment | Replacement):
             value = value.value
-        coded = self.options.contrasts_of(node.target, self._meant(value))
+        coded = self.options.contrasts_of(node.target, self._meant(value), self.names)
         if coded:
             return
         name, frame = changed(node.target, value, self.names, attached=self.data is not None)
@@ -314,15 +316,23 @@ class _Reader:
         return call
 
     def _note(self, call: Call, span: Span) -> None:
-        contrasts, missing = self.options.contrasts, self.options.missing
+        missing = self.options.missing
+        contrasts, coded = self.options.of(call, self._data_of(call))
         names = self.functions[call.function]
         whole = self._complete(call)
         places = argument_names(whole, names)
         late = missing is not None and call.function not in _OWN_MISSING
         if late and missing is not None and "na.action" in names and "na.action" not in places:
             whole = replace(whole, args=(*whole.args, Argument("na.action", missing, span=span)))
-        self._last = _Found(call, Script(whole, dict(contrasts)), span)
+        self._last = _Found(call, Script(whole, contrasts, coded=coded), span)
         self.found.append(self._last)
+
+    def _data_of(self, call: Call) -> Node | None:
+        """The data frame of a call, by the verbs that made it."""
+        places = argument_names(call, self.functions[call.function])
+        given = (a.value for a, place in zip(call.args, places, strict=True) if place == "data")
+        data = next(given, self.data)
+        return None if data is None else self._meant(data)
 
     def _complete(self, call: Call) -> Call:
         """The call with the data it is asked for with, names replaced, unused new columns left out."""
@@ -356,7 +366,8 @@ class _Reader:
             return
         hint = "give the model data = , which come first"
         for name in (n for a in call.args for n in names_in(a.value)):
-            if name.name in self.names and name.name in self.columns:
+            same = str(self.names.get(name.name)) == f"{self.data}${name}"
+            if name.name in self.names and name.name in self.columns and not same:
                 message = f"{name} was assigned a value, which hides the attached column"
                 raise Unsupported(message, span=name.span, hint=hint)
         if self._frame_now() != self._when_attached:
