@@ -102,13 +102,13 @@ class Options:
             raise FormulaError(f"na.action cannot be {node}", span=node.span, hint=hint)
         return None if name == "na.omit" else node
 
-    def contrasts_of(self, target: Node, value: Node, names: Mapping[str, Node]) -> bool:
+    def contrasts_of(self, target: Node, value: Node, names: dict[str, Node]) -> bool:
         """Do ``contrasts(d$f) <- contr.sum(3)``; False if that is not what the target is.
 
         Args:
             target: what is assigned to.
             value: the contrasts.
-            names: what data frames stand for now.
+            names: what data frames stand for, which are changed.
 
         Raises:
             FormulaError: if the value is no contrasts.
@@ -139,7 +139,12 @@ class Options:
                 raise FormulaError(f"{value} is no contrasts", span=value.span, hint=hint)
         if isinstance(factor, Call):
             frame = factor.args[0].value
-            now = names.get(frame.name, frame) if isinstance(frame, Name) else frame
+            if not isinstance(frame, Name):
+                hint = "write contrasts(d$f) <- contr.sum(3)"
+                raise Unsupported(f"{target} cannot be set", span=target.span, hint=hint)
+            # a frame of its own, as what was copied of the old one before has no such contrasts
+            now = Call("transform", (Argument(None, names.get(frame.name, frame)),))
+            names[frame.name] = now
             self.coded.append(Coded(now, column.name, kind))
         else:
             self.contrasts = {**self.contrasts, key: kind}
