@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mix2stan.errors import FormulaError, suggestion
 from mix2stan.syntax import Argument, Call
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "in_order_if_known"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,14 @@ def in_order(call: Call) -> Call:
         rest = []
     first = found.pop(verb.frame)
     return replace(call, args=(first, *(found[n] for n in verb.others if n in found), *rest))
+
+
+def in_order_if_known(call: Call) -> Call:
+    """As :func:`in_order`; what cannot be matched stays, to be refused where the model needs it."""
+    try:
+        return in_order(call)
+    except FormulaError:
+        return call
 
 
 def _full(name: str, known: tuple[str, ...], open_: bool) -> str | None:

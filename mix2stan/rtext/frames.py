@@ -115,7 +115,10 @@ def in_base_r(call: Call) -> Call:
     """``filter(d, x > 1)``, ``mutate(d, z = x^2)``, ``within(d, z <- x^2)`` by R's own verbs."""
     if not call.args or call.package not in ("", "dplyr::", "tidyr::"):
         return call
-    first, *rest = in_order(call).args
+    try:
+        first, *rest = in_order(call).args
+    except FormulaError:
+        return call
     frame = first.value
     match call.function:
         case "drop_na" if not rest:

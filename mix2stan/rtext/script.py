@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mix2stan.design.verb_arguments import in_order
+from mix2stan.design.verb_arguments import in_order_if_known
 from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.rtext.expressions import parsed, simpler
 from mix2stan.rtext.frames import VERBS, changed, columns_made, of_columns, without_unused
@@ -95,7 +95,7 @@ def read_script(
 
 
 def _ordered(node: Node) -> Node:
-    return in_order(node) if isinstance(node, Call) else node
+    return in_order_if_known(node) if isinstance(node, Call) else node
 
 
 @dataclass(frozen=True)
