@@ -17,7 +17,7 @@ from narwhals.typing import IntoFrame
 from mix2stan.binding import bind
 from mix2stan.design import evaluate_data, in_pandas, levels_of, stack, with_values
 from mix2stan.dialects import Request, request_of, script_of
-from mix2stan.errors import DataError, FormulaError
+from mix2stan.errors import DataError, FormulaError, Unsupported
 from mix2stan.graph import ModelGraph, note, warn
 from mix2stan.matrices import Data
 from mix2stan.naming import named
@@ -95,6 +95,7 @@ def compile_model(
             request.subset,
             complete_first=request.rows_first,
         )
+        _check_coded(script.coded, bound, names)
         choice = prior_choice(prior)
         graph = noted(request, bound, choice)
         graph = named(run_passes(graph, Context(bound, choice, strategy)))
@@ -213,6 +214,28 @@ def _rows(request: Request, frames: dict[str, pd.DataFrame]) -> tuple[Request, p
     if request.stacked and isinstance(response, Name):
         return request, stack(rows, request.stacked, response.name)
     return request, rows
+
+
+def _check_coded(coded: Mapping[str, Node], data: Data, names: _Bindings) -> None:
+    """Refuse a factor that lost levels since it was given contrasts: R drops these then.
+
+    Raises:
+        Unsupported: if there is one.
+    """
+    for name, then in coded.items():
+        kept = data.frame.columns.get(Name(name))
+        if kept is None or not kept.is_factor:
+            continue
+        lost = [
+            v for v in levels_of(evaluate_data(then, names), Name(name)) if v not in kept.levels
+        ]
+        if lost:
+            message = (
+                f"no row of the model has the level {lost[0]!r} of {name}: R drops its contrasts"
+            )
+            hint = f"drop levels first: d${name} <- factor(d${name}), then set contrasts(d${name})"
+            place = next(node for node in data.frame.columns if node == Name(name))
+            raise Unsupported(message, span=place.span, hint=hint)
 
 
 class _Bindings(dict[str, pd.DataFrame]):

@@ -115,3 +115,43 @@ def test_a_name_of_several_lines_stays_out_of_the_program():
     model = m2s.model("lm(y ~ .)", df)
     assert "1e9" not in model.stan_code
     assert len(model.X.columns) == 2
+
+
+ROWS = pd.DataFrame(
+    {
+        "y": np.arange(8.0) ** 2,
+        "x": [0.15, 0.25, 0.35, 0.45, 0.55, 0.65, -0.15, -0.35],
+        "f": [*"abcdabcd"],
+    }
+)
+VALUES = {
+    "round(x, 1)": [0.1, 0.2, 0.3, 0.4, 0.6, 0.7, -0.1, -0.3],
+    "as.numeric(f == c('a', 'b'))": [1, 1, 0, 0, 1, 1, 0, 0],
+    "ifelse(f == c('a', 'c'), c(5, 6), 0)": [5, 0, 0, 0, 5, 0, 0, 0],
+    "pmax(x, c(0, 1))": [0.15, 1, 0.35, 1, 0.55, 1, 0, 1],
+    "pmin(x, 0.3, na.rm = TRUE)": [0.15, 0.25, 0.3, 0.3, 0.3, 0.3, -0.15, -0.35],
+    "x * c(0, 1)": [0, 0.25, 0, 0.45, 0, 0.65, 0, -0.35],
+    "as.numeric(x > 0 & c(TRUE, FALSE))": [1, 0, 1, 0, 1, 0, 0, 0],
+    "rep(1:2, 8, 8)": [1, 2, 1, 2, 1, 2, 1, 2],
+}
+
+
+@pytest.mark.parametrize("text", VALUES)
+def test_functions_have_the_values_of_r(text):
+    values = m2s.model_matrix(f"~ 0 + I({text})", ROWS).to_numpy()[:, 0]
+    np.testing.assert_array_equal(values, VALUES[text])
+
+
+def test_values_that_a_factor_excludes_are_missing():
+    model = m2s.model("lm(y ~ factor(f, excl = 'b'), d)", {"d": ROWS})
+    assert (len(model.X), model.X.shape[1]) == (6, 3)
+    named = m2s.model(
+        "lm(y ~ factor(f, c('d', 'c', 'b'), c('D', 'C'), exclude = 'b'), d)", {"d": ROWS}
+    )
+    assert list(named.X.iloc[:, 1]) == [1, 0, 1, 0]
+
+
+def test_what_multinom_does_to_fit_is_allowed():
+    assert m2s.model("multinom(f ~ x, d, trace = FALSE, maxit = 9, Hess = TRUE)", {"d": ROWS})
+    with pytest.raises(m2s.Unsupported, match="decay"):
+        m2s.model("multinom(f ~ x, d, decay = 1)", {"d": ROWS})

@@ -136,6 +136,20 @@ COLUMNS = {
     "d %>% mutate(u = x + 1) %>% filter(u > 1) %>% lm(y ~ u, data = .)": ["u"],
     "d$when <- as.Date(d$when)\nlm(y ~ x, d)": ["x"],
     "levels(d$f) <- c('one', 'two', 'three')\nlm(y ~ f, d)": ["ftwo", "fthree"],
+    "contrasts(d$f) <- contr.sum(3)\nd$k <- d$f\nlm(y ~ k, d)": ["k1", "k2"],
+    "contrasts(d$f) <- contr.sum(3)\nd$k <- as.factor(d$f)\nlm(y ~ k, d)": ["k1", "k2"],
+    "contrasts(d$f) <- contr.sum(3)\ne <- subset(d, x > 0)\nlm(y ~ f, e)": ["f1", "f2"],
+    "contrasts(d$f) <- contr.sum(3)\nd$f <- factor(d$f)\nlm(y ~ f, d)": ["fb", "fc"],
+    "contrasts(d$f) <- contr.sum(3)\nd$f <- relevel(d$f, 'b')\nlm(y ~ f, d)": ["fa", "fc"],
+    "contrasts(d$f) <- contr.sum(3)\nd <- transform(d, f = factor(f))\nlm(y ~ f, d)": ["fb", "fc"],
+    "contrasts(d$f) <- contr.sum(3)\nd <- droplevels(d)\nlm(y ~ f, d)": ["fb", "fc"],
+    "e <- transform(d, u = 1)\ncontrasts(d$f) <- contr.sum(3)\nlm(y ~ f, e)": ["fb", "fc"],
+    "d <- subset(d, f != 'b')\ncontrasts(d$f) <- 'contr.sum'\nlm(y ~ f, d)": ["f1"],
+    "d <- transform(u = x + 1, d)\nlm(y ~ u, d)": ["u"],
+    "d <- within(expr = u <- x + 1, data = d)\nlm(y ~ u, d)": ["u"],
+    "lm(y ~ factor(f, lev = c('c', 'a', 'b')), d)": [
+        f'factor(f, lev = c("c", "a", "b")){level}' for level in "ab"
+    ],
 }
 
 
@@ -158,7 +172,44 @@ def test_a_data_frame_named_as_one_of_its_columns_is_changed_all_the_same():
     assert rows == (DATA.x > 0).sum()
 
 
+POSITIVE = (
+    "d <- subset(d, sub = x > 0)\nlm(y ~ x, d)",
+    "lm(y ~ x, subset(x = d, x > 0))",
+    "lm(y ~ x, subset(x > 0, x = d))",
+    "lm(y ~ x, subset(subset = x > 0, d))",
+    "lm(y ~ x, subset(d, x > 0, c(y, x)))",
+    "d |> subset(sub = x > 0) |> lm(y ~ x, data = _)",
+    "d <- filter(x > 0, .data = d)\nwith(ex = lm(y ~ x), da = d)",
+)
+
+
+@pytest.mark.parametrize("text", POSITIVE)
+def test_arguments_of_functions_of_data_are_matched_as_r_does(text):
+    assert m2s.model(text, GIVEN).data.rows == (DATA.x > 0).sum()
+
+
+SHOWN = {
+    M + "m2 <- update(m, . ~ . + z)\nm": "lmer(y ~ x + (1 | g))",
+    M + "m2 <- update(m, . ~ . + z)\nm2": "lmer(y ~ x + z + (1 | g))",
+    "m <- lm(y ~ x, d)\nm2 <- lm(y ~ z, d)\nprint(m)": "lm(y ~ x)",
+}
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_a_models_name_on_the_last_line_is_the_model_meant(text):
+    assert call_of(text) == SHOWN[text]
+
+
 REFUSED = {
+    "lm(y ~ x, subset(d, filter = x > 0))": ("no argument 'filter'", "filter = x > 0"),
+    "lm(y ~ x, subset(d, x > 0, x, drop = TRUE))": ("cannot be done", "drop = TRUE"),
+    "d <- mutate(d, q = x, .keep = 'none')\nlm(y ~ q, d)": ("cannot be done", ".keep = 'none'"),
+    "lm(y ~ paste(f, h, collapse = '-'), d)": ("cannot be expressed", "collapse = '-'"),
+    "attach(d)\nx <- x * 2\nlm(y ~ x)": ("hides the attached column", "x"),
+    "attach(d)\nd$x <- d$x * 2\nlm(y ~ x)": (r"changed after attach\(\)", "lm(y ~ x)"),
+    "contrasts(d$f) <- contr.sum(3)\nlm(y ~ as.factor(f), d)": ("contrasts of f", "as.factor(f)"),
+    "contrasts(d$f) <- 'contr.sum'\nlm(y ~ f, d, subset = f != 'b')": ("drops its contrasts", "f"),
+    "lm(y ~ pmin(x, 1:7), d)": ("60 values with 7", "pmin(x, 1:7)"),
     "update(m, . ~ . - x)": ("needs the call of m", "m"),
     M + "update(mm, . ~ . - x)": ("no model mm", "mm"),
     M + "update(m, . ~ . - (1 | h))": (r"no term \(1 \| h\)", "(1 | h)"),

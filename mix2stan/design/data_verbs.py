@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column, Frame
-from mix2stan.errors import FormulaError, suggestion
+from mix2stan.design.verb_arguments import in_order
+from mix2stan.errors import FormulaError, Unsupported, suggestion
 from mix2stan.syntax import (
     Argument,
     Call,
@@ -44,6 +45,8 @@ def evaluate_data(node: Node, bound: Mapping[str, pd.DataFrame]) -> pd.DataFrame
     Raises:
         FormulaError: for an unknown name or function.
     """
+    if isinstance(node, Call):
+        node = in_order(node)
     match node:
         case Parens(inner=inner):
             return evaluate_data(inner, bound)
@@ -55,7 +58,7 @@ def evaluate_data(node: Node, bound: Mapping[str, pd.DataFrame]) -> pd.DataFrame
         case Call(function="transform", args=(first, *rest)):
             return _transform(evaluate_data(first.value, bound), rest)
         case Call(function="subset", args=(first, *rest)):
-            return _subset(evaluate_data(first.value, bound), rest, node)
+            return _subset(evaluate_data(first.value, bound), rest)
         case Call(function="na.omit", args=(first,)):
             return evaluate_data(first.value, bound).dropna()
         case Call(function="[", args=(first, rows, columns)):
@@ -84,17 +87,21 @@ def _transform(df: pd.DataFrame, arguments: list[Argument]) -> pd.DataFrame:
     return df.assign(**made)
 
 
-def _subset(df: pd.DataFrame, arguments: list[Argument], call: Call) -> pd.DataFrame:
+def _subset(df: pd.DataFrame, arguments: list[Argument]) -> pd.DataFrame:
     """The rows where a condition is true (not missing), and the columns of ``select``."""
-    condition = call.argument("subset", 1)
-    if condition is not None and condition in arguments:
+    named = {argument.name: argument for argument in arguments}
+    condition, drop = named.get("subset"), named.get("drop")
+    if drop is not None and drop.value not in (Constant("FALSE"), Name("F")):
+        hint = "a data frame is had with drop = FALSE"
+        raise Unsupported(f"{drop} of subset() cannot be done", span=drop.span, hint=hint)
+    if condition is not None:
         evaluation = Evaluation(Frame.of(df))
         truth = evaluation.variable(condition.value)
         if truth.kind != "logical":
             message = "the condition of a subset has to be true or false"
             raise FormulaError(message, span=condition.span, hint="write it with ==, < or %in%")
         df = df[truth.values == 1]
-    select = call.argument("select")
+    select = named.get("select")
     return df if select is None else df[_selected(select.value, df)]
 
 

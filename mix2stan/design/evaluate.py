@@ -260,14 +260,22 @@ class Evaluation:
                 return Column.numeric(-values[0])
             total = values[0]
             for value in values[1:]:
-                total = _ARITHMETIC[node.symbol](*self._same_length(total, value, node))
+                total = _ARITHMETIC[node.symbol](*self.same_length(total, value, node))
         return Column.numeric(total)
 
-    def _same_length(self, a: Array, b: Array, node: Node) -> tuple[Array, Array]:
-        """Shapes that numpy broadcasts as R recycles: scalars, and a vector over a matrix's columns."""
+    def same_length(self, a: Array, b: Array, node: Node) -> tuple[Array, Array]:
+        """Shapes that numpy broadcasts as R recycles: scalars, and a vector over a matrix's columns.
+
+        Raises:
+            FormulaError: if the longer one is no multiple of the shorter one.
+        """
         if len(a) != len(b) and 1 not in (len(a), len(b)):
-            message = f"{node} combines {len(a)} values with {len(b)}"
-            raise FormulaError(message, span=node.span)
+            short, long = sorted((len(a), len(b)))
+            if not short or long % short or a.ndim != 1 or b.ndim != 1:
+                message = f"{node} combines {len(a)} values with {len(b)}"
+                hint = "a shorter one is repeated if its length divides the other"
+                raise FormulaError(message, span=node.span, hint=hint)
+            a, b = (np.resize(v, long) for v in (a, b))
         if a.ndim != b.ndim:
             a, b = (v[:, None] if v.ndim == 1 else v for v in (a, b))
         if a.ndim == 2:
@@ -276,7 +284,7 @@ class Evaluation:
 
     def _connective(self, symbol: str, operands: tuple[Node, ...]) -> Column:
         a, b = (self.truths(o) for o in operands)
-        x, y = a.values, b.values
+        x, y = self.same_length(a.values, b.values, operands[0])
         if symbol[0] == "&":
             known_false = (x == 0) | (y == 0)
             return Column.logical(~known_false & (x != 0), ~known_false & ((x < 0) | (y < 0)))
@@ -293,8 +301,8 @@ class Evaluation:
                 b.kind,
             )
         ):
-            missing = np.logical_or(*self._same_length(a.missing, b.missing, operands[0]))
-            x, y = self._same_length(*_comparable(a, b, operands), operands[0])
+            missing = np.logical_or(*self.same_length(a.missing, b.missing, operands[0]))
+            x, y = self.same_length(*_comparable(a, b, operands), operands[0])
             return Column.logical(_COMPARISONS[symbol](x, y), missing)
         a, b = a.as_factor(), b.as_factor()
         base = a if a.kind == "ordered" else b
@@ -304,8 +312,8 @@ class Evaluation:
         levels = (
             base.levels if base.kind == "ordered" else tuple(dict.fromkeys(a.levels + b.levels))
         )
-        x, y = (_codes_in(c, levels) for c in (a, b))
-        return Column.logical(_COMPARISONS[symbol](x, y), (a.values < 0) | (b.values < 0))
+        x, y = self.same_length(_codes_in(a, levels), _codes_in(b, levels), operands[0])
+        return Column.logical(_COMPARISONS[symbol](x, y), (x == -1) | (y == -1))
 
     def _call(self, node: Call) -> Column:
         from mix2stan.design.functions import FUNCTIONS

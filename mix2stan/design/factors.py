@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mix2stan.counts import bounded
 from mix2stan.design.evaluate import Evaluation
 from mix2stan.design.frame import Column
-from mix2stan.errors import DataError, FormulaError, suggestion
-from mix2stan.syntax import Call, Node, format_number
+from mix2stan.errors import DataError, FormulaError, Unsupported, suggestion
+from mix2stan.syntax import Call, Constant, Node, format_number
 
 __all__ = [
     "as_character",
@@ -101,6 +101,10 @@ def _factor_of(evaluation: Evaluation, call: Call, arguments: Arguments) -> Colu
     column = evaluation.column(arguments["x"]).as_factor()
 
     def learn() -> tuple[str, ...]:
+        left_out = _excluded(evaluation, column, arguments)
+        return tuple(level for level in every() if level not in left_out)
+
+    def every() -> tuple[str, ...]:
         if "levels" in arguments:
             return tuple(evaluation.strings(arguments["levels"]))
         keep_all = call.function in ("as.factor", "as.character", "as.ordered")
@@ -115,6 +119,20 @@ def _factor_of(evaluation: Evaluation, call: Call, arguments: Arguments) -> Colu
         message = f"{len(labels)} labels for {len(levels)} levels"
         raise FormulaError(message, span=arguments["labels"].span)
     return Column.factor(made.values, labels, made.kind)
+
+
+def _excluded(evaluation: Evaluation, column: Column, arguments: Arguments) -> frozenset[str]:
+    """The values that ``exclude`` makes missing."""
+    node = arguments.get("exclude")
+    if node is None:
+        return frozenset()
+    if node == Constant("NULL"):
+        if column.missing.any():
+            message = "missing values cannot be a level"
+            hint = "make them a word of the column first"
+            raise Unsupported(message, span=node.span, hint=hint)
+        return frozenset()
+    return frozenset(evaluation.strings(node))
 
 
 def _with_levels(column: Column, levels: tuple[str, ...]) -> Column:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,23 +36,30 @@ class Function:
             ``...`` takes any further ones, as ``...1``, ``...2`` and so on.
         evaluate: computes it from the arguments by name.
         reason: why it cannot be expressed, if it is known but cannot.
+        refused: arguments of R that are none of ``...``, and cannot be expressed.
     """
 
     arguments: tuple[str, ...]
     evaluate: Evaluate = _nothing
     required: int = 1
     reason: str | None = None
+    refused: frozenset[str] = frozenset()
 
     def match(self, call: Call) -> dict[str, Node]:
         """The call's arguments by name, as R matches them."""
         named = {n for n in self.arguments if n != "..."}
         matched: dict[str, Node] = {}
         rest: list[Argument] = []
+        exact = {a.name for a in call.args if a.name in named}
         for argument in call.args:
-            if argument.name is None or (argument.name not in named and "..." in self.arguments):
+            name = None if argument.name is None else self._full(argument.name, exact)
+            if argument.name is None or (name is None and "..." in self.arguments):
+                if argument.name in self.refused:
+                    message = f"'{argument.name}' of {call.function}() cannot be expressed"
+                    raise Unsupported(message, span=argument.span, hint="leave it away")
                 rest.append(argument)
-            elif argument.name in named and argument.name not in matched:
-                matched[argument.name] = argument.value
+            elif name is not None and name not in matched:
+                matched[name] = argument.value
             else:
                 hint = suggestion(argument.name, named, what="its arguments")
                 message = f"{call.function}() has no argument '{argument.name}'"
@@ -62,13 +69,22 @@ class Function:
             if not free:
                 message = f"{call.function}() has no place for this argument"
                 raise FormulaError(message, span=argument.span)
-            name = f"...{len(matched)}" if free[0] == "..." else free[0]
-            matched[name] = argument.value
+            place = f"...{len(matched)}" if free[0] == "..." else free[0]
+            matched[place] = argument.value
         missing = [n for n in self.arguments[: self.required] if n not in matched and n != "..."]
         if missing:
             message = f"{call.function}() needs its argument '{missing[0]}'"
             raise FormulaError(message, span=call.span)
         return matched
+
+    def _full(self, name: str, exact: Set[str | None]) -> str | None:
+        """The argument a name means: itself, or the one it abbreviates, if that is before ``...``."""
+        if name in self.arguments and name != "...":
+            return name
+        dots = self.arguments.index("...") if "..." in self.arguments else None
+        before = self.arguments[:dots]
+        partial = [n for n in before if n.startswith(name) and n not in exact]
+        return partial[0] if len(partial) == 1 else None
 
 
 def _elementwise(function: Callable[[Array], Array]) -> Function:
@@ -167,7 +183,24 @@ def _log(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
 
 def _round(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     digits = evaluation.whole(arguments["digits"]) if "digits" in arguments else 0
-    return Column.numeric(np.round(evaluation.numbers(arguments["x"]), digits))
+    return Column.numeric(_rounded(evaluation.numbers(arguments["x"]), digits))
+
+
+def _rounded(x: Array, digits: int) -> Array:
+    """R's ``round`` since 4.0.0: of the decimals around x the nearer one, else the even one."""
+    if digits == 0:
+        return np.round(x)
+    with np.errstate(all="ignore"):
+        # more digits than a number has leave it as it is
+        whole = ~np.isfinite(x) | (digits + np.floor(np.log10(np.abs(x))) >= 15) | (x == 0)
+        scale = np.float64(10.0) ** abs(digits)
+        size = np.abs(x)
+        low = np.floor(size * scale if digits > 0 else size / scale)
+        high = np.ceil(size * scale if digits > 0 else size / scale)
+        below, above = (v / scale if digits > 0 else v * scale for v in (low, high))
+        nearer = (above - size) - (size - below)
+        up = (nearer < 0) | ((nearer == 0) & (low % 2 == 1))
+        return np.where(whole, x, np.copysign(np.where(up, above, below), x))
 
 
 def _scale(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -211,6 +244,7 @@ def _center(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
 def _ifelse(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     test = evaluation.truths(arguments["test"])
     yes, no = (evaluation.column(arguments[name]) for name in ("yes", "no"))
+    yes, no = (c.rows(np.resize(np.arange(len(c)), len(test))) for c in (yes, no))
     if {"factor", "ordered"} & {yes.kind, no.kind}:
         yes, no = yes.as_factor(), no.as_factor()
         levels = tuple(sorted({*yes.levels, *no.levels}))
@@ -226,19 +260,26 @@ def _is_na(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
     return Column.logical(evaluation.column(arguments["x"]).missing)
 
 
-def _extreme(function: Callable[[Array, Array], Array]) -> Function:
+def _extreme(
+    strict: Callable[[Array, Array], Array], known: Callable[[Array, Array], Array]
+) -> Function:
     def evaluate(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-        values = [evaluation.numbers(a) for a in arguments.values()]
+        function = known if _is_set(evaluation, arguments, "na.rm") else strict
+        values = [evaluation.numbers(a) for n, a in arguments.items() if n != "na.rm"]
         total = values[0]
         for value in values[1:]:
-            total = function(total, value)
+            total = function(*evaluation.same_length(total, value, call))
         return Column.numeric(total)
 
-    return Function(("x", "..."), evaluate)
+    return Function(("...", "na.rm"), evaluate)
+
+
+def _is_set(evaluation: Evaluation, arguments: Arguments, name: str) -> bool:
+    return name in arguments and evaluation.flag(arguments[name])
 
 
 def _combine(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
-    return evaluation.concatenate(list(arguments.values()))
+    return evaluation.concatenate([n for name, n in arguments.items() if name.startswith("...")])
 
 
 def _rep(evaluation: Evaluation, call: Call, arguments: Arguments) -> Column:
@@ -330,18 +371,18 @@ def _refused(reason: str) -> Function:
 
 FUNCTIONS: dict[str, Function] = {
     "I": Function(("x",), _itself),
-    "cbind": Function(("...",), _cbind),
+    "cbind": Function(("...",), _cbind, refused=frozenset({"deparse.level", "stringsAsFactors"})),
     "offset": Function(("x",), _itself),
-    "c": Function(("...",), _combine, required=0),
+    "c": Function(("...", "recursive", "use.names"), _combine, required=0),
     "log": Function(("x", "base"), _log),
     "round": Function(("x", "digits"), _round),
     "scale": Function(("x", "center", "scale"), _scale),
     "center": Function(("x",), _center),
     "ifelse": Function(("test", "yes", "no"), _ifelse, required=3),
     "is.na": Function(("x",), _is_na),
-    "pmin": _extreme(np.minimum),
-    "pmax": _extreme(np.maximum),
-    "rep": Function(("x", "times", "each", "length.out"), _rep),
+    "pmin": _extreme(np.minimum, np.fmin),
+    "pmax": _extreme(np.maximum, np.fmax),
+    "rep": Function(("x", "times", "length.out", "each"), _rep),
     "seq": Function(("from", "to", "by", "length.out"), _sequence),
     "seq_len": Function(("x",), _seq_len),
     "as.numeric": Function(("x",), _as_numeric),
@@ -358,12 +399,16 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "ns": Function(("x", "df", "knots", "intercept", "Boundary.knots"), splines.evaluate_ns),
     "factor": Function(("x", "levels", "labels", "exclude", "ordered"), factors.factor),
-    "ordered": Function(("x", "levels", "labels"), factors.ordered),
+    "ordered": Function(("x", "levels", "labels", "exclude"), factors.ordered),
     "as.factor": Function(("x",), factors.as_factor),
     "as.character": Function(("x",), factors.as_character),
     "as.vector": Function(("x",), _as_vector),
-    "paste": Function(("...", "sep"), factors.paste, required=0),
-    "paste0": Function(("...",), factors.paste, required=0),
+    "paste": Function(
+        ("...", "sep"), factors.paste, required=0, refused=frozenset({"collapse", "recycle0"})
+    ),
+    "paste0": Function(
+        ("...",), factors.paste, required=0, refused=frozenset({"sep", "collapse", "recycle0"})
+    ),
     "droplevels": Function(("x",), factors.drop_levels),
     "cumsum": _elementwise(np.cumsum),
     "as.ordered": Function(("x",), factors.ordered),

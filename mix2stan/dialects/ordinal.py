@@ -50,9 +50,17 @@ _MULTINOM = Signature(
     names=(
         "formula", "data", "weights", "subset", "na.action", "contrasts", "Hess", "summ",
         "censored", "model",
+        # those of nnet, which it is fitted by; decay would be a prior
+        "trace", "maxit", "MaxNWts", "abstol", "reltol", "Wts", "rang", "decay",
     ),
-    ignored=frozenset({"Hess", "summ", "model"}),
-    refused={"weights": _WEIGHTS, "censored": "every row has one category"},
+    ignored=frozenset(
+        {"Hess", "summ", "model", "trace", "maxit", "MaxNWts", "abstol", "reltol", "Wts", "rang"}
+    ),
+    refused={
+        "weights": _WEIGHTS,
+        "censored": "every row has one category",
+        "decay": "a penalty of coefficients is a prior: give prior=",
+    },
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from mix2stan.design.verb_arguments import in_order
 from mix2stan.errors import FormulaError, Unsupported
 from mix2stan.syntax import (
     Argument,
@@ -22,7 +23,15 @@ from mix2stan.syntax import (
     walk,
 )
 
-__all__ = ["VERBS", "changed", "columns_made", "in_base_r", "of_columns", "without_unused"]
+__all__ = [
+    "VERBS",
+    "changed",
+    "columns_made",
+    "in_base_r",
+    "of_columns",
+    "pruned",
+    "without_unused",
+]
 
 #: Names of values that no column has to have.
 _KNOWN = frozenset({"T", "F", "pi", "LETTERS", "letters", "month.name", "month.abb"})
@@ -106,7 +115,10 @@ def in_base_r(call: Call) -> Call:
     """``filter(d, x > 1)``, ``mutate(d, z = x^2)``, ``within(d, z <- x^2)`` by R's own verbs."""
     if not call.args or call.package not in ("", "dplyr::", "tidyr::"):
         return call
-    first, *rest = call.args
+    try:
+        first, *rest = in_order(call).args
+    except FormulaError:
+        return call
     frame = first.value
     match call.function:
         case "drop_na" if not rest:
@@ -157,16 +169,17 @@ def without_unused(call: Call, places: Sequence[str]) -> Call:
     if "." in used:
         return call
     args = list(call.args)
-    args[at] = replace(args[at], value=_pruned(args[at].value, used))
+    args[at] = replace(args[at], value=pruned(args[at].value, used))
     return replace(call, args=tuple(args))
 
 
-def _pruned(data: Node, used: set[str]) -> Node:
+def pruned(data: Node, used: set[str]) -> Node:
+    """A data frame without the columns made that are not used."""
     match data:
         case Call(function="transform", args=(first, *made)):
             kept = [a for a in made if a.name is None or a.name in used]
             needed = used | {n.name for a in kept for n in names_in(a.value)}
-            inner = _pruned(first.value, needed)
+            inner = pruned(first.value, needed)
             if not kept:
                 return inner
             return replace(data, args=(replace(first, value=inner), *kept))
@@ -179,5 +192,5 @@ def _pruned(data: Node, used: set[str]) -> Node:
             if everything:
                 return data
             needed = used | {n.name for a in rest for n in names_in(a.value)}
-            return replace(data, args=(replace(first, value=_pruned(first.value, needed)), *rest))
+            return replace(data, args=(replace(first, value=pruned(first.value, needed)), *rest))
     return data

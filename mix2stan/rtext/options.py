@@ -6,7 +6,20 @@ from collections.abc import Callable, Mapping
 
 from mix2stan.design import CONTRASTS
 from mix2stan.errors import FormulaError, Unsupported, suggestion
-from mix2stan.syntax import Argument, Call, Name, Node, Number, Operator, Parens, String
+from mix2stan.rtext.codings import Coded, coding_of
+from mix2stan.rtext.frames import pruned
+from mix2stan.syntax import (
+    Argument,
+    Call,
+    Name,
+    Node,
+    Number,
+    Operator,
+    Parens,
+    String,
+    names_in,
+    walk,
+)
 
 __all__ = ["Options"]
 
@@ -20,12 +33,14 @@ class Options:
     Attributes:
         contrasts: by ``"unordered"``, ``"ordered"`` and ``contrasts(f)``: a name, a function's with
             ``()``, or the text of a matrix.
+        coded: what single factors of data frames were given, in order.
         missing: the default ``na.action``, None where it is R's.
     """
 
     def __init__(self) -> None:
         self.contrasts: Mapping[str, str] = {}
         self.missing: Node | None = None
+        self.coded: list[Coded] = []
         self._kept: dict[str, tuple[Mapping[str, str], Node | None]] = {}
 
     def keep(self, name: str, value: Node) -> None:
@@ -87,8 +102,13 @@ class Options:
             raise FormulaError(f"na.action cannot be {node}", span=node.span, hint=hint)
         return None if name == "na.omit" else node
 
-    def contrasts_of(self, target: Node, value: Node) -> bool:
+    def contrasts_of(self, target: Node, value: Node, names: dict[str, Node]) -> bool:
         """Do ``contrasts(d$f) <- contr.sum(3)``; False if that is not what the target is.
+
+        Args:
+            target: what is assigned to.
+            value: the contrasts.
+            names: what data frames stand for, which are changed.
 
         Raises:
             FormulaError: if the value is no contrasts.
@@ -117,5 +137,51 @@ class Options:
             case _:
                 hint = "write contrasts(d$f) <- contr.sum(3)"
                 raise FormulaError(f"{value} is no contrasts", span=value.span, hint=hint)
-        self.contrasts = {**self.contrasts, key: kind}
+        if isinstance(factor, Call):
+            frame = factor.args[0].value
+            if not isinstance(frame, Name):
+                hint = "write contrasts(d$f) <- contr.sum(3)"
+                raise Unsupported(f"{target} cannot be set", span=target.span, hint=hint)
+            # a frame of its own, as what was copied of the old one before has no such contrasts
+            now = Call("transform", (Argument(None, names.get(frame.name, frame)),))
+            names[frame.name] = now
+            self.coded.append(Coded(now, column.name, kind))
+        else:
+            self.contrasts = {**self.contrasts, key: kind}
         return True
+
+    def of(self, call: Call, data: Node | None) -> tuple[dict[str, str], dict[str, Node]]:
+        """The contrasts a call has, and what the data were when its factors were given theirs.
+
+        Args:
+            call: the model's.
+            data: its data frame, by the verbs that made it; None if it has none.
+
+        Raises:
+            Unsupported: if they cannot be known.
+        """
+        found, frames = dict(self.contrasts), dict[str, Node]()
+        if not self.coded or data is None:
+            return found | {f"contrasts({c.column})": c.kind for c in self.coded}, frames
+        used = [n for a in call.args for n in names_in(a.value)]
+        for column in dict.fromkeys([*(c.column for c in self.coded), *(n.name for n in used)]):
+            coded = coding_of(column, data, self.coded)
+            if coded is not None:
+                found[f"contrasts({Name(column)})"] = coded.kind
+                frames[column] = pruned(coded.frame, {coded.column})
+                frames[column] = Call(
+                    "transform",
+                    (Argument(None, frames[column]), Argument(column, Name(coded.column))),
+                )
+                _check_itself(call, column)
+        return found, frames
+
+
+def _check_itself(call: Call, column: str) -> None:
+    """Refuse a function whose value is the factor with its contrasts, which has another name."""
+    for node in (n for a in call.args for n in walk(a.value)):
+        match node:
+            case Call(function="as.factor" | "I", args=(Argument(value=Name(name=name)),)):
+                if name == column:
+                    message = f"{node} has the contrasts of {column}"
+                    raise Unsupported(message, span=node.span, hint=f"write {column}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from mix2stan.design.verb_arguments import in_order_if_known
 from mix2stan.errors import FormulaError
 from mix2stan.rtext.update import argument_names
 from mix2stan.syntax import Argument, Call, Formula, Name, Operator, Parens, String
@@ -42,7 +43,7 @@ def piped(node: Operator, functions: Mapping[str, Sequence[str]]) -> tuple[Call,
     place = Name(PIPES[node.symbol])
     if any(a.value == place for a in right.args):
         args = tuple(replace(a, value=left) if a.value == place else a for a in right.args)
-        return replace(right, args=args), ""
+        return in_order_if_known(replace(right, args=args)), ""
     first = Argument(None, left, span=left.span)
     call = replace(right, args=(first, *right.args))
     if right.function in functions and not _is_formula(left):
@@ -51,7 +52,7 @@ def piped(node: Operator, functions: Mapping[str, Sequence[str]]) -> tuple[Call,
         if places[0] == functions[right.function][0] and formulas:
             data = Argument("data", left, span=left.span)
             return replace(right, args=(*right.args, data)), _SWAPPED
-    return call, ""
+    return in_order_if_known(call), ""
 
 
 def _is_formula(node: object) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mix2stan.design.verb_arguments import in_order_if_known
 from mix2stan.errors import FormulaError, Span, Unsupported, suggestion
 from mix2stan.rtext.expressions import parsed, simpler
 from mix2stan.rtext.frames import VERBS, changed, columns_made, of_columns, without_unused
@@ -33,6 +34,7 @@ from mix2stan.syntax import (
     String,
     children,
     mapped,
+    names_in,
     rewrite,
     walk,
 )
@@ -54,11 +56,13 @@ class Script:
         contrasts: what the lines before it say of contrasts: by ``"unordered"`` and ``"ordered"``
             the defaults of ``options()``, by ``contrasts(f)`` those of a factor.
         notes: what to know of how it was read.
+        coded: by factor that was given contrasts, the data as they were then.
     """
 
     call: Call
     contrasts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    coded: Mapping[str, Node] = field(default_factory=dict)
 
 
 def read_script(
@@ -84,8 +88,14 @@ def read_script(
     for i, statement in enumerate(program.statements):
         if models and i > models[-1]:
             break
-        reader.statement(statement)
+        reader.statement(rewrite(statement, _ordered))
+    if models and models[-1] < len(program.statements) - 1:
+        reader.shown(program.statements[-1])
     return reader.result()
+
+
+def _ordered(node: Node) -> Node:
+    return in_order_if_known(node) if isinstance(node, Call) else node
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,9 @@ class _Reader:
         self._parts: dict[str, int] = {}
         self._built = 0
         self.notes: list[str] = []
+        self._models: dict[str, _Found] = {}
+        self._last: _Found | None = None
+        self._when_attached: Node | None = None
 
     def makes_a_model(self, node: Node) -> bool:
         """Whether a statement has a model call in it, or one that makes a model of a model."""
@@ -132,6 +145,15 @@ class _Reader:
             message = "there are two model calls in this text"
             raise FormulaError(message, span=other.span, hint="give one at a time")
         return replace(script, notes=tuple(self.notes))
+
+    def shown(self, node: Node) -> None:
+        """The last line, if it is the name of a model: that is the one meant."""
+        while isinstance(node, Parens):
+            node = node.inner
+        if isinstance(node, Call) and node.function in ("print", "show") and len(node.args) == 1:
+            node = node.args[0].value
+        if isinstance(node, Name) and node.name in self._models:
+            self.found = [self._models[node.name]]
 
     # -- statements --------------------------------------------------------------------------------
 
@@ -193,6 +215,13 @@ class _Reader:
             self.names.pop(name, None)
         else:
             self._set(name, value)
+        last = self._last
+        if isinstance(inner, Name) and inner.name in self._models:
+            self._models[name] = self._models[inner.name]
+        elif last is not None and last.call == value:
+            self._models[name] = last
+        else:
+            self._models.pop(name, None)
         return value
 
     def _set(self, name: str, value: Node) -> None:
@@ -217,7 +246,7 @@ class _Reader:
         elif name in ("attach", "with") and args:
             return self._masked(call)
         elif name == "detach":
-            self.data = None
+            self.data = self._when_attached = None
         elif name in ("data", "rm", "load"):
             for argument in args:
                 self.names.pop(str(getattr(argument.value, "value", argument.value)), None)
@@ -238,6 +267,7 @@ class _Reader:
         data = call.argument("data", 0)
         before, self.data = self.data, None if data is None else data.value
         if call.function == "attach":
+            self._when_attached = self._frame_now()
             return call
         inner = call.argument("expr", 1)
         value = call if inner is None else self.value(inner.value)
@@ -249,7 +279,7 @@ class _Reader:
         value = node.value
         while isinstance(value, Assignment | Replacement):
             value = value.value
-        coded = self.options.contrasts_of(node.target, self._meant(value))
+        coded = self.options.contrasts_of(node.target, self._meant(value), self.names)
         if coded:
             return
         name, frame = changed(node.target, value, self.names, attached=self.data is not None)
@@ -286,20 +316,30 @@ class _Reader:
         return call
 
     def _note(self, call: Call, span: Span) -> None:
-        contrasts, missing = self.options.contrasts, self.options.missing
+        missing = self.options.missing
+        contrasts, coded = self.options.of(call, self._data_of(call))
         names = self.functions[call.function]
         whole = self._complete(call)
         places = argument_names(whole, names)
         late = missing is not None and call.function not in _OWN_MISSING
         if late and missing is not None and "na.action" in names and "na.action" not in places:
             whole = replace(whole, args=(*whole.args, Argument("na.action", missing, span=span)))
-        self.found.append(_Found(call, Script(whole, dict(contrasts)), span))
+        self._last = _Found(call, Script(whole, contrasts, coded=coded), span)
+        self.found.append(self._last)
+
+    def _data_of(self, call: Call) -> Node | None:
+        """The data frame of a call, by the verbs that made it."""
+        places = argument_names(call, self.functions[call.function])
+        given = (a.value for a, place in zip(call.args, places, strict=True) if place == "data")
+        data = next(given, self.data)
+        return None if data is None else self._meant(data)
 
     def _complete(self, call: Call) -> Call:
         """The call with the data it is asked for with, names replaced, unused new columns left out."""
         names = self.functions[call.function]
         places = argument_names(call, names)
         if self.data is not None and "data" in names and "data" not in places:
+            self._check_attached(call)
             call = replace(call, args=(*call.args, Argument("data", self.data)))
             places = (*places, "data")
         data = dict(zip(places, (a.value for a in call.args), strict=True)).get("data")
@@ -316,6 +356,23 @@ class _Reader:
         pairs = zip(call.args, places, strict=True)
         args = tuple(replace(a, value=meant(a.value, place)) for a, place in pairs)
         return without_unused(replace(call, args=args), places)
+
+    def _frame_now(self) -> Node | None:
+        return None if self.data is None else self._meant(self.data)
+
+    def _check_attached(self, call: Call) -> None:
+        """Refuse what hides a column of attached data, and data that changed since."""
+        if self._when_attached is None:
+            return
+        hint = "give the model data = , which come first"
+        for name in (n for a in call.args for n in names_in(a.value)):
+            same = str(self.names.get(name.name)) == f"{self.data}${name}"
+            if name.name in self.names and name.name in self.columns and not same:
+                message = f"{name} was assigned a value, which hides the attached column"
+                raise Unsupported(message, span=name.span, hint=hint)
+        if self._frame_now() != self._when_attached:
+            message = f"{self.data} changed after attach(), which keeps the columns as they were"
+            raise Unsupported(message, span=call.span, hint=hint)
 
     def _updated(self, call: Call) -> Node:
         """``update(m, …)`` of a model or of a formula."""
