@@ -84,7 +84,8 @@ def compile_model(
     frames = {name: value for name, value in given.items() if isinstance(value, pd.DataFrame)}
     columns = frozenset(str(c) for frame in frames.values() for c in frame.columns)
     try:
-        request = request_of(script_with_values(text, columns, given, frames))
+        script = script_with_values(text, columns, given, frames)
+        request = request_of(script)
         request, frame = _rows(request, frames)
         bound = bind(
             request.graph,
@@ -95,7 +96,7 @@ def compile_model(
             request.subset,
             complete_first=request.rows_first,
         )
-        _check_coded(script.coded, bound, names)
+        _check_coded(script.coded, bound, _Bindings(frames))
         choice = prior_choice(prior)
         graph = noted(request, bound, choice)
         graph = named(run_passes(graph, Context(bound, choice, strategy)))
