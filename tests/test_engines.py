@@ -203,7 +203,7 @@ def test_the_environment_chooses_where_nothing_is_asked_for(monkeypatch):
     assert pick_engine("stanli").reason == "as asked"
 
 
-def test_the_jacobian_alone_keeps_comments_and_other_blocks():
+def test_the_jacobian_alone_keeps_comments_and_parameters():
     text = "// model {\nparameters { real x; }\nmodel { { real y = 1; } }\ngenerated quantities { }"
-    expected = "// model {\nparameters { real x; }\nmodel {}\ngenerated quantities { }"
+    expected = "// model {\nparameters { real x; }\nmodel {}\ngenerated quantities {}"
     assert without_model(text) == expected

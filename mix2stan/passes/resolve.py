@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from mix2stan.design import independent_columns
-from mix2stan.errors import FormulaError
 from mix2stan.families import free_thresholds
-from mix2stan.graph import Columns, Factor, Group, ModelGraph, Predictor, Share, note
+from mix2stan.graph import Columns, Factor, Group, ModelGraph, Predictor, Share, note, warn
 from mix2stan.passes.context import Context
 from mix2stan.syntax import Number
 
@@ -39,7 +39,7 @@ def resolve(graph: ModelGraph, context: Context) -> ModelGraph:
     if not mean[0].population.columns.names and thresholds:
         alone = Columns((Number(0.0),))
         graph = replace(graph, population=replace(graph.population, columns=alone))
-    return note(graph, *remarks)
+    return warn(note(graph, *remarks), *_alike(graph.every_predictor))
 
 
 def _resolve_predictor(
@@ -50,7 +50,6 @@ def _resolve_predictor(
     Beside thresholds, which take any constant, columns are independent of that too.
     """
     columns = predictor.population.columns
-    _check_names(columns, context)
     names, X = context.data.names(columns.formulas), context.data.matrix(columns)
     if not columns.constant:
         X = X[:, [name != "(Intercept)" for name in names]]
@@ -69,19 +68,17 @@ def _resolve_predictor(
     return replace(predictor, population=population), remark if dropped else ""
 
 
-def _check_names(columns: Columns, context: Context) -> None:
-    """Refuse two columns of one name, which no table and no prior could tell apart.
-
-    Raises:
-        FormulaError: for ``f + fb`` where f has a level b.
-    """
-    names = context.data.names(columns.formulas, columns.plain)
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if twice is not None:
-        first, *more = columns.formulas
-        span = first.span.to(more[-1].span) if more else first.span
-        hint = "give a column another name, as in transform(d, other = …)"
-        raise FormulaError(f"two columns of the design are called {twice!r}", span=span, hint=hint)
+def _alike(predictors: Iterable[Predictor]) -> list[str]:
+    """What to say of columns of one name, as those of ``f + fb`` where f has a level b."""
+    remarks = []
+    for predictor in predictors:
+        names = predictor.population.columns.names
+        for name in dict.fromkeys(n for i, n in enumerate(names) if n in names[:i]):
+            remarks.append(
+                f"several columns are called {name}: no prior, point or interval can tell them apart; "
+                "rename the variable"
+            )
+    return remarks
 
 
 def _resolve_group(group: Group, context: Context) -> Group:
