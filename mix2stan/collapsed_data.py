@@ -90,17 +90,19 @@ def _sums(graph: ModelGraph, data: Data, R: Any, d: Array) -> dict[str, Any]:
         return _of_rows(graph, data, R, R, S, d) if parts.sampled else {"S_0": _single(S)}
     levels, name = _rotated(parts, data, d), parts.block[0].id
     rows = levels.rows(R)
-    S = levels.products_of_rest(R, rows)
+    # a program with rows holds what is left of them, of others the products alone are made
+    rest = levels.rest(R, rows) if parts.sampled else None
+    S = levels.products_of_rest(R, rows) if rest is None else rest.T @ rest
     entries: dict[str, Any] = {}
     for group in parts.block:
         entries |= sizes_of(group, parts, data, d)
     entries[f"T_{name}"] = _listed([levels.triangles[kl] for kl in sorted(levels.triangles)])
-    if parts.sampled:
+    if rest is not None:
         order = row_order(graph, data)
         units = [np.asarray(member.sum(axis=0))[order] for member in levels.members]
         entries[f"last_{name}"] = np.cumsum(np.bincount(data.grouping(parts.block[0].factor).codes))
         entries[f"U_{name}"] = _listed(units)
-        entries |= _of_rows(graph, data, R, levels.rest(R, rows), S, d)
+        entries |= _of_rows(graph, data, R, rest, S, d)
     else:
         entries |= {"S_0": _single(S), f"r_{name}": _listed([one[:, 0] for one in rows])}
     if len(S) == 1:
